@@ -1,0 +1,148 @@
+/**
+ * The record of one try, and the events of a run.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type { Transition } from "./CircuitBreaker.ts"
+import type { DeadlineExceeded } from "./Deadline.ts"
+import type { Next } from "./Outcome.ts"
+
+/**
+ * How an attempt ended, as logs, spans and metrics name it.
+ *
+ * `ignored` is the caller's mistake or a tier cut short before its own time; `interrupted` is a caller that left.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AttemptOutcome = "success" | "failure" | "timeout" | "ignored" | "interrupted"
+
+/**
+ * One try of a tier's effect.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Attempt<out E> {
+  readonly tier: string
+  readonly labels: Labels
+  /** Counts from 1 within the tier. */
+  readonly number: number
+  readonly outcome: AttemptOutcome
+  readonly errorType: string | undefined
+  /** Why it failed; `undefined` for a success. */
+  readonly cause: Cause.Cause<E | DeadlineExceeded> | undefined
+  /** From its start to its end; for a stream, to the end of the stream. */
+  readonly duration: Duration.Duration
+  /** For a stream, from its start to its commit point. */
+  readonly firstToken: Duration.Duration | undefined
+  /** How long the run waited before it. */
+  readonly waited: Duration.Duration
+  /** The wait that the other side asked for. */
+  readonly retryAfter: Duration.Duration | undefined
+  /** What the run did next; `undefined` where the attempt was its last word. */
+  readonly next: Next | undefined
+  readonly span: SpanIds | undefined
+}
+
+/**
+ * What a tier is labelled with, such as its model and provider.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Labels {
+  readonly [name: string]: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SpanIds {
+  readonly traceId: string
+  readonly spanId: string
+}
+
+/**
+ * A tier that its breaker kept from being asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Refusal {
+  readonly tier: string
+  readonly labels: Labels
+  readonly retryAfter: Duration.Duration
+}
+
+/**
+ * How a run ended: `rejected` is the caller's mistake, `cancelled` a caller that left.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RunOutcome = "success" | "failure" | "rejected" | "cancelled"
+
+/**
+ * What happens in a run, in order. An attempt's event comes when the attempt has ended: for a stream, when its
+ * last element has been taken or the caller has left.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Event =
+  | { readonly _tag: "AttemptEnded"; readonly run: string; readonly attempt: Attempt<unknown> }
+  | { readonly _tag: "TierRefused"; readonly run: string; readonly refusal: Refusal }
+  | {
+      readonly _tag: "BreakerChanged"
+      readonly run: string
+      readonly tier: string
+      readonly labels: Labels
+      readonly transition: Transition
+    }
+  | RunEnded
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunEnded {
+  readonly _tag: "RunEnded"
+  readonly run: string
+  readonly outcome: RunOutcome
+  /** The tier whose answer the caller got. */
+  readonly servedBy: string | undefined
+  readonly labels: Labels | undefined
+  readonly fallback: boolean
+  readonly errorType: string | undefined
+  /** How many attempts the run made. */
+  readonly attempts: number
+  readonly duration: Duration.Duration
+  readonly span: SpanIds | undefined
+}
+
+/**
+ * Hears every event of the runs below it. It is called in the run's own fiber and must return at once; what it
+ * throws is dropped.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Attempt, Tier } from "@understudy/core"
+ *
+ * const primary = Tier.make({ name: "primary", effect: Effect.succeed(42) })
+ * const heard: Array<string> = []
+ * const program = Effect.provideService(primary, Attempt.Listener, (event) => heard.push(event._tag))
+ *
+ * console.log(Effect.runSync(program)) // => 42
+ * console.log(heard) // => [ 'AttemptEnded', 'RunEnded' ]
+ *
+ * @since 0.1.0
+ * @category context
+ */
+export class Listener extends Context.Reference<Listener>()("@understudy/core/Attempt/Listener", {
+  defaultValue: (): ((event: Event) => void) | undefined => undefined
+}) {}

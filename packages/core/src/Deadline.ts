@@ -1,0 +1,97 @@
+/**
+ * The instants that bound an attempt, a tier and a whole run.
+ *
+ * A deadline is absolute and travels in the fiber, so that a policy inside another can shorten the time that is
+ * left but never lengthen it.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+
+/**
+ * The name of the bound that ended something.
+ *
+ * - `attemptTimeout`: one attempt took too long
+ * - `firstToken`: the first element of an attempt's stream took too long
+ * - `timeout`: all attempts and waits of a tier together took too long
+ * - `deadline`: the run took too long
+ * - `idle`: a stream already given to the caller fell silent
+ * - `maxStream`: a stream already given to the caller took too long
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Bound = "attemptTimeout" | "firstToken" | "timeout" | "deadline" | "idle" | "maxStream"
+
+/**
+ * Something was cut short, and by which bound.
+ *
+ * @example
+ * import { Duration } from "effect"
+ * import { Deadline } from "@understudy/core"
+ *
+ * const error = new Deadline.DeadlineExceeded({ bound: "attemptTimeout", limit: Duration.seconds(5) })
+ *
+ * console.log(error.message) // => attemptTimeout of 5s exceeded
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
+  readonly bound: Bound
+  readonly limit: Duration.Duration
+}> {
+  override get message(): string {
+    return `${this.bound} of ${Duration.format(this.limit)} exceeded`
+  }
+}
+
+/**
+ * The instant by which the current run must have its answer, in milliseconds of the `Clock`'s monotonic time;
+ * `Infinity` where nothing bounds it.
+ *
+ * @since 0.1.0
+ * @category context
+ */
+export class Current extends Context.Reference<Current>()("@understudy/core/Deadline/Current", {
+  defaultValue: (): number => Number.POSITIVE_INFINITY
+}) {}
+
+/**
+ * Now, in milliseconds of the `Clock`'s monotonic time: the scale of {@link Current}. Wall-clock steps do not
+ * move it.
+ *
+ * @example
+ * import { Effect, TestClock, TestContext } from "effect"
+ * import { Deadline } from "@understudy/core"
+ *
+ * const program = Effect.zipRight(TestClock.adjust("2 seconds"), Deadline.now)
+ *
+ * console.log(await Effect.runPromise(Effect.provide(program, TestContext.TestContext))) // => 2000
+ *
+ * @since 0.1.0
+ * @category clock
+ */
+export const now: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+/**
+ * The earlier of a bound that starts now and the deadline already in force.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Deadline } from "@understudy/core"
+ *
+ * const inner = Deadline.within("1 hour")
+ * const program = Effect.provideService(inner, Deadline.Current, 5)
+ *
+ * console.log(Effect.runSync(program)) // => 5
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const within = (duration: Duration.DurationInput): Effect.Effect<number> =>
+  Effect.zipWith(now, Current, (now, current) => Math.min(current, now + Duration.toMillis(duration)))

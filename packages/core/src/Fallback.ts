@@ -1,0 +1,212 @@
+/**
+ * Tiers composed into one effect that asks them in order until one answers.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import { FallbackEffect, served as servedBy } from "./internal/fallbackEffect.ts"
+import type { AllTiersFailed, Served } from "./internal/ladder.ts"
+import * as ladder from "./internal/ladder.ts"
+
+/**
+ * An ordered list of tiers that *is* an `Effect`: `yield*` it, `pipe` it, or compose it further.
+ *
+ * It fails with the tier's own error where that error is the caller's to see (its outcome says abort, or the
+ * fallback is a single tier without retries), and with {@link AllTiersFailed} otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Fallback<out A, out E, out R> extends Effect.Effect<A, E | AllTiersFailed<E>, R> {
+  /** @internal */
+  readonly ladder: ladder.Ladder<A, E, R>
+}
+
+/**
+ * What a run gave its caller, and how it came about.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { Served } from "./internal/ladder.ts"
+/**
+ * No tier answered. Carries every attempt in the order it was made, the tiers that were refused, and the soonest
+ * time any of them named for trying again.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Fallback, Tier } from "@understudy/core"
+ *
+ * const program = Tier.make({ name: "a", effect: Effect.fail("down") }).pipe(
+ *   Fallback.orElse(Tier.make({ name: "b", effect: Effect.fail("down too") })),
+ *   Effect.catchTag("AllTiersFailed", (error) => Effect.succeed(error.attempts.map(({ tier }) => tier)))
+ * )
+ *
+ * console.log(Effect.runSync(program)) // => [ 'a', 'b' ]
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export { AllTiersFailed } from "./internal/ladder.ts"
+
+/**
+ * Asks `that` when `self` has no answer.
+ *
+ * **Details**
+ * - Associative: however tiers are grouped, the same attempts happen at the same times. A group that was given
+ *   bounds of its own by {@link within} or {@link atMost} keeps them.
+ * - The next tier starts as soon as the one before it is given up; it waits for nothing.
+ * - Interruption, and an error whose outcome says abort, ask no further tier.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Fallback, Tier } from "@understudy/core"
+ *
+ * const primary = Tier.make({ name: "primary", effect: Effect.fail("down") })
+ * const standby = Tier.make({ name: "standby", effect: Effect.succeed("answer") })
+ *
+ * console.log(Effect.runSync(primary.pipe(Fallback.orElse(standby)))) // => answer
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const orElse: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A2, E2, R2>(
+    that: Fallback<A2, E2, R2>
+  ): <A, E, R>(self: Fallback<A, E, R>) => Fallback<A | A2, E | E2, R | R2>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R, A2, E2, R2>(self: Fallback<A, E, R>, that: Fallback<A2, E2, R2>): Fallback<A | A2, E | E2, R | R2>
+} = dual(
+  2,
+  <A, E, R, A2, E2, R2>(
+    self: Fallback<A, E, R>,
+    that: Fallback<A2, E2, R2>
+  ): Fallback<A | A2, E | E2, R | R2> => new FallbackEffect(ladder.orElse(self.ladder, that.ladder))
+)
+
+/**
+ * Bounds the whole run, all its tiers, attempts and waits. The bound starts with the run; a shorter one already
+ * in force stays in force.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Fallback, Tier } from "@understudy/core"
+ *
+ * const slow = Tier.make({ name: "slow", effect: Effect.never })
+ * const program = Effect.flip(slow.pipe(Fallback.within("10 millis")))
+ *
+ * console.log((await Effect.runPromise(program)).message) // => the deadline ended the run after 1 attempts
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const within: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  (duration: Duration.DurationInput): <A, E, R>(self: Fallback<A, E, R>) => Fallback<A, E, R>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Fallback<A, E, R>, duration: Duration.DurationInput): Fallback<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: Fallback<A, E, R>, duration: Duration.DurationInput): Fallback<A, E, R> =>
+    new FallbackEffect(ladder.within(self.ladder, duration))
+)
+
+/**
+ * Caps the tiers that one run may start. A tier whose breaker refuses is not started.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Fallback, Tier } from "@understudy/core"
+ *
+ * const tier = (name: string) => Tier.make({ name, effect: Effect.fail("down") })
+ * const program = tier("a").pipe(Fallback.orElse(tier("b")), Fallback.orElse(tier("c")), Fallback.atMost(2))
+ *
+ * console.log(String(Effect.runSync(Effect.flip(program)))) // => AllTiersFailed: all tiers failed after 2 attempts
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const atMost: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  (tiers: number): <A, E, R>(self: Fallback<A, E, R>) => Fallback<A, E, R>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Fallback<A, E, R>, tiers: number): Fallback<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: Fallback<A, E, R>, tiers: number): Fallback<A, E, R> =>
+    new FallbackEffect(ladder.atMost(self.ladder, tiers))
+)
+
+/**
+ * Names the run in its span (`fallback {name}`) and events. Default: the name of the first tier.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Attempt, Fallback, Tier } from "@understudy/core"
+ *
+ * const chat = Tier.make({ name: "primary", effect: Effect.succeed("answer") }).pipe(Fallback.named("chat"))
+ * const runs = new Set<string>()
+ * Effect.runSync(Effect.provideService(chat, Attempt.Listener, (event) => runs.add(event.run)))
+ *
+ * console.log(runs) // => Set(1) { 'chat' }
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const named: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  (name: string): <A, E, R>(self: Fallback<A, E, R>) => Fallback<A, E, R>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Fallback<A, E, R>, name: string): Fallback<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: Fallback<A, E, R>, name: string): Fallback<A, E, R> =>
+    new FallbackEffect({ ...self.ladder, name })
+)
+
+/**
+ * Runs the fallback and says how its answer came about: which tier served it, and every attempt on the way.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Fallback, Tier } from "@understudy/core"
+ *
+ * const primary = Tier.make({ name: "primary", effect: Effect.fail("down") })
+ * const standby = Tier.make({ name: "standby", effect: Effect.succeed("answer") })
+ * const { value, tier, attempts } = Effect.runSync(Fallback.served(primary.pipe(Fallback.orElse(standby))))
+ *
+ * console.log(value, tier, attempts.map((attempt) => attempt.outcome)) // => answer standby [ 'failure', 'success' ]
+ *
+ * @since 0.1.0
+ * @category execution
+ */
+export const served = <A, E, R>(
+  self: Fallback<A, E, R>
+): Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R> => servedBy(self.ladder)

@@ -1,0 +1,282 @@
+/**
+ * Tiers of streams composed into one stream that is given to the caller from its first content on.
+ *
+ * Until an element that counts has come, nothing has been given and the next tier can still take over unseen.
+ * From this commit point on the stream is that tier's alone: it is never started again, and no other tier is
+ * asked. Whatever goes wrong then is the caller's to see.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import type * as Exit from "effect/Exit"
+import { constTrue, dual } from "effect/Function"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { DeadlineExceeded } from "./Deadline.ts"
+import { commit, type EmptyStream } from "./internal/commit.ts"
+import * as engine from "./internal/engine.ts"
+import type { AllTiersFailed, Served } from "./internal/ladder.ts"
+import * as ladder from "./internal/ladder.ts"
+import { rung } from "./internal/rung.ts"
+import type * as Tier from "./Tier.ts"
+
+/**
+ * The stream of one tier as its caller sees it: from the commit point on it can fail with the tier's own error
+ * or fall silent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Committed<A, E> = Stream.Stream<A, E | DeadlineExceeded>
+
+/**
+ * An ordered list of stream tiers that *is* a `Stream`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FallbackStream<out A, out E, out R>
+  extends Stream.Stream<A, E | EmptyStream | DeadlineExceeded | AllTiersFailed<E | EmptyStream>, R> {
+  /** @internal */
+  readonly ladder: ladder.Ladder<Committed<A, E>, E | EmptyStream, R>
+}
+
+/**
+ * A tier's stream ended before its first element that counts. For a model that is no answer: the tier has failed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export { EmptyStream } from "./internal/commit.ts"
+
+/**
+ * Makes a tier of a stream.
+ *
+ * **Details**
+ * - `isContent` tells the elements that count: the first of them is the commit point, and only they end a
+ *   silence. Default: every element.
+ * - `firstToken` bounds an attempt's way to its first content, `timeout` all of the tier's attempts and waits.
+ * - `idle` bounds the silence between two pieces of content after the commit point, `maxStream` the whole stream.
+ *   Time in which the caller does not take what is there counts for neither side's silence. Default: unbounded.
+ * - A losing tier's scope is closed before the next tier starts; the winner's when its stream ends.
+ *
+ * @example
+ * import { Chunk, Effect, Stream } from "effect"
+ * import { FallbackStream } from "@understudy/core"
+ *
+ * const broken = Stream.concat(Stream.make(""), Stream.fail("reset"))
+ * const isContent = (text: string) => text !== ""
+ * const answer = FallbackStream.tier({ name: "primary", stream: broken, isContent }).pipe(
+ *   FallbackStream.orElse(FallbackStream.tier({ name: "standby", stream: Stream.make("", "Hello"), isContent }))
+ * )
+ *
+ * console.log(Chunk.toArray(await Effect.runPromise(Stream.runCollect(answer)))) // => [ '', 'Hello' ]
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const tier = <A, E, R>(
+  options: Tier.Policy<NoInfer<E> | EmptyStream> & {
+    readonly stream: Stream.Stream<A, E, R>
+    readonly isContent?: ((element: NoInfer<A>) => boolean) | undefined
+    readonly firstToken?: Duration.DurationInput | undefined
+    readonly idle?: Duration.DurationInput | undefined
+    readonly maxStream?: Duration.DurationInput | undefined
+  }
+): FallbackStream<A, E, Exclude<R, Scope.Scope>> =>
+  fromLadder(
+    ladder.ladderOf(
+      rung(
+        options,
+        commit({
+          stream: options.stream,
+          isContent: options.isContent ?? constTrue,
+          idle: Duration.toMillis(options.idle ?? Duration.infinity),
+          maxStream: Duration.toMillis(options.maxStream ?? Duration.infinity)
+        }) as Effect.Effect<Committed<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>>,
+        "firstToken",
+        options.firstToken
+      )
+    )
+  )
+
+/**
+ * Asks `that` when `self` fails before its commit point. Associative, as `Fallback.orElse`.
+ *
+ * @example
+ * import { Chunk, Effect, Stream } from "effect"
+ * import { FallbackStream } from "@understudy/core"
+ *
+ * const primary = FallbackStream.tier({ name: "primary", stream: Stream.fail("down") })
+ * const standby = FallbackStream.tier({ name: "standby", stream: Stream.make(1, 2) })
+ *
+ * console.log(Chunk.toArray(await Effect.runPromise(Stream.runCollect(FallbackStream.orElse(primary, standby))))) // => [ 1, 2 ]
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const orElse: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A2, E2, R2>(
+    that: FallbackStream<A2, E2, R2>
+  ): <A, E, R>(self: FallbackStream<A, E, R>) => FallbackStream<A | A2, E | E2, R | R2>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R, A2, E2, R2>(
+    self: FallbackStream<A, E, R>,
+    that: FallbackStream<A2, E2, R2>
+  ): FallbackStream<A | A2, E | E2, R | R2>
+} = dual(
+  2,
+  <A, E, R, A2, E2, R2>(
+    self: FallbackStream<A, E, R>,
+    that: FallbackStream<A2, E2, R2>
+  ): FallbackStream<A | A2, E | E2, R | R2> =>
+    fromLadder<A | A2, E | E2, R | R2>(ladder.orElse(self.ladder, that.ladder))
+)
+
+/**
+ * Bounds the run's way to its commit point. What comes after is bounded by the tier's `idle` and `maxStream`.
+ *
+ * @example
+ * import { Effect, Stream } from "effect"
+ * import { FallbackStream } from "@understudy/core"
+ *
+ * const silent = FallbackStream.tier({ name: "silent", stream: Stream.never }).pipe(FallbackStream.within("10 millis"))
+ * const error = await Effect.runPromise(Effect.flip(Stream.runDrain(silent)))
+ *
+ * console.log(error.message) // => the deadline ended the run after 1 attempts
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const within: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  (duration: Duration.DurationInput): <A, E, R>(self: FallbackStream<A, E, R>) => FallbackStream<A, E, R>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: FallbackStream<A, E, R>, duration: Duration.DurationInput): FallbackStream<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: FallbackStream<A, E, R>, duration: Duration.DurationInput): FallbackStream<A, E, R> =>
+    fromLadder(ladder.within(self.ladder, duration))
+)
+
+/**
+ * Caps the tiers that one run may start.
+ *
+ * @example
+ * import { Effect, Stream } from "effect"
+ * import { FallbackStream } from "@understudy/core"
+ *
+ * const tier = (name: string) => FallbackStream.tier({ name, stream: Stream.fail("down") })
+ * const capped = tier("a").pipe(FallbackStream.orElse(tier("b")), FallbackStream.atMost(1))
+ *
+ * console.log(String(await Effect.runPromise(Effect.flip(Stream.runDrain(capped))))) // => AllTiersFailed: all tiers failed after 1 attempts
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const atMost: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  (tiers: number): <A, E, R>(self: FallbackStream<A, E, R>) => FallbackStream<A, E, R>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: FallbackStream<A, E, R>, tiers: number): FallbackStream<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: FallbackStream<A, E, R>, tiers: number): FallbackStream<A, E, R> =>
+    fromLadder(ladder.atMost(self.ladder, tiers))
+)
+
+/**
+ * Names the run in its span (`fallback {name}`) and events. Default: the name of the first tier.
+ *
+ * @example
+ * import { Stream } from "effect"
+ * import { FallbackStream } from "@understudy/core"
+ *
+ * const chat = FallbackStream.tier({ name: "primary", stream: Stream.make("Hi") }).pipe(FallbackStream.named("chat"))
+ *
+ * console.log(Stream.StreamTypeId in chat) // => true
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const named: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  (name: string): <A, E, R>(self: FallbackStream<A, E, R>) => FallbackStream<A, E, R>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: FallbackStream<A, E, R>, name: string): FallbackStream<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: FallbackStream<A, E, R>, name: string): FallbackStream<A, E, R> =>
+    fromLadder({ ...self.ladder, name })
+)
+
+/**
+ * Runs the fallback to its commit point: succeeds with the serving tier's stream and how it came about, before
+ * any of it is consumed. Leaving the scope before the stream's end closes the tier's connection.
+ *
+ * @example
+ * import { Effect, Stream } from "effect"
+ * import { FallbackStream } from "@understudy/core"
+ *
+ * const chat = FallbackStream.tier({ name: "primary", stream: Stream.make("Hi") })
+ * const program = Effect.scoped(Effect.map(FallbackStream.served(chat), ({ tier }) => tier))
+ *
+ * console.log(await Effect.runPromise(program)) // => primary
+ *
+ * @since 0.1.0
+ * @category execution
+ */
+export const served = <A, E, R>(
+  self: FallbackStream<A, E, R>
+): Effect.Effect<
+  Served<Committed<A, E>, E | EmptyStream>,
+  E | EmptyStream | AllTiersFailed<E | EmptyStream>,
+  R | Scope.Scope
+> => commitLadder(self.ladder)
+
+const commitLadder = <A, E, R>(self: FallbackStream<A, E, R>["ladder"]): ReturnType<typeof served<A, E, R>> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const outer = yield* Effect.scope
+      const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+      const close = (exit: Exit.Exit<unknown, unknown>) => Scope.close(scope, exit)
+      const result = yield* Effect.onError(restore(engine.run(self, scope)), (cause) =>
+        close({ _tag: "Failure", cause } as Exit.Exit<never, unknown>)
+      )
+      // The run ends as its stream does, which may be long before the scope around it is left.
+      return { ...result, value: Stream.ensuringWith(result.value, close) }
+    })
+  ) as ReturnType<typeof served<A, E, R>>
+
+// Effect offers no class to extend for a Stream, so the ladder rides on a stream made of it.
+const fromLadder = <A, E, R>(self: FallbackStream<A, E, R>["ladder"]): FallbackStream<A, E, R> =>
+  Object.assign(Stream.unwrapScoped(Effect.map(commitLadder<A, E, R>(self), ({ value }) => value)), {
+    ladder: self
+  }) as FallbackStream<A, E, R>

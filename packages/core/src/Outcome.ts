@@ -1,0 +1,195 @@
+/**
+ * One classification of how an attempt ended, from which everything else follows: whether it is tried again,
+ * whether the next tier is asked, what the circuit breaker counts, what logs, spans and metrics say.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { DeadlineExceeded } from "./Deadline.ts"
+
+/**
+ * What the run does after a failed attempt: try the same tier again, ask the next tier, or stop and give the
+ * caller this very failure.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Next = "retry" | "nextTier" | "abort"
+
+/**
+ * How an attempt ended.
+ *
+ * - `Success` counts for the tier's breaker.
+ * - `Failure` counts against it.
+ * - `Ignored` says nothing about the tier's health: the caller's own mistake, or the caller left.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome = Success | Failure | Ignored
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Success {
+  readonly _tag: "Success"
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Failure {
+  readonly _tag: "Failure"
+  readonly next: Next
+  /** Low-cardinality name for logs, spans and metrics. */
+  readonly errorType: string
+  /** The wait the other side asked for. */
+  readonly retryAfter: Duration.Duration | undefined
+  /** Opens the breaker at once, whatever it has counted so far. */
+  readonly trip: boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ignored {
+  readonly _tag: "Ignored"
+  readonly next: "nextTier" | "abort"
+  readonly errorType: string
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const success: Success = { _tag: "Success" }
+
+/**
+ * A failure that counts against the tier.
+ *
+ * Defaults: `next: "retry"`, `errorType: "failure"`, no hint, `trip: false`. A hint longer than the tier's
+ * `maxRetryAfter` is not waited for: the next tier is asked and the breaker opens until then.
+ *
+ * @example
+ * import { Outcome } from "@understudy/core"
+ *
+ * console.log(Outcome.failure({ errorType: "overloaded" }).next) // => retry
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const failure = (options?: {
+  readonly next?: Next | undefined
+  readonly errorType?: string | undefined
+  readonly retryAfter?: Duration.Duration | undefined
+  readonly trip?: boolean | undefined
+}): Failure => ({
+  _tag: "Failure",
+  next: options?.next ?? "retry",
+  errorType: options?.errorType ?? "failure",
+  retryAfter: options?.retryAfter,
+  trip: options?.trip ?? false
+})
+
+/**
+ * A failure that says nothing about the tier's health.
+ *
+ * Defaults: `next: "abort"`, `errorType: "ignored"`.
+ *
+ * @example
+ * import { Outcome } from "@understudy/core"
+ *
+ * console.log(Outcome.ignored({ next: "nextTier", errorType: "context_length" }).next) // => nextTier
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ignored = (options?: {
+  readonly next?: "nextTier" | "abort" | undefined
+  readonly errorType?: string | undefined
+}): Ignored => ({
+  _tag: "Ignored",
+  next: options?.next ?? "abort",
+  errorType: options?.errorType ?? "ignored"
+})
+
+/**
+ * Judges a typed error of a tier.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Classify<in E> = (error: E) => Outcome
+
+/**
+ * The classifier of a tier that names none: every typed error is worth a retry and counts against the breaker;
+ * its `_tag`, where it has one, is the error type.
+ *
+ * @example
+ * import { Outcome } from "@understudy/core"
+ *
+ * const outcome = Outcome.classifyError({ _tag: "Busy" })
+ *
+ * console.log(outcome._tag, outcome._tag === "Failure" && outcome.errorType) // => Failure Busy
+ *
+ * @since 0.1.0
+ * @category classification
+ */
+export const classifyError: Classify<unknown> = (error) =>
+  failure({
+    errorType:
+      typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string"
+        ? error._tag
+        : "failure"
+  })
+
+/**
+ * Classifies any exit of an attempt.
+ *
+ * **Details**
+ * - A typed failure goes to `classify`, also when an interruption came with it.
+ * - `DeadlineExceeded` of the attempt's own bound (`attemptTimeout`, `firstToken`, `idle`, `maxStream`) is a
+ *   failure: the next tier is asked, or this one again with `retryTimeouts`. Cut short by the tier's `timeout`
+ *   or the run's `deadline` it is ignored, for it had not used up its own time.
+ * - A defect is a failure that aborts: a bug is not answered by asking somebody else.
+ * - Interruption alone is ignored, always.
+ *
+ * @example
+ * import { Exit, FiberId } from "effect"
+ * import { Outcome } from "@understudy/core"
+ *
+ * console.log(Outcome.fromExit(Exit.die("bug"), Outcome.classifyError)._tag) // => Failure
+ * console.log(Outcome.fromExit(Exit.interrupt(FiberId.none), Outcome.classifyError)._tag) // => Ignored
+ *
+ * @since 0.1.0
+ * @category classification
+ */
+export const fromExit = <A, E>(
+  exit: Exit.Exit<A, E | DeadlineExceeded>,
+  classify: Classify<E>,
+  options?: { readonly retryTimeouts?: boolean | undefined }
+): Outcome => {
+  if (Exit.isSuccess(exit)) return success
+  const error = Cause.failureOption(exit.cause)
+  if (Option.isNone(error)) {
+    return Cause.isInterruptedOnly(exit.cause) ? interrupted : failure({ next: "abort", errorType: "defect" })
+  }
+  if (!(error.value instanceof DeadlineExceeded)) return classify(error.value)
+  switch (error.value.bound) {
+    case "timeout":
+      return cutShort
+    case "deadline":
+      return ignored({ next: "abort", errorType: "deadline" })
+    default:
+      return failure({ next: options?.retryTimeouts ? "retry" : "nextTier", errorType: "timeout" })
+  }
+}
+
+const interrupted = ignored({ errorType: "interrupted" })
+const cutShort = ignored({ next: "nextTier", errorType: "timeout" })

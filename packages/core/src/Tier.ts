@@ -1,0 +1,104 @@
+/**
+ * One rung of the ladder: an effect with its policy.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Labels } from "./Attempt.ts"
+import type { Backoff } from "./Backoff.ts"
+import type { CircuitBreaker } from "./CircuitBreaker.ts"
+import type { Fallback } from "./Fallback.ts"
+import { FallbackEffect } from "./internal/fallbackEffect.ts"
+import { ladderOf } from "./internal/ladder.ts"
+import { rung } from "./internal/rung.ts"
+import type { Classify } from "./Outcome.ts"
+
+/**
+ * A fallback of one tier: it can be run as it is, or composed with others by `Fallback.orElse`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tier<out A, out E, out R> extends Fallback<A, E, R> {}
+
+/**
+ * What every tier may be told, whether it runs an effect or a stream.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Policy<in E> {
+  /** Names the tier in records, logs, spans and metrics. */
+  readonly name: string
+  /** What else to say of it there, such as its model and provider. Default: nothing. */
+  readonly labels?: Labels | undefined
+  /** Bounds all attempts and waits of the tier together, to its commit point. Default: unbounded. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** How often and when to try again. Default: not at all. */
+  readonly backoff?: Backoff | undefined
+  /**
+   * The longest wait asked for by the other side that is waited out; a longer one opens the breaker until then
+   * and sends the run to the next tier at once. Default: 5 seconds.
+   */
+  readonly maxRetryAfter?: Duration.DurationInput | undefined
+  /** Whether an attempt that ran out of its own time is tried again. Default: false, the next tier is asked. */
+  readonly retryTimeouts?: boolean | undefined
+  /** Asked before every attempt and told how each ended. May be shared. Default: none. */
+  readonly breaker?: CircuitBreaker | undefined
+  /** Judges a typed error. Default: `Outcome.classifyError`, worth a retry and counted by the breaker. */
+  readonly classify?: Classify<E> | undefined
+  /** The tier's span. Default name: `tier {name}`. */
+  readonly span?:
+    | {
+        readonly name?: string | undefined
+        readonly attributes?: Readonly<Record<string, unknown>> | undefined
+      }
+    | undefined
+}
+
+/**
+ * Makes a tier of an effect. With nothing but a name it is the effect itself, and fails with the effect's own
+ * cause.
+ *
+ * **Details**
+ * - Every attempt runs in a `Scope` of its own, closed before anything else starts.
+ * - `attemptTimeout` bounds one attempt; default unbounded. An attempt that does not let itself be interrupted is
+ *   left behind, so that a bound is a bound.
+ * - From the outside in: tier timeout, retry, breaker, attempt timeout, attempt. So the breaker counts attempts,
+ *   and a half-open breaker is probed by one attempt.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Backoff, Tier } from "@understudy/core"
+ *
+ * let calls = 0
+ * const primary = Tier.make({
+ *   name: "primary",
+ *   effect: Effect.suspend(() => (++calls === 1 ? Effect.fail("busy") : Effect.succeed("answer"))),
+ *   attemptTimeout: "5 seconds",
+ *   backoff: Backoff.constant({ delay: "1 millis", times: 2 })
+ * })
+ *
+ * console.log(await Effect.runPromise(primary), calls) // => answer 2
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <A, E, R>(
+  options: Policy<NoInfer<E>> & {
+    readonly effect: Effect.Effect<A, E, R>
+    readonly attemptTimeout?: Duration.DurationInput | undefined
+  }
+): Tier<A, E, Exclude<R, Scope.Scope>> =>
+  new FallbackEffect(
+    ladderOf(
+      rung(
+        options,
+        options.effect as Effect.Effect<A, E, Exclude<R, Scope.Scope>>,
+        "attemptTimeout",
+        options.attemptTimeout
+      )
+    )
+  )

@@ -1,0 +1,16 @@
+/** The record of one try, and the events of a run. */
+export * as Attempt from "./Attempt.ts"
+/** Retry timing as data. */
+export * as Backoff from "./Backoff.ts"
+/** Stops asking a tier that keeps failing, and finds out with a probe when it is well again. */
+export * as CircuitBreaker from "./CircuitBreaker.ts"
+/** The instants that bound an attempt, a tier and a whole run. */
+export * as Deadline from "./Deadline.ts"
+/** Tiers composed into one effect that asks them in order until one answers. */
+export * as Fallback from "./Fallback.ts"
+/** Tiers of streams composed into one stream that is given to the caller from its first content on. */
+export * as FallbackStream from "./FallbackStream.ts"
+/** One classification of how an attempt ended, from which everything else follows. */
+export * as Outcome from "./Outcome.ts"
+/** One rung of the ladder: an effect with its policy. */
+export * as Tier from "./Tier.ts"

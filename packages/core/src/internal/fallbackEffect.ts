@@ -1,0 +1,29 @@
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Scope from "effect/Scope"
+import * as engine from "./engine.ts"
+import type { AllTiersFailed, Ladder, Served } from "./ladder.ts"
+
+/** A ladder whose attempts end with their answer, as the effect that runs it. */
+export class FallbackEffect<A, E, R> extends Effectable.Class<A, E | AllTiersFailed<E>, R> {
+  readonly ladder: Ladder<A, E, R>
+
+  constructor(ladder: Ladder<A, E, R>) {
+    super()
+    this.ladder = ladder
+  }
+
+  override commit(): Effect.Effect<A, E | AllTiersFailed<E>, R> {
+    return Effect.map(served(this.ladder), ({ value }) => value)
+  }
+}
+
+export const served = <A, E, R>(
+  ladder: Ladder<A, E, R>
+): Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Scope.make(ExecutionStrategy.sequential), (scope) =>
+      Effect.onExit(restore(engine.run(ladder, scope)), (exit) => Scope.close(scope, exit))
+    )
+  ) as Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R>

@@ -1,0 +1,123 @@
+import type * as Arr from "effect/Array"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { Attempt, Labels, Refusal } from "../Attempt.ts"
+import type { Backoff } from "../Backoff.ts"
+import type { CircuitBreaker } from "../CircuitBreaker.ts"
+import type { Bound } from "../Deadline.ts"
+import type { Outcome } from "../Outcome.ts"
+
+/** A tier as the engine sees it: times in milliseconds, `Infinity` for none, and the classifier closed over. */
+export interface Rung<out X, out E, out R> {
+  readonly name: string
+  readonly labels: Labels
+  readonly span: { readonly name: string; readonly attributes: Readonly<Record<string, unknown>> }
+  readonly attempt: Effect.Effect<X, E, R>
+  readonly timeout: number
+  readonly attemptTimeout: number
+  /** What to call the bound on an attempt. */
+  readonly attemptBound: Bound & ("attemptTimeout" | "firstToken")
+  readonly backoff: Backoff
+  readonly maxRetryAfter: number
+  readonly breaker: CircuitBreaker | undefined
+  readonly judge: (exit: Exit.Exit<unknown, unknown>) => Outcome
+  readonly groups: ReadonlyArray<Group>
+}
+
+/** A composition that was given bounds of its own before it became part of a larger one. */
+export interface Group {
+  readonly deadline: number
+  readonly maxTiers: number
+}
+
+export interface Ladder<out X, out E, out R> extends Group {
+  readonly name: string
+  readonly rungs: Arr.NonEmptyReadonlyArray<Rung<X, E, R>>
+}
+
+export const ladderOf = <X, E, R>(rung: Rung<X, E, R>): Ladder<X, E, R> => ({
+  name: rung.name,
+  rungs: [rung],
+  deadline: Number.POSITIVE_INFINITY,
+  maxTiers: Number.POSITIVE_INFINITY
+})
+
+export const orElse = <X, E, R, X2, E2, R2>(
+  self: Ladder<X, E, R>,
+  that: Ladder<X2, E2, R2>
+): Ladder<X | X2, E | E2, R | R2> => {
+  const [first, ...rest] = enclose(self)
+  return {
+    ...ladderOf<X | X2, E | E2, R | R2>(first),
+    name: self.name,
+    rungs: [first, ...rest, ...enclose(that)]
+  }
+}
+
+const enclose = <X, E, R>(ladder: Ladder<X, E, R>): Ladder<X, E, R>["rungs"] => {
+  if (ladder.deadline === Number.POSITIVE_INFINITY && ladder.maxTiers === Number.POSITIVE_INFINITY) {
+    return ladder.rungs
+  }
+  const group: Group = { deadline: ladder.deadline, maxTiers: ladder.maxTiers }
+  const [first, ...rest] = ladder.rungs
+  const inGroup = (rung: Rung<X, E, R>) => ({ ...rung, groups: [...rung.groups, group] })
+  return [inGroup(first), ...rest.map(inGroup)]
+}
+
+export const within = <X, E, R>(
+  self: Ladder<X, E, R>,
+  duration: Duration.DurationInput
+): Ladder<X, E, R> => ({
+  ...self,
+  deadline: Math.min(self.deadline, Duration.toMillis(duration))
+})
+
+export const atMost = <X, E, R>(self: Ladder<X, E, R>, tiers: number): Ladder<X, E, R> => {
+  if (!(Number.isInteger(tiers) && tiers >= 1)) {
+    throw new RangeError(`atMost: tiers must be an integer of 1 or more, got ${tiers}`)
+  }
+  return { ...self, maxTiers: Math.min(self.maxTiers, tiers) }
+}
+
+/** What a run gave its caller, and how it came about. */
+export interface Served<out X, out E> {
+  readonly value: X
+  /** The tier whose answer this is. */
+  readonly tier: string
+  readonly labels: Labels
+  /** Whether that is another tier than the first. */
+  readonly fallback: boolean
+  /** Every attempt in order; the last one is the answer. */
+  readonly attempts: ReadonlyArray<Attempt<E>>
+}
+
+/**
+ * No tier answered.
+ *
+ * `reason` says why the run ended: `failed`, every tier was asked or could not be; `deadline`, the run's time
+ * was over; `open`, every tier's breaker refused, so that nothing was asked at all.
+ */
+export class AllTiersFailed<out E> extends Data.TaggedError("AllTiersFailed")<{
+  readonly reason: "failed" | "deadline" | "open"
+  readonly attempts: ReadonlyArray<Attempt<unknown>>
+  /** Tiers that their breakers kept from being asked, in order. */
+  readonly refusals: ReadonlyArray<Refusal>
+  /** The soonest time any tier named for trying again. */
+  readonly retryAfter: Duration.Duration | undefined
+}> {
+  /** Every attempt in the order it was made, each with its cause. */
+  declare readonly attempts: ReadonlyArray<Attempt<E>>
+
+  override get message(): string {
+    switch (this.reason) {
+      case "open":
+        return "the circuit of every tier is open"
+      case "deadline":
+        return `the deadline ended the run after ${this.attempts.length} attempts`
+      case "failed":
+        return `all tiers failed after ${this.attempts.length} attempts`
+    }
+  }
+}

@@ -1,0 +1,354 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Context, Duration, Effect, Exit, Fiber, FiberRef, Option, TestClock } from "effect"
+import { Backoff, CircuitBreaker, Deadline, Fallback, Outcome, Tier } from "../src/index.ts"
+import {
+  type Act,
+  callersFault,
+  classify,
+  nextTier,
+  type Refused,
+  recorded,
+  retryable,
+  scripted,
+  timed
+} from "./scripted.ts"
+
+const tier = (name: string, script: ReturnType<typeof scripted>, options?: Partial<Tier.Policy<Refused>>) =>
+  Tier.make({ name, effect: script.effect, classify, ...options })
+
+const retries = (times: number) => Backoff.constant({ delay: "1 second", times })
+
+const failureOf = <A, E>(exit: Exit.Exit<A, E>): E =>
+  Option.getOrThrow(Option.flatMap(Exit.causeOption(exit), Cause.failureOption))
+
+describe("Fallback", () => {
+  it.effect("the first tier's answer is the run's, and no other tier is touched", () =>
+    Effect.gen(function* () {
+      const [a, b] = [scripted([{ ok: "a" }]), scripted([{ ok: "b" }])]
+      assert.strictEqual(yield* tier("a", a).pipe(Fallback.orElse(tier("b", b))), "a")
+      assert.deepStrictEqual([a.calls.length, b.calls.length], [1, 0])
+    })
+  )
+
+  it.effect("retries wait, the next tier does not", () =>
+    Effect.gen(function* () {
+      const [a, b] = [scripted([retryable]), scripted([nextTier])]
+      const c = scripted([{ ok: "c" }])
+      const run = tier("a", a, { backoff: retries(2) }).pipe(
+        Fallback.orElse(tier("b", b, { backoff: retries(5) })),
+        Fallback.orElse(tier("c", c, { backoff: retries(5) }))
+      )
+      const { exit, elapsed } = yield* timed(run)
+      assert.deepStrictEqual(exit, Exit.succeed("c"))
+      assert.deepStrictEqual([a.calls, b.calls, c.calls], [[0, 1000, 2000], [2000], [2000]])
+      assert.strictEqual(elapsed, 2000)
+    })
+  )
+
+  it.effect("an outcome that aborts is the caller's to see, and asks nobody else", () =>
+    Effect.gen(function* () {
+      const [a, b] = [scripted([callersFault]), scripted([{ ok: "b" }])]
+      const error = yield* Effect.flip(
+        tier("a", a, { backoff: retries(3) }).pipe(Fallback.orElse(tier("b", b)))
+      )
+      assert.strictEqual(error._tag, "Refused")
+      assert.deepStrictEqual([a.calls.length, b.calls.length], [1, 0])
+    })
+  )
+
+  it.effect("AllTiersFailed carries every attempt in order with its cause, and the soonest retry-after", () =>
+    Effect.gen(function* () {
+      const hint = (seconds: number): Act => ({
+        fail: Outcome.failure({ next: "nextTier", retryAfter: Duration.seconds(seconds) })
+      })
+      const run = tier("a", scripted([retryable, hint(4)]), { backoff: retries(3) }).pipe(
+        Fallback.orElse(tier("b", scripted([hint(3)])))
+      )
+      const { exit } = yield* timed(run)
+      const error = failureOf(exit)
+      assert(error._tag === "AllTiersFailed")
+      assert.strictEqual(error.reason, "failed")
+      assert.deepStrictEqual(
+        error.attempts.map(({ tier, number, next }) => [tier, number, next]),
+        [
+          ["a", 1, "retry"],
+          ["a", 2, "nextTier"],
+          ["b", 1, "nextTier"]
+        ]
+      )
+      assert.isTrue(error.attempts.every(({ cause }) => cause !== undefined && Cause.isFailType(cause)))
+      assert.strictEqual(Duration.toSeconds(error.retryAfter ?? 0), 3)
+    })
+  )
+
+  it.effect("a single tier without retries is the effect itself", () =>
+    Effect.gen(function* () {
+      class Greeting extends Context.Tag("Greeting")<Greeting, string>() {}
+      const ref = FiberRef.unsafeMake(0)
+      const alone = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+        Effect.exit(Tier.make({ name: "only", effect }))
+      assert.deepStrictEqual(yield* alone(Effect.fail("own")), Exit.fail("own"))
+      assert.deepStrictEqual(yield* alone(Effect.die("bug")), Exit.die("bug"))
+      assert.isTrue(Exit.isInterrupted(yield* alone(Effect.interrupt)))
+      const exit = yield* Effect.provideService(alone(Greeting), Greeting, "hello")
+      assert.deepStrictEqual(exit, Exit.succeed("hello"))
+      yield* Tier.make({ name: "only", effect: FiberRef.set(ref, 7), attemptTimeout: "1 second" })
+      assert.strictEqual(yield* FiberRef.get(ref), 7)
+    })
+  )
+
+  it.effect("a defect aborts the run and counts against the breaker", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ key: "a", trip: CircuitBreaker.consecutive(1) })
+      const b = scripted([{ ok: "b" }])
+      const exit = yield* Effect.exit(
+        tier("a", scripted([{ die: "bug" }]), { breaker, backoff: retries(2) }).pipe(
+          Fallback.orElse(tier("b", b))
+        )
+      )
+      assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+      assert.strictEqual((yield* breaker.state)._tag, "Open")
+      assert.strictEqual(b.calls.length, 0)
+    })
+  )
+
+  it.effect("grouping changes neither attempts nor times", () =>
+    Effect.gen(function* () {
+      const make = () => [scripted([retryable]), scripted([nextTier]), scripted([{ ok: "c" }])] as const
+      const [l, r] = [make(), make()]
+      const rungs = (s: ReturnType<typeof make>) =>
+        [tier("a", s[0], { backoff: retries(1) }), tier("b", s[1]), tier("c", s[2])] as const
+      const [a1, b1, c1] = rungs(l)
+      const [a2, b2, c2] = rungs(r)
+      const left = yield* timed(Fallback.served(Fallback.orElse(Fallback.orElse(a1, b1), c1)))
+      const right = yield* timed(Fallback.served(Fallback.orElse(a2, Fallback.orElse(b2, c2))))
+      const shape = (exit: typeof left.exit) =>
+        Exit.map(exit, ({ value, tier, attempts }) => [value, tier, attempts.map((x) => [x.tier, x.outcome])])
+      assert.deepStrictEqual(shape(left.exit), shape(right.exit))
+      assert.strictEqual(left.elapsed, right.elapsed)
+    })
+  )
+})
+
+describe("deadlines", () => {
+  it.effect("each bound is named by the error it makes", () =>
+    Effect.gen(function* () {
+      const boundOf = (run: Fallback.Fallback<string, Refused, never>) =>
+        Effect.map(timed(run), ({ exit, elapsed }) => {
+          const error = failureOf(exit)
+          assert(error._tag === "AllTiersFailed")
+          const cause = error.attempts.at(-1)?.cause
+          const bound = cause && Option.getOrNull(Cause.failureOption(cause))
+          return [bound instanceof Deadline.DeadlineExceeded && bound.bound, error.reason, elapsed]
+        })
+      const hang = () => scripted(["hang"])
+      const attempt = Tier.make({
+        name: "a",
+        effect: hang().effect,
+        attemptTimeout: "2 seconds",
+        timeout: "5 seconds"
+      })
+      assert.deepStrictEqual(yield* boundOf(attempt), ["attemptTimeout", "failed", 2000])
+      assert.deepStrictEqual(yield* boundOf(tier("a", hang(), { timeout: "3 seconds" })), [
+        "timeout",
+        "failed",
+        3000
+      ])
+      const within = tier("a", hang()).pipe(Fallback.within("4 seconds"))
+      assert.deepStrictEqual(yield* boundOf(within), ["deadline", "deadline", 4000])
+    })
+  )
+
+  it.effect("a bound holds against an attempt that cannot be interrupted", () =>
+    Effect.gen(function* () {
+      const run = Tier.make({
+        name: "a",
+        effect: scripted(["hangUninterruptibly"]).effect,
+        attemptTimeout: "1 second"
+      }).pipe(Fallback.orElse(tier("b", scripted([{ ok: "b" }]))))
+      const { exit, elapsed } = yield* timed(run)
+      assert.deepStrictEqual([exit, elapsed], [Exit.succeed("b"), 1000])
+    })
+  )
+
+  it.effect("an inner deadline shortens the outer one, never lengthens it", () =>
+    Effect.gen(function* () {
+      const inner = tier("inner", scripted(["hang"])).pipe(Fallback.within("1 hour"))
+      const outer = Tier.make({ name: "outer", effect: inner }).pipe(Fallback.within("2 seconds"))
+      const { elapsed } = yield* timed(outer)
+      assert.strictEqual(elapsed, 2000)
+    })
+  )
+
+  it.effect("a group keeps its own bounds inside a larger fallback", () =>
+    Effect.gen(function* () {
+      const [a, b, c] = [scripted(["hang"]), scripted(["hang"]), scripted([{ ok: "c" }])]
+      const group = tier("a", a, { timeout: "2 seconds" }).pipe(
+        Fallback.orElse(tier("b", b)),
+        Fallback.within("3 seconds")
+      )
+      const { exit, elapsed } = yield* timed(group.pipe(Fallback.orElse(tier("c", c))))
+      assert.deepStrictEqual([exit, elapsed], [Exit.succeed("c"), 3000])
+      assert.deepStrictEqual([a.calls, b.calls, c.calls], [[0], [2000], [3000]])
+    })
+  )
+
+  it.effect("a wait that cannot lead to an attempt is not begun", () =>
+    Effect.gen(function* () {
+      const [a, b] = [scripted([retryable]), scripted([{ ok: "b" }])]
+      const run = tier("a", a, { backoff: retries(3), timeout: "1500 millis" }).pipe(
+        Fallback.orElse(tier("b", b))
+      )
+      const { elapsed } = yield* timed(run)
+      assert.deepStrictEqual([a.calls, b.calls, elapsed], [[0, 1000], [1000], 1000])
+    })
+  )
+
+  it.effect("a hint within the tier's patience is waited out, a longer one sends the run on", () =>
+    Effect.gen(function* () {
+      const asks = (seconds: number) =>
+        scripted([{ fail: Outcome.failure({ retryAfter: Duration.seconds(seconds) }) }, { ok: "again" }])
+      const standby = () => tier("b", scripted([{ ok: "b" }]))
+      const breaker = yield* CircuitBreaker.make({ key: "a", openFor: "1 second", jitter: 0 })
+      const short = yield* timed(tier("a", asks(5), { backoff: retries(1) }).pipe(Fallback.orElse(standby())))
+      assert.deepStrictEqual([short.exit, short.elapsed], [Exit.succeed("again"), 5000])
+      const start = yield* Deadline.now
+      const long = yield* timed(
+        tier("a", asks(60), { backoff: retries(1), breaker }).pipe(Fallback.orElse(standby())),
+        "1 second"
+      )
+      assert.deepStrictEqual([long.exit, long.elapsed], [Exit.succeed("b"), 0])
+      const state = yield* breaker.state
+      assert(state._tag === "Open")
+      assert.strictEqual(state.until - start, 60_000)
+    })
+  )
+})
+
+describe("breaker in a run", () => {
+  it.effect("five failures open it; the tier is left alone until its time; one of 50 probes", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ key: "a", openFor: "20 seconds", jitter: 0 })
+      const a = scripted([nextTier, nextTier, nextTier, nextTier, nextTier, { ok: "a", after: "1 second" }])
+      const b = scripted([{ ok: "b" }])
+      const run = tier("a", a, { breaker }).pipe(Fallback.orElse(tier("b", b)))
+      yield* Effect.replicateEffect(run, 7)
+      assert.deepStrictEqual([a.calls.length, b.calls.length], [5, 7])
+      yield* TestClock.adjust("19999 millis")
+      yield* run
+      assert.strictEqual(a.calls.length, 5)
+      yield* TestClock.adjust("1 millis")
+      const { exit } = yield* timed(
+        Effect.all(Effect.replicate(run, 50), { concurrency: "unbounded" }),
+        "2 seconds"
+      )
+      assert.strictEqual(a.calls.length, 6)
+      assert.deepStrictEqual(
+        Exit.map(exit, (answers) => answers.filter((x) => x === "a").length),
+        Exit.succeed(1)
+      )
+      assert.strictEqual((yield* breaker.state)._tag, "Closed")
+    })
+  )
+
+  it.effect("every tier open fails at once and says when to come back", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ key: "k", trip: CircuitBreaker.consecutive(1), jitter: 0 })
+      const run = tier("a", scripted([nextTier]), { breaker })
+      yield* Effect.exit(run)
+      const error = yield* Effect.flip(run)
+      assert(error._tag === "AllTiersFailed")
+      assert.deepStrictEqual([error.reason, error.attempts.length], ["open", 0])
+      assert.strictEqual(Duration.toSeconds(error.retryAfter ?? 0), 20)
+    })
+  )
+
+  it.effect("a breaker that opens stops the retries of runs already under way", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ key: "a", trip: CircuitBreaker.consecutive(2) })
+      const a = scripted([retryable])
+      const run = tier("a", a, { breaker, backoff: retries(5) }).pipe(
+        Fallback.orElse(tier("b", scripted([{ ok: "b" }])))
+      )
+      const { exit, elapsed } = yield* timed(run)
+      assert.deepStrictEqual([exit, elapsed, a.calls], [Exit.succeed("b"), 1000, [0, 1000]])
+    })
+  )
+})
+
+describe("interruption", () => {
+  it.effect("a caller that leaves stops the attempt, starts nothing and moves no breaker", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ key: "a", trip: CircuitBreaker.consecutive(1) })
+      const [a, b] = [scripted(["hang"]), scripted([{ ok: "b" }])]
+      const { effect, events } = recorded(
+        Tier.make({ name: "a", effect: a.effect, breaker, attemptTimeout: "1 minute" }).pipe(
+          Fallback.orElse(tier("b", b))
+        )
+      )
+      const fiber = yield* Effect.fork(effect)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(fiber)
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual([a.calls, a.interrupted, b.calls], [[0], [1000], []])
+      assert.deepStrictEqual(yield* breaker.state, { _tag: "Closed", epoch: 0, failures: 0 })
+      assert.deepStrictEqual(
+        events.map((event) =>
+          event._tag === "AttemptEnded"
+            ? event.attempt.outcome
+            : event._tag === "RunEnded"
+              ? event.outcome
+              : event
+        ),
+        ["interrupted", "cancelled"]
+      )
+    })
+  )
+
+  it.effect("while it waits, and while it probes: the probe's place is given back", () =>
+    Effect.gen(function* () {
+      const a = scripted([retryable])
+      const waiting = yield* Effect.fork(tier("a", a, { backoff: retries(3) }))
+      yield* TestClock.adjust("500 millis")
+      yield* Fiber.interrupt(waiting)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(a.calls.length, 1)
+
+      const breaker = yield* CircuitBreaker.make({
+        key: "p",
+        trip: CircuitBreaker.consecutive(1),
+        openFor: "1 second",
+        jitter: 0
+      })
+      const p = scripted([nextTier, "hang", { ok: "well" }])
+      const run = tier("p", p, { breaker })
+      yield* Effect.exit(run)
+      yield* TestClock.adjust("1 second")
+      const probing = yield* Effect.fork(run)
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probing: 1 })
+      yield* Fiber.interrupt(probing)
+      assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probing: 0 })
+      assert.strictEqual(yield* run, "well")
+    })
+  )
+
+  it.effect("each attempt's scope is closed before the next attempt starts", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const resource = (name: string) =>
+        Effect.acquireRelease(
+          Effect.sync(() => log.push(`open ${name}`)),
+          () => Effect.sync(() => log.push(`close ${name}`))
+        )
+      const broken = Tier.make({
+        name: "a",
+        effect: Effect.zipRight(resource("a"), Effect.fail("down")),
+        backoff: retries(1)
+      })
+      const well = Tier.make({ name: "b", effect: Effect.as(resource("b"), "b") })
+      yield* timed(broken.pipe(Fallback.orElse(well)))
+      assert.deepStrictEqual(log, ["open a", "close a", "open a", "close a", "open b", "close b"])
+    })
+  )
+})

@@ -1,0 +1,2 @@
+/** The OpenTelemetry SDK as a Layer. */
+export * as Telemetry from "./Telemetry.ts"
