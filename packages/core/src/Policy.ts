@@ -8,13 +8,13 @@
  */
 import type * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
-import type * as Either from "effect/Either"
-import * as Option from "effect/Option"
+import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type * as Backoff from "./Backoff.ts"
-import type * as CircuitBreaker from "./CircuitBreaker.ts"
+import * as Backoff from "./Backoff.ts"
+import * as CircuitBreaker from "./CircuitBreaker.ts"
+import { formatDuration, parseDuration } from "./internal/durationText.ts"
 
 /**
  * One rung of the ladder.
@@ -55,6 +55,26 @@ export interface Policy<out Tier extends TierPolicy = TierPolicy> {
 }
 
 /**
+ * A policy as files write it; `Extra` is what each tier says beyond this.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PolicyFile<out Extra = {}> {
+  readonly deadline?: string | undefined
+  readonly maxTiers?: number | undefined
+  readonly tiers: readonly [TierFile & Extra, ...Array<TierFile & Extra>]
+}
+
+/**
+ * A tier as files write it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TierFile extends Schema.Struct.Encoded<typeof tierFields> {}
+
+/**
  * A duration as files write it: Effect's own text or a short form such as `20s`, `250ms`, `1.5s` or `1h30m`.
  * Negative durations are refused; the short form is what it encodes to.
  *
@@ -73,11 +93,7 @@ export const DurationText: Schema.Schema<Duration.Duration, string> = Schema.tra
   Schema.DurationFromSelf,
   {
     strict: true,
-    decode: (text, _, ast) =>
-      Option.match(parseDuration(text), {
-        onNone: () => ParseResult.fail(new ParseResult.Type(ast, text)),
-        onSome: ParseResult.succeed
-      }),
+    decode: (text, _, ast) => Either.fromOption(parseDuration(text), () => new ParseResult.Type(ast, text)),
     encode: (duration, _, ast) =>
       Duration.isFinite(duration)
         ? ParseResult.succeed(formatDuration(duration))
@@ -89,10 +105,122 @@ export const DurationText: Schema.Schema<Duration.Duration, string> = Schema.tra
 })
 
 /**
+ * The name of a tier, or any other text that goes into log lines, metric labels and HTTP headers as it is.
+ *
+ * @example
+ * import { Schema } from "effect"
+ * import { Policy } from "@understudy/core"
+ *
+ * console.log(Schema.is(Policy.Name)("llama3.2:1b"), Schema.is(Policy.Name)("two\nlines")) // => true false
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Name: Schema.Schema<string> = Schema.String.pipe(
+  Schema.pattern(/^[!-~]([ -~]*[!-~])?$/, { description: "a name in plain ASCII" })
+)
+
+const number = (
+  description: string,
+  accepts: (value: number) => boolean,
+  jsonSchema: object
+): Schema.Schema<number> =>
+  Schema.Number.pipe(Schema.filter(accepts, { description, jsonSchema: { description, ...jsonSchema } }))
+
+const integerFrom = (least: number): Schema.Schema<number> =>
+  number(`an integer of ${least} or more`, (value) => Number.isInteger(value) && value >= least, {
+    type: "integer",
+    minimum: least
+  })
+
+const factor = number("a number of 1 or more", (value) => value >= 1 && Number.isFinite(value), {
+  type: "number",
+  minimum: 1
+})
+
+const share = number("a number from 0 to 1", (value) => value >= 0 && value <= 1, {
+  type: "number",
+  minimum: 0,
+  maximum: 1
+})
+
+const backoff = Backoff.exponential()
+
+const Retry = Schema.Struct({
+  times: Schema.optionalWith(integerFrom(0), { default: () => backoff.times }),
+  base: Schema.optionalWith(DurationText, { default: () => backoff.base }),
+  factor: Schema.optionalWith(factor, { default: () => backoff.factor }),
+  max: Schema.optionalWith(DurationText, { default: () => backoff.max }),
+  jitter: Schema.optionalWith(Schema.Literal("none", "full", "equal", "decorrelated"), {
+    default: () => backoff.jitter
+  }),
+  maxRetryAfter: Schema.optionalWith(DurationText, { default: () => Duration.seconds(5) }),
+  onTimeout: Schema.optionalWith(Schema.Boolean, { default: () => false })
+}).annotations({ title: "retry" })
+
+const breaker = CircuitBreaker.config()
+
+const Breaker = Schema.Struct({
+  consecutive: Schema.optionalWith(integerFrom(1), { default: () => breaker.trip.failures }),
+  openFor: Schema.optionalWith(DurationText, { default: () => breaker.openFor }),
+  factor: Schema.optionalWith(factor, { default: () => breaker.factor }),
+  maxOpenFor: Schema.optionalWith(DurationText, { default: () => breaker.maxOpenFor }),
+  jitter: Schema.optionalWith(share, { default: () => breaker.jitter }),
+  probes: Schema.optionalWith(integerFrom(1), { default: () => breaker.probes })
+}).annotations({ title: "breaker" })
+
+const tierFields = {
+  name: Name,
+  timeout: Schema.optionalWith(DurationText, { default: () => Duration.seconds(30) }),
+  attemptTimeout: Schema.optional(DurationText),
+  firstToken: Schema.optional(DurationText),
+  idle: Schema.optionalWith(DurationText, { default: () => Duration.minutes(4) }),
+  maxStream: Schema.optionalWith(DurationText, { default: () => Duration.minutes(15) }),
+  retry: Schema.optionalWith(Retry, { default: () => Schema.decodeSync(Retry)({}) }),
+  breaker: Schema.optionalWith(Breaker, { default: () => Schema.decodeSync(Breaker)({}) })
+}
+
+type Tier = Schema.Struct.Type<typeof tierFields>
+
+const isTierPolicy = (value: unknown): value is TierPolicy =>
+  Predicate.hasProperty(value, "backoff") && Predicate.hasProperty(value, "breaker")
+
+const fromFile = ({ retry, breaker, ...tier }: Tier): TierPolicy => {
+  const { maxRetryAfter, onTimeout, ...backoff } = retry
+  const { consecutive, ...config } = breaker
+  return {
+    ...tier,
+    attemptTimeout: tier.attemptTimeout ?? tier.timeout,
+    firstToken: tier.firstToken ?? tier.timeout,
+    backoff,
+    maxRetryAfter,
+    retryTimeouts: onTimeout,
+    breaker: { ...config, trip: CircuitBreaker.consecutive(consecutive) }
+  }
+}
+
+const toFile = ({ backoff, maxRetryAfter, retryTimeouts, breaker, ...tier }: TierPolicy): Tier => {
+  const { trip, ...config } = breaker
+  return {
+    ...tier,
+    retry: { ...backoff, maxRetryAfter, onTimeout: retryTimeouts },
+    breaker: { ...config, consecutive: trip.failures }
+  }
+}
+
+const duplicateName = (tiers: ReadonlyArray<TierPolicy>): Schema.FilterOutput | undefined => {
+  const names = tiers.map((tier) => tier.name)
+  const index = names.findIndex((name, i) => names.indexOf(name) < i)
+  return index === -1
+    ? undefined
+    : { path: [index, "name"], message: "duplicate tier name; give every tier its own name" }
+}
+
+/**
  * The schema of a policy whose tiers have further fields: what a gateway adds to say where a tier leads to.
  *
  * @example
- * import { Either, Schema } from "effect"
+ * import { Schema } from "effect"
  * import { Policy } from "@understudy/core"
  *
  * const Route = Policy.struct({ model: Schema.NonEmptyString })
@@ -110,125 +238,70 @@ export const struct = <Extra extends Schema.Struct.Fields>(
   PolicyFile<Schema.Struct.Encoded<Extra>>,
   Schema.Struct.Context<Extra>
 > => {
-  const Tier = Schema.transform(Schema.Struct({ ...tierFields, ...extra }), Schema.declare(isTierPolicy), {
-    strict: false,
+  // The transformation names only the fields it changes: the extra ones ride along, which no type can say here.
+  const fields: Schema.Schema<Tier, unknown> = Schema.Struct({ ...tierFields, ...extra }) as never
+  const tier = Schema.transform(fields, Schema.declare(isTierPolicy), {
     decode: fromFile,
     encode: toFile
-  })
-  const first = Schema.element(Tier).annotations({ missingMessage: () => "expected at least one tier" })
+  }).annotations({ title: "tier" })
+  const first = Schema.element(tier).annotations({ missingMessage: () => "expected at least one tier" })
   return Schema.Struct({
     deadline: Schema.optionalWith(DurationText, { default: () => Duration.minutes(1) }),
     maxTiers: Schema.optionalWith(Schema.UndefinedOr(integerFrom(1)), { default: () => undefined }),
-    tiers: Schema.Tuple([first], Tier).pipe(Schema.filter(duplicateName))
-  }).annotations({ parseOptions: { onExcessProperty: "error" } }) as never
-}
-const parseDuration = (text: string): Option.Option<Duration.Duration> => {
-  const short = text === "" ? null : shortForm.exec(text)
-  if (short === null) return text.startsWith("-") ? Option.none() : Duration.decodeUnknown(text)
-  const [, hours = 0, minutes = 0, seconds = 0, millis = 0] = short
-  return Option.some(
-    Duration.millis(
-      Number(hours) * 3_600_000 + Number(minutes) * 60_000 + Number(seconds) * 1_000 + Number(millis)
-    )
-  )
+    tiers: Schema.Tuple([first], tier).pipe(Schema.filter(duplicateName, { title: "tiers" }))
+  }).annotations({ title: "policy", parseOptions: { onExcessProperty: "error" } }) as never
 }
 
-const shortForm = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?$/
+/**
+ * The schema of a policy.
+ *
+ * **Details**
+ * - Defaults: `deadline: 60s`, `maxTiers` all; of a tier `timeout: 30s`, `attemptTimeout` and `firstToken` as its
+ *   timeout, `idle: 4m`, `maxStream: 15m`; `retry` and `breaker` as in {@link Backoff.exponential} and
+ *   {@link CircuitBreaker.config}, with `maxRetryAfter: 5s` and `onTimeout: false`.
+ * - An unknown key is an error, whatever the options of the decoder say.
+ * - It encodes to the file form with every default written out.
+ *
+ * @example
+ * import { Schema } from "effect"
+ * import { Policy } from "@understudy/core"
+ *
+ * const policy = Schema.decodeUnknownSync(Policy.Policy)({ tiers: [{ name: "primary" }] })
+ *
+ * console.log(Schema.encodeSync(Policy.Policy)(policy).tiers[0].attemptTimeout) // => 30s
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Policy: Schema.Schema<Policy, PolicyFile> = struct({})
 
-const formatDuration = (duration: Duration.Duration): string => {
-  const { days, hours, minutes, seconds, millis, nanos } = Duration.parts(duration)
-  const whole = nanos === 0 && seconds > 0
-  const units: ReadonlyArray<readonly [number, string]> = [
-    [days * 24 + hours, "h"],
-    [minutes, "m"],
-    [whole ? (seconds * 1_000 + millis) / 1_000 : seconds, "s"],
-    [whole ? 0 : (millis * 1e6 + nanos) / 1e6, "ms"]
-  ]
-  const text = units.map(([amount, unit]) => (amount === 0 ? "" : `${amount}${unit}`)).join("")
-  return text === "" ? "0s" : text
-}
+/**
+ * Decodes a policy from the file form, say from parsed JSON or YAML.
+ *
+ * @example
+ * import { Either } from "effect"
+ * import { Policy } from "@understudy/core"
+ *
+ * console.log(Either.isLeft(Policy.decodeUnknown({ tiers: [{ name: "primary", timout: "5s" }] }))) // => true
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const decodeUnknown = (input: unknown): Either.Either<Policy, ParseResult.ParseError> =>
+  Schema.decodeUnknownEither(Policy)(input)
 
-const number = (
-  description: string,
-  accepts: (value: number) => boolean,
-  jsonSchema: object
-): Schema.Schema<number> => Schema.Number.pipe(Schema.filter(accepts, { description, jsonSchema }))
-
-const integerFrom = (least: number): Schema.Schema<number> =>
-  number(`an integer of ${least} or more`, (value) => Number.isInteger(value) && value >= least, {
-    type: "integer",
-    minimum: least
-  })
-
-const factor = number("a number of 1 or more", (value) => value >= 1 && Number.isFinite(value), {
-  minimum: 1
-})
-
-const share = number("a number from 0 to 1", (value) => value >= 0 && value <= 1, { minimum: 0, maximum: 1 })
-
-// Names go into log lines, metric labels and HTTP headers.
-const Name = Schema.String.pipe(Schema.pattern(/^[!-~]([ -~]*[!-~])?$/, { description: "a name in plain ASCII" }))
-
-const backoff = Backoff.exponential()
-
-const Retry = Schema.Struct({
-  times: Schema.optionalWith(integerFrom(0), { default: () => backoff.times }),
-  base: Schema.optionalWith(DurationText, { default: () => backoff.base }),
-  factor: Schema.optionalWith(factor, { default: () => backoff.factor }),
-  max: Schema.optionalWith(DurationText, { default: () => backoff.max }),
-  jitter: Schema.optionalWith(Schema.Literal("none", "full", "equal", "decorrelated"), {
-    default: () => backoff.jitter
-  }),
-  maxRetryAfter: Schema.optionalWith(DurationText, { default: () => Duration.seconds(5) }),
-  onTimeout: Schema.optionalWith(Schema.Boolean, { default: () => false })
-})
-
-const breaker = CircuitBreaker.config()
-
-const Breaker = Schema.Struct({
-  consecutive: Schema.optionalWith(integerFrom(1), { default: () => breaker.trip.failures }),
-  openFor: Schema.optionalWith(DurationText, { default: () => breaker.openFor }),
-  factor: Schema.optionalWith(factor, { default: () => breaker.factor }),
-  maxOpenFor: Schema.optionalWith(DurationText, { default: () => breaker.maxOpenFor }),
-  jitter: Schema.optionalWith(share, { default: () => breaker.jitter }),
-  probes: Schema.optionalWith(integerFrom(1), { default: () => breaker.probes })
-})
-
-const tierFields = {
-  name: Name,
-  timeout: Schema.optionalWith(DurationText, { default: () => Duration.seconds(30) }),
-  attemptTimeout: Schema.optional(DurationText),
-  firstToken: Schema.optional(DurationText),
-  idle: Schema.optionalWith(DurationText, { default: () => Duration.minutes(4) }),
-  maxStream: Schema.optionalWith(DurationText, { default: () => Duration.minutes(15) }),
-  retry: Schema.optionalWith(Retry, { default: () => Schema.decodeSync(Retry)({}) }),
-  breaker: Schema.optionalWith(Breaker, { default: () => Schema.decodeSync(Breaker)({}) })
-}
-
-const TierFile = Schema.Struct(tierFields)
-
-const fromFile = <Extra extends object>({
-  retry: { maxRetryAfter, onTimeout, ...backoff },
-  breaker: { consecutive, ...breaker },
-  ...tier
-}: typeof TierFile.Type & Extra) => ({
-  ...tier,
-  attemptTimeout: tier.attemptTimeout ?? tier.timeout,
-  firstToken: tier.firstToken ?? tier.timeout,
-  backoff,
-  maxRetryAfter,
-  retryTimeouts: onTimeout,
-  breaker: { ...breaker, trip: CircuitBreaker.consecutive(consecutive) }
-})
-
-const toFile = <Extra extends object>({
-  backoff,
-  maxRetryAfter,
-  retryTimeouts,
-  breaker: { trip, ...breaker },
-  ...tier
-}: TierPolicy & Extra) => ({
-  ...tier,
-  retry: { ...backoff, maxRetryAfter, onTimeout: retryTimeouts },
-  breaker: { ...breaker, consecutive: trip.failures }
-})
+/**
+ * Decodes a policy written in code.
+ *
+ * @example
+ * import { Either } from "effect"
+ * import { Policy } from "@understudy/core"
+ *
+ * const policy = Policy.decode({ deadline: "10s", tiers: [{ name: "primary" }, { name: "standby" }] })
+ *
+ * console.log(Either.getOrThrow(policy).tiers.map((tier) => tier.name)) // => [ 'primary', 'standby' ]
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const decode: (policy: PolicyFile) => Either.Either<Policy, ParseResult.ParseError> = decodeUnknown

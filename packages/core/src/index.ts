@@ -12,5 +12,7 @@ export * as Fallback from "./Fallback.ts"
 export * as FallbackStream from "./FallbackStream.ts"
 /** One classification of how an attempt ended, from which everything else follows. */
 export * as Outcome from "./Outcome.ts"
+/** Tiers as plain data, with a Schema for files. */
+export * as Policy from "./Policy.ts"
 /** One rung of the ladder: an effect with its policy. */
 export * as Tier from "./Tier.ts"

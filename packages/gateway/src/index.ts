@@ -1,1 +1,10 @@
-export {}
+/** The command `understudy`. */
+export * as Cli from "./Cli.ts"
+/** The file. */
+export * as Config from "./Config.ts"
+/** The gateway as an Effect: a configuration in, a listening server out. */
+export * as Gateway from "./Gateway.ts"
+/** The log: one line for every attempt and every run. */
+export * as Log from "./Log.ts"
+/** The two sides of the gateway that touch the network. */
+export * as Server from "./Server.ts"

@@ -1,0 +1,176 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Chunk, Effect, Exit, Fiber, Option, Schedule, Stream, TestClock } from "effect"
+import { Attempt, CircuitBreaker, Deadline, FallbackStream } from "../src/index.ts"
+import { timed } from "./scripted.ts"
+
+const isContent = (text: string) => text !== ""
+
+/** A stream in a scope whose opening and closing is noted. */
+const traced = (log: Array<string>, name: string, stream: Stream.Stream<string, string>) =>
+  Stream.unwrapScoped(
+    Effect.as(
+      Effect.acquireRelease(
+        Effect.sync(() => log.push(`open ${name}`)),
+        () => Effect.sync(() => log.push(`close ${name}`))
+      ),
+      stream
+    )
+  )
+
+const collect = <E, R>(stream: Stream.Stream<string, E, R>) => {
+  const seen: Array<string> = []
+  return {
+    seen,
+    effect: Stream.runForEach(stream, (text) => Effect.sync(() => void seen.push(text)))
+  }
+}
+
+const standby = (log: Array<string> = []) =>
+  FallbackStream.tier({
+    name: "standby",
+    stream: traced(log, "standby", Stream.make("", "from ", "standby")),
+    isContent
+  })
+
+describe("FallbackStream", () => {
+  it.effect("before the first content the next tier takes over unseen, the loser closed first", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const primary = FallbackStream.tier({
+        name: "primary",
+        stream: traced(log, "primary", Stream.concat(Stream.make("", ""), Stream.fail("reset"))),
+        isContent
+      })
+      const answer = yield* Stream.runCollect(primary.pipe(FallbackStream.orElse(standby(log))))
+      assert.deepStrictEqual(Chunk.toArray(answer), ["", "from ", "standby"])
+      assert.deepStrictEqual(log, ["open primary", "close primary", "open standby", "close standby"])
+    })
+  )
+
+  it.effect("after it the failure is the caller's, and nothing is asked or given twice", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const breaker = yield* CircuitBreaker.make({ key: "p", trip: CircuitBreaker.consecutive(1) })
+      const primary = FallbackStream.tier({
+        name: "primary",
+        stream: traced(log, "primary", Stream.concat(Stream.make("", "Hel"), Stream.fail("reset"))),
+        isContent,
+        breaker
+      })
+      const { effect, seen } = collect(primary.pipe(FallbackStream.orElse(standby(log))))
+      assert.deepStrictEqual(yield* Effect.exit(effect), Exit.fail("reset"))
+      assert.deepStrictEqual(
+        [seen, log],
+        [
+          ["", "Hel"],
+          ["open primary", "close primary"]
+        ]
+      )
+    })
+  )
+
+  it.effect("a stream that ends without content is a failure", () =>
+    Effect.gen(function* () {
+      const primary = FallbackStream.tier({ name: "primary", stream: Stream.make("", ""), isContent })
+      const { attempts, tier } = yield* Effect.scoped(
+        FallbackStream.served(FallbackStream.orElse(primary, standby()))
+      )
+      assert.strictEqual(tier, "standby")
+      assert.deepStrictEqual(
+        attempts.map((attempt) => [attempt.tier, attempt.outcome, attempt.errorType]),
+        [
+          ["primary", "failure", "EmptyStream"],
+          ["standby", "success", undefined]
+        ]
+      )
+    })
+  )
+
+  it.effect("firstToken bounds the way to the first content, whatever else comes", () =>
+    Effect.gen(function* () {
+      const chatter = Stream.repeat(Stream.make(""), Schedule.spaced("100 millis"))
+      const primary = FallbackStream.tier({
+        name: "primary",
+        stream: chatter,
+        isContent,
+        firstToken: "2 seconds"
+      })
+      const { effect, seen } = collect(primary.pipe(FallbackStream.orElse(standby())))
+      const { elapsed } = yield* timed(effect, "10 seconds")
+      assert.deepStrictEqual([seen.join(""), elapsed], ["from standby", 2000])
+    })
+  )
+
+  it.effect(
+    "idle bounds the silence between contents; chatter does not count, a slow reader does not either",
+    () =>
+      Effect.gen(function* () {
+        const silent = Stream.concat(
+          Stream.make("a"),
+          Stream.repeat(Stream.make(""), Schedule.spaced("1 second"))
+        )
+        const tier = FallbackStream.tier({ name: "primary", stream: silent, isContent, idle: "5 seconds" })
+        const stalled = yield* timed(Stream.runDrain(tier), "1 minute")
+        const error = Option.getOrThrow(Option.flatMap(Exit.causeOption(stalled.exit), Cause.failureOption))
+        assert(error instanceof Deadline.DeadlineExceeded)
+        assert.deepStrictEqual([error.bound, stalled.elapsed], ["idle", 5000])
+
+        const words = Array.from({ length: 40 }, (_, index) => `${index}`)
+        const eager = FallbackStream.tier({
+          name: "eager",
+          stream: Stream.rechunk(Stream.fromIterable(words), 1),
+          isContent,
+          idle: "5 seconds"
+        })
+        const slowly = yield* timed(
+          Stream.runForEach(eager, () => Effect.sleep("8 seconds")),
+          "1 hour"
+        )
+        assert.deepStrictEqual([slowly.exit, slowly.elapsed], [Exit.void, 320_000])
+      })
+  )
+
+  it.effect("maxStream bounds its whole length", () =>
+    Effect.gen(function* () {
+      const endless = Stream.repeat(Stream.make("a"), Schedule.spaced("1 second"))
+      const tier = FallbackStream.tier({
+        name: "primary",
+        stream: endless,
+        idle: "5 seconds",
+        maxStream: "30 seconds"
+      })
+      const { elapsed, exit } = yield* timed(Stream.runDrain(tier), "1 hour")
+      assert.isTrue(Exit.isFailure(exit))
+      assert.strictEqual(elapsed, 30_000)
+    })
+  )
+
+  it.effect("a caller that takes enough, or leaves, closes the tier; only leaving is an interruption", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const outcomes: Array<string> = []
+      const hear = Effect.provideService(Attempt.Listener, (event) => {
+        if (event._tag === "AttemptEnded") outcomes.push(event.attempt.outcome)
+      })
+      const endless = traced(log, "p", Stream.repeat(Stream.make("a"), Schedule.spaced("1 second")))
+      const breaker = yield* CircuitBreaker.make({ key: "p", trip: CircuitBreaker.consecutive(1) })
+      const tier = FallbackStream.tier({ name: "p", stream: endless, breaker })
+      yield* timed(hear(Stream.runDrain(Stream.take(tier, 2))), "5 seconds")
+      assert.deepStrictEqual([log, outcomes], [["open p", "close p"], ["success"]])
+      const fiber = yield* Effect.fork(hear(Stream.runDrain(tier)))
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(log.slice(2), ["open p", "close p"])
+      assert.deepStrictEqual(outcomes, ["success", "interrupted"])
+      assert.strictEqual((yield* breaker.state)._tag, "Closed")
+    })
+  )
+
+  it.effect("leaving the scope of a committed stream that nobody read closes the tier", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      yield* Effect.scoped(FallbackStream.served(standby(log)))
+      assert.deepStrictEqual(log, ["open standby", "close standby"])
+    })
+  )
+})

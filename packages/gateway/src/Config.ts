@@ -1,0 +1,285 @@
+/**
+ * The gateway's one file: where it listens, whom it asks, and the policies behind the names that callers use.
+ *
+ * A file is read as a whole or refused with one line that says where, what and what to do. What the environment
+ * puts into it never shows in that line.
+ *
+ * @since 0.1.0
+ */
+import { readFile } from "node:fs/promises"
+import { isIPv4 } from "node:net"
+import * as Policy from "@understudy/core/Policy"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { formatPath, type Path } from "./internal/fault.ts"
+import { BaseUrl, Headers, Host, Key, Port, Share, SizeText, Status } from "./internal/fields.ts"
+import { type Problem, problem, quote } from "./internal/issue.ts"
+import { suggest } from "./internal/nearest.ts"
+import * as Yaml from "./internal/yaml.ts"
+
+/**
+ * Where and how the gateway listens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Server {
+  readonly host: string
+  readonly port: number
+  /** The callers' bearer keys; empty only where nobody else can reach the host. */
+  readonly apiKeys: ReadonlyArray<Redacted.Redacted>
+  /** Bytes. */
+  readonly maxBody: number
+  /** How long a stop waits for the requests that are under way. */
+  readonly drain: Duration.Duration
+}
+
+/**
+ * An upstream account that speaks the OpenAI protocol.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenAiProvider {
+  readonly kind: "openai"
+  readonly baseUrl: string
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** Sent with every request; redacted, for some upstreams take their key here. */
+  readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
+}
+
+/**
+ * An upstream inside the process, that answers and fails as told.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SandboxProvider {
+  readonly kind: "sandbox"
+  /** The time to the answer, or to the first piece of a stream. */
+  readonly latency: Duration.Duration
+  /** The share of calls that fail, and with what. */
+  readonly failure?: { readonly status: number; readonly rate: number } | undefined
+  /** The time between two pieces of a stream. */
+  readonly chunkEvery?: Duration.Duration | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Provider = OpenAiProvider | SandboxProvider
+
+/**
+ * A rung of a route's ladder, and where it leads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tier extends Policy.TierPolicy {
+  /** A key of `providers`. */
+  readonly provider: string
+  /** What that provider calls the model. */
+  readonly model: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Config {
+  readonly server: Server
+  readonly providers: { readonly [name: string]: Provider }
+  /** By the name that callers put in `model`. */
+  readonly routes: { readonly [name: string]: Policy.Policy<Tier> }
+}
+
+/**
+ * The file cannot be used. The message is one line: file, place, reason, remedy.
+ *
+ * @example
+ * import { Config } from "@understudy/gateway"
+ *
+ * const place = { file: "understudy.yaml", line: 14, column: 9, path: "routes.chat.timout" }
+ * const error = new Config.ConfigError({ ...place, reason: "unknown key", remedy: "remove it" })
+ *
+ * console.log(error.message) // => understudy.yaml:14:9 routes.chat.timout: unknown key; remove it
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConfigError extends Data.TaggedError("ConfigError")<{
+  readonly file: string
+  /** From 1; undefined where the file could not be read at all. */
+  readonly line: number | undefined
+  readonly column: number | undefined
+  /** The keys that lead there; empty where the text is no YAML. */
+  readonly path: string
+  readonly reason: string
+  readonly remedy: string
+}> {
+  override get message(): string {
+    const place = this.line === undefined ? this.file : `${this.file}:${this.line}:${this.column}`
+    return `${place}${this.path === "" ? "" : ` ${this.path}`}: ${this.reason}; ${this.remedy}`
+  }
+}
+
+const ServerFile = Schema.Struct({
+  host: Schema.optionalWith(Host, { default: () => "127.0.0.1" }),
+  port: Schema.optionalWith(Port, { default: () => 8787 }),
+  apiKeys: Schema.optionalWith(Schema.Array(Key), { default: () => [] }),
+  maxBody: Schema.optionalWith(SizeText, { default: () => 16e6 }),
+  drain: Schema.optionalWith(Policy.DurationText, { default: () => Duration.seconds(30) })
+})
+
+const kind = <const Kind extends string>(kind: Kind): Schema.Literal<[Kind]> =>
+  Schema.Literal(kind).annotations({ title: "provider kind" })
+
+const ProviderFile = Schema.Union(
+  Schema.Struct({
+    kind: kind("openai"),
+    baseUrl: BaseUrl,
+    apiKey: Schema.optional(Key),
+    headers: Schema.optional(Headers)
+  }),
+  Schema.Struct({
+    kind: kind("sandbox"),
+    latency: Schema.optionalWith(Policy.DurationText, { default: () => Duration.millis(120) }),
+    failure: Schema.optional(Schema.Struct({ status: Status, rate: Share })),
+    chunkEvery: Schema.optional(Policy.DurationText)
+  })
+)
+
+/**
+ * The schema of the file. Between providers and tiers it checks nothing: {@link parse} does.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const File = Schema.Struct({
+  server: Schema.optionalWith(ServerFile, { default: () => Schema.decodeSync(ServerFile)({}) }),
+  providers: Schema.Record({ key: Schema.String, value: ProviderFile }),
+  routes: Schema.Record({
+    key: Schema.String,
+    value: Policy.struct({ provider: Schema.String, model: Policy.Name })
+  }).pipe(
+    Schema.filter((routes) => (Object.keys(routes).length > 0 ? undefined : "no routes; add at least one"))
+  )
+}).annotations({ parseOptions: { onExcessProperty: "error" } })
+
+/**
+ * Reads the text of a file. `env` gives what `${NAME}` stands for; `file` is the name that errors carry.
+ *
+ * **Details**
+ * - Every tier's provider must exist, and a gateway without keys may listen on a loopback address only.
+ * - The first thing that is wrong is the error.
+ *
+ * @example
+ * import { Either } from "effect"
+ * import { Config } from "@understudy/gateway"
+ *
+ * const text = `
+ * providers:
+ *   stage: { kind: sandbox, latncy: 120ms }
+ * routes: {}
+ * `
+ * const config = Config.parse(text, "understudy.yaml", {})
+ *
+ * console.log(Either.isLeft(config) && config.left.message) // => understudy.yaml:3:27 providers.stage.latncy: unknown key; did you mean "latency"?
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const parse = (
+  text: string,
+  file: string,
+  env: Readonly<Record<string, string | undefined>>
+): Either.Either<Config, ConfigError> =>
+  Yaml.read(text, env).pipe(
+    Either.flatMap((source) =>
+      decode(source.data).pipe(
+        Either.mapLeft((error) => problem(error.issue, (path) => shown(path, source))),
+        Either.flatMap((config) => {
+          const wrong = unknownProvider(config, source) ?? openToAll(config)
+          return wrong === undefined ? Either.right(config) : Either.left(wrong)
+        }),
+        Either.mapLeft(({ path, on, ...rest }) => ({
+          ...source.place(path, on),
+          path: formatPath(path),
+          ...rest
+        }))
+      )
+    ),
+    Either.mapLeft((fault) => new ConfigError({ file, ...fault }))
+  )
+
+/**
+ * Reads a file, with the environment of the process.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Config } from "@understudy/gateway"
+ *
+ * const error = await Effect.runPromise(Effect.flip(Config.load("nowhere.yaml")))
+ *
+ * console.log(error.message) // => nowhere.yaml: no such file; check the path
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const load = (path: string): Effect.Effect<Config, ConfigError> =>
+  Effect.tryPromise({
+    try: () => readFile(path, "utf8"),
+    catch: (error) => {
+      const none = Predicate.hasProperty(error, "code") && error.code === "ENOENT"
+      return new ConfigError({
+        file: path,
+        line: undefined,
+        column: undefined,
+        path: "",
+        ...(none
+          ? { reason: "no such file", remedy: "check the path" }
+          : { reason: "cannot be read", remedy: "check that it is a file and who may read it" })
+      })
+    }
+  }).pipe(Effect.flatMap((text) => parse(text, path, process.env)))
+
+const decode = Schema.decodeUnknownEither(File)
+
+const secret: ReadonlySet<PropertyKey> = new Set(["apiKey", "apiKeys", "headers", "baseUrl"])
+
+// The name of a variable is no secret, and the one thing to know here.
+const shown = (path: Path, { written }: Yaml.Source): string | undefined => {
+  const text = written(path)
+  return path.some((key) => secret.has(key)) && !/^\$\{\w+\}$/.test(text ?? "") ? undefined : text
+}
+
+const unknownProvider = ({ providers, routes }: Config, { written }: Yaml.Source): Problem | undefined => {
+  for (const [route, { tiers }] of Object.entries(routes)) {
+    const index = tiers.findIndex(({ provider }) => !Object.hasOwn(providers, provider))
+    const tier = tiers[index]
+    if (tier === undefined) continue
+    const path = ["routes", route, "tiers", index, "provider"]
+    const reason = `unknown provider ${quote(written(path) ?? "", tier.provider)}`
+    return { path, on: "value", reason, remedy: suggest(tier.provider, Object.keys(providers)) }
+  }
+  return undefined
+}
+
+const openToAll = ({ server }: Config): Problem | undefined =>
+  server.apiKeys.length > 0 || isLoopback(server.host)
+    ? undefined
+    : {
+        path: ["server", "host"],
+        on: "value",
+        reason: "others can reach this host and server.apiKeys is empty",
+        remedy: "add a key or listen on 127.0.0.1"
+      }
+
+const isLoopback = (host: string): boolean =>
+  host.toLowerCase() === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."))

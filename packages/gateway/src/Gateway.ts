@@ -1,0 +1,71 @@
+/**
+ * The gateway as an Effect: a configuration in, a listening server out.
+ *
+ * @since 0.1.0
+ */
+import type * as Attempt from "@understudy/core/Attempt"
+import * as Callers from "@understudy/http/Callers"
+import * as OpenAiCompatible from "@understudy/http/OpenAiCompatible"
+import * as OpenAiRouter from "@understudy/http/OpenAiRouter"
+import type { Provider } from "@understudy/http/Provider"
+import * as Route from "@understudy/http/Route"
+import * as Sandbox from "@understudy/http/Sandbox"
+import type { Upstream } from "@understudy/http/Upstream"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
+import * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
+import type * as Scope from "effect/Scope"
+import type { Config, Provider as ProviderConfig } from "./Config.ts"
+import * as Server from "./Server.ts"
+
+/**
+ * Starts serving and gives the address. Closing the scope drains and stops it.
+ *
+ * `onEvent` hears what happens in every run, with the request's id.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const start = (
+  config: Config,
+  onEvent: (requestId: string, event: Attempt.Event) => void
+): Effect.Effect<{ readonly url: string }, Server.ListenError, Scope.Scope> =>
+  Effect.gen(function* () {
+    // Acquired before the server, and so released after it: a drain needs its upstreams.
+    const upstream = yield* Server.upstream
+    const providers = Record.map(config.providers, (provider, name) => makeProvider(name, provider, upstream))
+    const routes = yield* Effect.forEach(Object.entries(config.routes), ([name, policy]) =>
+      Route.make(name, {
+        ...policy,
+        tiers: Arr.map(policy.tiers, (tier) => ({ ...tier, provider: providers[tier.provider] as Provider }))
+      })
+    )
+    const { apiKeys } = config.server
+    const accepting = yield* Ref.make(true)
+    const handler = OpenAiRouter.make({
+      routes,
+      callers: apiKeys.length === 0 ? Callers.anyone : yield* Callers.fromKeys(apiKeys),
+      onEvent,
+      ready: Ref.get(accepting)
+    })
+    const server = yield* Server.serve({ ...config.server, handler })
+    yield* Effect.addFinalizer(() => Ref.set(accepting, false))
+    return server
+  })
+
+const makeProvider = (name: string, provider: ProviderConfig, upstream: Upstream): Provider => {
+  switch (provider.kind) {
+    case "openai":
+      return OpenAiCompatible.make({
+        name,
+        baseUrl: provider.baseUrl,
+        apiKey: provider.apiKey,
+        headers: Record.map(provider.headers ?? {}, Redacted.value),
+        upstream
+      })
+    case "sandbox":
+      return Sandbox.make({ ...provider, name })
+  }
+}

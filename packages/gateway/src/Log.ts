@@ -1,0 +1,145 @@
+/**
+ * The log: one line for every attempt and every run.
+ *
+ * @since 0.1.0
+ */
+import type * as Attempt from "@understudy/core/Attempt"
+import { ProviderError } from "@understudy/http/ProviderError"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Format = "json" | "pretty"
+
+/**
+ * One line of the log. Never a prompt, an answer or a key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Entry {
+  readonly timestamp: string
+  readonly level: "INFO" | "WARN" | "ERROR"
+  readonly message: "attempt" | "run" | "refused" | "breaker"
+  readonly [field: string]: string | number | boolean | undefined
+}
+
+/**
+ * What the log says of an event of a run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const entry = (requestId: string, event: Attempt.Event, at: Date): Entry => {
+  const common = { timestamp: at.toISOString() }
+  switch (event._tag) {
+    case "AttemptEnded": {
+      const { attempt } = event
+      return {
+        ...common,
+        level: attempt.outcome === "failure" || attempt.outcome === "timeout" ? "WARN" : "INFO",
+        message: "attempt",
+        request_id: requestId,
+        route: event.run,
+        tier: attempt.tier,
+        ...attempt.labels,
+        attempt: attempt.number,
+        status: statusOf(attempt),
+        outcome: attempt.outcome,
+        error_type: attempt.errorType,
+        waited_ms: ms(attempt.waited),
+        latency_ms: ms(attempt.duration),
+        ...trace(attempt.span)
+      }
+    }
+    case "RunEnded":
+      return {
+        ...common,
+        level: event.outcome === "failure" ? "ERROR" : "INFO",
+        message: "run",
+        request_id: requestId,
+        route: event.run,
+        ...(event.servedBy !== undefined && { tier: event.servedBy, ...event.labels }),
+        outcome: event.outcome,
+        error_type: event.errorType,
+        latency_ms: ms(event.duration),
+        served_by: event.servedBy ?? "none",
+        attempts: event.attempts,
+        fallback: event.fallback,
+        ...trace(event.span)
+      }
+    case "TierRefused":
+      return {
+        ...common,
+        level: "INFO",
+        message: "refused",
+        request_id: requestId,
+        route: event.run,
+        tier: event.refusal.tier,
+        ...event.refusal.labels,
+        retry_after_ms: ms(event.refusal.retryAfter)
+      }
+    case "BreakerChanged":
+      return {
+        ...common,
+        level: event.transition.to === "Open" ? "WARN" : "INFO",
+        message: "breaker",
+        request_id: requestId,
+        route: event.run,
+        tier: event.tier,
+        ...event.labels,
+        from: event.transition.from,
+        to: event.transition.to
+      }
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category rendering
+ */
+export const render = (entry: Entry, format: Format): string =>
+  format === "json" ? JSON.stringify(entry) : pretty(entry)
+
+const statusOf = (attempt: Attempt.Attempt<unknown>): number | undefined => {
+  if (attempt.cause === undefined) return 200
+  const error = Option.getOrUndefined(Cause.failureOption(attempt.cause))
+  return error instanceof ProviderError ? error.status : undefined
+}
+
+const ms = (duration: Duration.Duration): number => Math.round(Duration.toMillis(duration) * 10) / 10
+
+const trace = (span: Attempt.SpanIds | undefined) =>
+  span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId }
+
+const pretty = (entry: Entry): string => {
+  const { attempt, error_type, from, latency_ms, message, model, outcome, retry_after_ms, route, served_by } =
+    entry
+  const time = entry.timestamp.slice(11, 23)
+  const rung = `${route}/${entry["tier"] ?? "-"}`
+  switch (message) {
+    case "attempt": {
+      const waited = Number(entry["waited_ms"]) > 0 ? ` after a wait of ${entry["waited_ms"]} ms` : ""
+      const why = error_type === undefined ? "" : ` ${entry["status"] ?? ""} ${error_type}`.replace("  ", " ")
+      return `${time} ${mark(outcome)} attempt ${rung} #${attempt} (${model}) ${outcome}${why} in ${latency_ms} ms${waited}`
+    }
+    case "run": {
+      const by =
+        served_by === "none"
+          ? "by no tier"
+          : `by ${served_by}${entry["fallback"] === true ? ", a fallback" : ""}`
+      return `${time} ${mark(outcome)} run     ${route} ${outcome} ${by}, ${entry["attempts"]} attempts in ${latency_ms} ms`
+    }
+    case "refused":
+      return `${time} - refused ${rung} is resting, probe in ${retry_after_ms} ms`
+    case "breaker":
+      return `${time} ! breaker ${rung} ${from} -> ${entry["to"]}`
+  }
+}
+
+const mark = (outcome: Entry[string]): string =>
+  outcome === "success" ? "+" : outcome === "failure" || outcome === "timeout" ? "x" : "o"

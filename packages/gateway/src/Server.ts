@@ -1,0 +1,204 @@
+/**
+ * The two sides of the gateway that touch the network: a server over `node:http`, and an upstream over `undici`.
+ *
+ * @since 0.1.0
+ */
+import * as Http from "node:http"
+import type { AddressInfo } from "node:net"
+import { BodyTooLarge, type Handler, type Request, type Response } from "@understudy/http/OpenAiRouter"
+import { transportError, type Upstream } from "@understudy/http/Upstream"
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Agent } from "undici"
+import { bodyOf } from "./internal/body.ts"
+
+/**
+ * The address could not be listened on.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ListenError extends Data.TaggedError("ListenError")<{
+  readonly host: string
+  readonly port: number
+  readonly code: string
+}> {
+  override get message(): string {
+    const remedy =
+      this.code === "EADDRINUSE" ? "another program listens there; choose another server.port" : this.code
+    return `cannot listen on ${this.host}:${this.port}: ${remedy}`
+  }
+}
+
+/**
+ * Serves a handler until the scope closes. Then it stops accepting, lets the requests in flight finish for `drain`
+ * at most, cuts off what is left and closes every connection.
+ *
+ * **Details**
+ * - Every request runs in a fiber and a scope of its own. A caller that leaves interrupts it, which closes the
+ *   upstream's connection.
+ * - A response that breaks after its head was sent has its connection destroyed: it never ends as if it were whole.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const serve = (options: {
+  readonly handler: Handler
+  readonly host: string
+  readonly port: number
+  readonly maxBody: number
+  readonly drain: Duration.Duration
+}): Effect.Effect<
+  { readonly url: string; readonly accepting: Effect.Effect<boolean> },
+  ListenError,
+  Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const { drain, handler, host, maxBody, port } = options
+    const requests = yield* FiberSet.make()
+    const runFork = yield* FiberSet.runtime(requests)<never>()
+    const server = Http.createServer({ headersTimeout: 15_000, requestTimeout: 60_000 })
+    server.on("request", (incoming, outgoing) => {
+      const fiber = runFork(
+        Effect.scoped(
+          Effect.flatMap(handler(toRequest(incoming, maxBody)), (response) => send(outgoing, response))
+        )
+      )
+      outgoing.on("close", () => {
+        if (!outgoing.writableFinished) fiber.unsafeInterruptAsFork(fiber.id())
+      })
+      fiber.addObserver((exit) => {
+        if (Exit.isFailure(exit)) outgoing.destroy()
+      })
+    })
+    yield* Effect.acquireRelease(listen(server, host, port), () =>
+      Effect.gen(function* () {
+        const closed = yield* Effect.fork(
+          Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+        )
+        server.closeIdleConnections()
+        yield* Effect.timeoutOption(FiberSet.awaitEmpty(requests), drain)
+        yield* FiberSet.clear(requests)
+        server.closeAllConnections()
+        yield* Fiber.join(closed)
+      })
+    )
+    const { address, family, port: bound } = server.address() as AddressInfo
+    return {
+      url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}`,
+      accepting: Effect.sync(() => server.listening)
+    }
+  })
+
+const listen = (server: Http.Server, host: string, port: number): Effect.Effect<void, ListenError> =>
+  Effect.async((resume) => {
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      resume(Effect.fail(new ListenError({ host, port, code: error.code ?? "unknown" })))
+    )
+    server.listen(port, host, () => resume(Effect.void))
+  })
+
+const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => ({
+  method: incoming.method ?? "GET",
+  path: incoming.url ?? "/",
+  headers: incoming.headers as Request["headers"],
+  body: Effect.async((resume) => {
+    const tooLarge = Effect.fail(new BodyTooLarge({ maxBody }))
+    if (Number(incoming.headers["content-length"] ?? 0) > maxBody) return resume(tooLarge)
+    const chunks: Array<Buffer> = []
+    let length = 0
+    incoming.on("data", (chunk: Buffer) => {
+      length += chunk.length
+      if (length > maxBody) {
+        incoming.pause()
+        resume(tooLarge)
+      } else chunks.push(chunk)
+    })
+    incoming.on("end", () => resume(Effect.succeed(Buffer.concat(chunks, length))))
+  })
+})
+
+const send = (outgoing: Http.ServerResponse, response: Response): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    // What was left unread of a request cannot be skipped: the connection has nothing more to say.
+    if (!outgoing.req.complete) outgoing.setHeader("connection", "close")
+    outgoing.writeHead(response.status, response.headers)
+    if (response.body instanceof Uint8Array) return end(outgoing, response.body)
+    outgoing.flushHeaders()
+    return Effect.zipRight(
+      Stream.runForEach(response.body, (chunk) => write(outgoing, chunk)),
+      end(outgoing)
+    )
+  })
+
+const write = (outgoing: Http.ServerResponse, chunk: Uint8Array): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    outgoing.write(chunk)
+      ? Effect.void
+      : Effect.async<void>((resume) => {
+          const onDrain = () => resume(Effect.void)
+          outgoing.once("drain", onDrain)
+          return Effect.sync(() => outgoing.off("drain", onDrain))
+        })
+  )
+
+const end = (outgoing: Http.ServerResponse, body?: Uint8Array): Effect.Effect<void> =>
+  Effect.async((resume) => void outgoing.end(body, () => resume(Effect.void)))
+
+/**
+ * The port that providers send through, with keep-alive connections of its own that close with the scope.
+ *
+ * Neither redirects nor retries; the bounds on time are the policy's, but for 10 seconds to connect.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 } })),
+    (agent) => Effect.promise(() => agent.destroy())
+  ),
+  (agent): Upstream => ({
+    send: ({ body, headers, method, url }) =>
+      Effect.gen(function* () {
+        const { origin, pathname, search } = new URL(url)
+        const controller = yield* Effect.acquireRelease(
+          Effect.sync(() => new AbortController()),
+          (controller) => Effect.sync(() => controller.abort())
+        )
+        const response = yield* Effect.tryPromise({
+          try: () =>
+            agent.request({
+              origin,
+              path: pathname + search,
+              method,
+              headers,
+              body: body ?? null,
+              signal: controller.signal
+            }),
+          catch: transportError
+        })
+        return {
+          status: response.statusCode,
+          headers: flat(response.headers),
+          body: bodyOf(response.body)
+        }
+      })
+  })
+)
+
+const flat = (
+  headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+): Record<string, string> => {
+  const one: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) one[name] = typeof value === "string" ? value : value.join(", ")
+  }
+  return one
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Cli from "./Cli.ts"
+
+const fiber = Effect.runFork(
+  Cli.run(process.argv.slice(2), {
+    env: process.env,
+    isTty: process.stdout.isTTY === true,
+    print: (line) => void process.stdout.write(`${line}\n`)
+  })
+)
+
+// The first signal drains, the second one does not wait.
+let stopping = false
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    if (stopping) process.exit(1)
+    stopping = true
+    fiber.unsafeInterruptAsFork(fiber.id())
+  })
+}
+
+fiber.addObserver((exit) => {
+  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) process.exit(0)
+  const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+  process.stderr.write(`understudy: ${error?.message ?? Cause.pretty(exit.cause)}\n`)
+  process.exit(1)
+})

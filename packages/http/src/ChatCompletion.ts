@@ -1,0 +1,295 @@
+/**
+ * Thin views over chat completions: what the pipeline must know of a request, a chunk and an answer, read without
+ * touching their bytes.
+ *
+ * Parsing JSON and writing it again loses large integers, duplicate keys and number formats. So bytes stay as
+ * they came, a view is read beside them, and the one thing that changes between tiers, the model's name, is cut
+ * in.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import * as Either from "effect/Either"
+import { readChoices, readUsage } from "./internal/choice.ts"
+import * as Json from "./internal/json.ts"
+import * as Utf8 from "./internal/utf8.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ChatRequest {
+  /** What the caller asked for: the name of a route. */
+  readonly model: string
+  readonly stream: boolean
+  /** The request as it came. */
+  readonly body: Uint8Array
+}
+
+/**
+ * A request that no tier could answer. Its message holds nothing of the request.
+ *
+ * @example
+ * import { Either } from "effect"
+ * import { ChatCompletion } from "@understudy/http"
+ *
+ * const error = Either.flip(ChatCompletion.readRequest(new TextEncoder().encode("{}")))
+ *
+ * console.log(Either.getOrThrow(error).code) // => missing_model
+ * console.log(Either.getOrThrow(error).message) // => The request has no `model`; name the model to ask for.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidRequest extends Data.TaggedError("InvalidRequest")<{
+  readonly code: "invalid_json" | "missing_model"
+  /** The field at fault. */
+  readonly param: "model" | undefined
+  readonly message: string
+}> {}
+
+/**
+ * Reads what the router must know. Where a key is there twice the last one counts, as for `JSON.parse`; any
+ * `stream` but `true` is none.
+ *
+ * @example
+ * import { Either } from "effect"
+ * import { ChatCompletion } from "@understudy/http"
+ *
+ * const body = new TextEncoder().encode('{"model":"chat","messages":[],"stream":true}')
+ *
+ * const { model, stream } = Either.getOrThrow(ChatCompletion.readRequest(body))
+ *
+ * console.log(model, stream) // => chat true
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const readRequest = (body: Uint8Array): Either.Either<ChatRequest, InvalidRequest> => {
+  if (body.length === 0) {
+    return notJson("The request has no body; send a JSON object with `model` and `messages`.")
+  }
+  const text = Utf8.decodeStrict(body)
+  if (text === undefined) return notJson("The request body is not valid UTF-8; encode the JSON as UTF-8.")
+  if (text.startsWith(Utf8.byteOrderMark)) {
+    return notJson("The request body begins with a byte order mark; send the JSON without it.")
+  }
+  const json = Json.parse(text)
+  if (json === undefined) {
+    return notJson("The request body is not valid JSON, or was cut short; send one complete JSON object.")
+  }
+  const request = Json.asObject<"model" | "stream">(json)
+  if (request === undefined) {
+    return notJson("The request body is JSON but not an object; send an object with `model` and `messages`.")
+  }
+  const { model, stream } = request
+  if (model === undefined) return noModel("The request has no `model`; name the model to ask for.")
+  if (typeof model !== "string") return noModel("The request's `model` is not a string; send its name.")
+  if (model === "") return noModel("The request's `model` is empty; name the model to ask for.")
+  return Either.right({ model, stream: stream === true, body })
+}
+
+/**
+ * The same request for another model: the name is put in the place of every `model` of the outermost object, and
+ * every other byte stays. Assumes a body that {@link readRequest} accepted.
+ *
+ * @example
+ * import { ChatCompletion } from "@understudy/http"
+ *
+ * const body = new TextEncoder().encode('{ "seed": 9007199254740993, "model": "chat" }')
+ *
+ * console.log(new TextDecoder().decode(ChatCompletion.withModel(body, "gpt-4.1"))) // => { "seed": 9007199254740993, "model": "gpt-4.1" }
+ *
+ * @since 0.1.0
+ * @category writing
+ */
+export const withModel = (body: Uint8Array, model: string): Uint8Array =>
+  Json.replaceValues(body, "model", Utf8.encode(JSON.stringify(model)))
+
+/**
+ * Tokens, where the upstream counted them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Usage {
+  readonly input: number | undefined
+  readonly output: number | undefined
+}
+
+/**
+ * What one event of a stream says.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Chunk = Malformed | Done | Failed | Delta
+
+/**
+ * Not JSON, or not what was to be expected in its place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Malformed {
+  readonly _tag: "Malformed"
+}
+
+/**
+ * The stream's `[DONE]`. It proves nothing: some servers send it after an error.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Done {
+  readonly _tag: "Done"
+}
+
+/**
+ * An error in place of an answer, for `ErrorTable.classify`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Failed {
+  readonly _tag: "Error"
+  readonly body: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Delta {
+  readonly _tag: "Delta"
+  /**
+   * Whether it holds anything a reader would see: content, reasoning, a refusal, a tool call, audio, or the end
+   * of a choice. A role alone or empty content is not.
+   */
+  readonly meaningful: boolean
+  /** The highest index of a choice in this chunk and one more; 0 where it has none. */
+  readonly choices: number
+  /** The choices that this chunk ends, whatever for but an error. */
+  readonly finished: ReadonlyArray<number>
+  readonly finishReasons: ReadonlyArray<string>
+  /** Whether the upstream gave a choice up; look at this before `meaningful`. */
+  readonly failed: boolean
+  readonly usage: Usage | undefined
+}
+
+/**
+ * Reads the data of one event.
+ *
+ * @example
+ * import { ChatCompletion } from "@understudy/http"
+ *
+ * console.log(ChatCompletion.readChunk("[DONE]")) // => { _tag: 'Done' }
+ * console.log(ChatCompletion.readChunk('{"error":{"message":"busy"}}')._tag) // => Error
+ *
+ * const content = ChatCompletion.readChunk('{"choices":[{"delta":{"content":"Hi"}}]}')
+ *
+ * console.log(content._tag === "Delta" && content.meaningful) // => true
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const readChunk = (data: string): Chunk => {
+  if (data.trim() === "[DONE]") return { _tag: "Done" }
+  const json = Json.parse(data)
+  if (isError(json)) return { _tag: "Error", body: data }
+  const chunk = Json.asObject<"choices" | "usage">(json)
+  if (chunk === undefined) return malformed
+  let meaningful = false
+  let failed = false
+  let choices = 0
+  const finished: Array<number> = []
+  const finishReasons: Array<string> = []
+  for (const [position, choice] of readChoices(chunk.choices).entries()) {
+    const index = choice.index ?? position
+    choices = Math.max(choices, index + 1)
+    meaningful ||= choice.hasDelta
+    failed ||= choice.failed
+    if (choice.finishReason === undefined) continue
+    finishReasons.push(choice.finishReason)
+    if (choice.failed) continue
+    finished.push(index)
+    meaningful = true
+  }
+  return {
+    _tag: "Delta",
+    meaningful,
+    choices,
+    finished,
+    finishReasons,
+    failed,
+    usage: readUsage(chunk.usage)
+  }
+}
+
+/**
+ * What a complete answer says.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CompleteAnswer = Malformed | Failed | Answer
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answer {
+  readonly _tag: "Answer"
+  /** The model that the upstream says it was. */
+  readonly model: string | undefined
+  readonly finishReasons: ReadonlyArray<string>
+  readonly usage: Usage | undefined
+}
+
+/**
+ * Reads a complete answer. One without a choice, or with a choice that has no message, is malformed; one whose
+ * error stands beside or inside its choices is an error.
+ *
+ * @example
+ * import { ChatCompletion } from "@understudy/http"
+ *
+ * const read = (json: string) => ChatCompletion.readAnswer(new TextEncoder().encode(json))
+ *
+ * console.log(read('{"choices":[]}')) // => { _tag: 'Malformed' }
+ *
+ * const answer = read('{"choices":[{"message":{"content":"Hi"}}],"usage":{"prompt_tokens":3}}')
+ *
+ * console.log(answer._tag === "Answer" && answer.usage) // => { input: 3, output: undefined }
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const readAnswer = (body: Uint8Array): CompleteAnswer => {
+  const text = Utf8.withoutMark(Utf8.decode(body))
+  const json = Json.parse(text)
+  const answer = Json.asObject<"choices" | "model" | "usage">(json)
+  const choices = readChoices(answer?.choices)
+  if (isError(json) || choices.some((choice) => choice.failed)) return { _tag: "Error", body: text }
+  if (answer === undefined || choices.length === 0) return malformed
+  if (!choices.every((choice) => choice.hasMessage)) return malformed
+  return {
+    _tag: "Answer",
+    model: typeof answer.model === "string" ? answer.model : undefined,
+    finishReasons: choices.flatMap(({ finishReason }) => (finishReason === undefined ? [] : [finishReason])),
+    usage: readUsage(answer.usage)
+  }
+}
+
+const notJson = (message: string): Either.Either<never, InvalidRequest> =>
+  Either.left(new InvalidRequest({ code: "invalid_json", param: undefined, message }))
+
+const noModel = (message: string): Either.Either<never, InvalidRequest> =>
+  Either.left(new InvalidRequest({ code: "missing_model", param: "model", message }))
+
+const malformed: Malformed = { _tag: "Malformed" }
+
+const isError = (json: unknown): boolean => {
+  // Gemini puts its errors into an array.
+  const top = Json.asObject<"error" | "object">(Array.isArray(json) ? json[0] : json)
+  return Json.isGiven(top?.error) || top?.object === "error"
+}

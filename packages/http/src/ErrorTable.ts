@@ -1,0 +1,234 @@
+/**
+ * What a provider's failure means, as one table.
+ *
+ * Providers name the same failure in many ways, and different failures by the same status: what the body says
+ * goes before what the status says.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Redacted from "effect/Redacted"
+import * as ErrorBody from "./internal/errorBody.ts"
+import * as Utf8 from "./internal/utf8.ts"
+import * as ProviderError from "./ProviderError.ts"
+
+/**
+ * A line of the table. It matches where the status does and, if it names `code` or `text`, one of them too.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Row {
+  /** Which case of which provider this is. */
+  readonly name: string
+  readonly kind: ProviderError.Kind
+  /** Statuses, or classes of them such as `5` for 5xx; any where absent. */
+  readonly status?: ReadonlyArray<number> | undefined
+  /** Tested on each machine-readable word of the body (code, type, reason and the like), in lower case. */
+  readonly code?: RegExp | undefined
+  /**
+   * Tested on the body's message, which may quote the caller. A row that opens a breaker should rather look at
+   * `code`, or a caller can open it for everybody.
+   */
+  readonly text?: RegExp | undefined
+  /** `false` for a failure that another try of the same tier will not mend. */
+  readonly retry?: boolean | undefined
+}
+
+/**
+ * The rows that {@link classify} looks at, first match wins.
+ *
+ * Sources: the error references of OpenAI, Azure, Anthropic, Google, Mistral, Groq, Together and OpenRouter, the
+ * servers of vLLM, llama.cpp and Ollama, Cloudflare.
+ *
+ * @example
+ * import { ErrorTable } from "@understudy/http"
+ *
+ * console.log(ErrorTable.table.find(({ name }) => name === "409")?.kind) // => conflict
+ *
+ * @since 0.1.0
+ * @category table
+ */
+// biome-ignore format: a table
+export const table: ReadonlyArray<Row> = [
+  // Money. Messages count where the status is not one that a caller's own mistake can bring about.
+  { name: "OpenRouter: too many requests in flight", kind: "rate_limited", status: [402], code: /^openrouter_in_flight_budget$/ },
+  { name: "quota or credit used up", kind: "quota_exhausted", code: /^(insufficient_quota|credit_balance_.*|billing_.*|.*spend_limit.*)$/ },
+  { name: "Google: daily quota used up", kind: "quota_exhausted", status: [429], code: /perday/ },
+  { name: "Google: quota per minute", kind: "rate_limited", status: [429], code: /google\.rpc\.retryinfo$/ },
+  { name: "message: quota or credit used up", kind: "quota_exhausted", status: [402, 403, 429], text: /exceeded your current quota|credit balance is too low/i },
+  { name: "Anthropic: credit balance too low", kind: "quota_exhausted", status: [400], text: /^your credit balance is too low/i },
+
+  // Size. An ordinary rate limit says "Limit 9, Used 8, Requested 2", one that can never be met leaves "Used" out.
+  { name: "larger than the rate limit", kind: "request_too_large", status: [413, 429], text: /request too large|limit:? \d{1,12},? requested:? \d/i },
+  { name: "context length", kind: "context_length", code: /context_length|exceed_context|max_prompt_tokens/ },
+  { name: "message: context length", kind: "context_length", status: [2, 400, 403, 413, 422, 5], text: /maximum (context|prompt) length|context (length|window|size)|(prompt|input) is too long|input token.{0,60}exceed|exceed.{0,30}context|`?inputs`? tokens \+/i },
+
+  // Policy.
+  { name: "content policy", kind: "content_policy", code: /^(content_filter|content_policy_violation|invalid_prompt|responsibleaipolicyviolation|data_inspection_failed)$/ },
+  { name: "OpenRouter: moderation", kind: "content_policy", status: [403], code: /^(reasons|flagged_input)$/ },
+  { name: "Azure: message of the content filter", kind: "content_policy", status: [400], text: /content management policy/i },
+
+  // Model and key.
+  { name: "model not found", kind: "model_not_found", code: /^(model_not_found|deploymentnotfound|model_decommissioned)$/ },
+  { name: "key or permission", kind: "auth", code: /^(invalid_api_key|api_key_invalid|authentication_error|permission_error|permission_?denied|unsupported_country_region_territory)$/ },
+  { name: "Google: message of a bad key", kind: "auth", status: [400], text: /^api key not valid/i },
+
+  // Capacity, and a model that broke off.
+  { name: "overloaded", kind: "overloaded", code: /^(server_is_overloaded|overloaded(_error)?|service_unavailable_error|unavailable(_error)?|provider_unavailable|nocapacity|capacity_exceeded|3505)$/ },
+  { name: "message: overloaded", kind: "overloaded", status: [429, 5], text: /service tier capacity exceeded|experiencing high demand|overloaded/i },
+  { name: "Groq: the model's tool call or JSON is broken", kind: "invalid_answer", status: [400], code: /^(tool_use_failed|json_validate_failed)$/ },
+
+  // An error under status 200 that names no status of its own.
+  { name: "200: rate limit", kind: "rate_limited", status: [2], code: /^(rate_limit.*|rate_limited|slow_down|resource_exhausted)$/ },
+  { name: "200: invalid request", kind: "invalid_request", status: [2], code: /^(invalid_request_error|badrequesterror|invalid_argument)$/ },
+  { name: "200: server error", kind: "server_error", status: [2], code: /^(server_error|api_error|internal|internal_?server_?error|timeout_error)$/ },
+  { name: "200: any other error", kind: "stream_error", status: [2] },
+
+  // What the status says.
+  { name: "3xx", kind: "redirect", status: [3] },
+  { name: "401, 403", kind: "auth", status: [401, 403] },
+  { name: "402", kind: "quota_exhausted", status: [402] },
+  { name: "404, 410", kind: "model_not_found", status: [404, 410] },
+  { name: "408, 504", kind: "upstream_timeout", status: [408, 504] },
+  { name: "409", kind: "conflict", status: [409] },
+  { name: "413", kind: "request_too_large", status: [413] },
+  { name: "424 of Groq and Azure: a dependency failed", kind: "server_error", status: [424], retry: false },
+  { name: "429", kind: "rate_limited", status: [429] },
+  { name: "498 of Groq, 503, 529", kind: "overloaded", status: [498, 503, 529] },
+  { name: "other 4xx", kind: "invalid_request", status: [4] },
+  { name: "501", kind: "unsupported", status: [501] },
+  { name: "524 of Cloudflare: no answer in 100 s", kind: "upstream_timeout", status: [524], retry: false },
+  { name: "525, 526 of Cloudflare", kind: "tls", status: [525, 526] },
+  { name: "other 5xx", kind: "server_error", status: [5] },
+  { name: "no status that HTTP knows", kind: "invalid_answer" }
+]
+
+/**
+ * An answer that is not the completion asked for, or the error inside one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Response {
+  readonly status: number
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+}
+
+/**
+ * Finds the first row that matches, of `rows` and then of {@link table}. `nowMillis` is the wall clock, for a
+ * `Retry-After` that is a date.
+ *
+ * **Details**
+ * - An error under status 200 is judged by the status that its body names, if it names one.
+ * - `x-should-retry` goes before a row's `retry`.
+ * - The answer is kept whole and redacted, for the caller whose own mistake it was.
+ * - Of the body's message 64 KiB are looked at. How much of a body to read is for whoever reads it to bound.
+ *
+ * @example
+ * import { ErrorTable } from "@understudy/http"
+ *
+ * const kind = (body: string, rows?: ReadonlyArray<ErrorTable.Row>) =>
+ *   ErrorTable.classify({ status: 429, headers: {}, body: new TextEncoder().encode(body) }, 0, rows).kind
+ *
+ * console.log(kind("")) // => rate_limited
+ * console.log(kind('{"error":{"code":"insufficient_quota"}}')) // => quota_exhausted
+ * console.log(kind("", [{ name: "ours", kind: "overloaded", status: [429] }])) // => overloaded
+ *
+ * @since 0.1.0
+ * @category classification
+ */
+export const classify = (
+  { body, headers, status }: Response,
+  nowMillis: number,
+  rows: ReadonlyArray<Row> = []
+): ProviderError.ProviderError => {
+  const error = ErrorBody.read(Utf8.decode(body))
+  const meant = status >= 200 && status < 300 ? (error.status ?? status) : status
+  const row = [...rows, ...table].find((row) => matches(row, meant, error))
+  return ProviderError.make({
+    kind: row?.kind ?? "invalid_answer",
+    status,
+    retryAfter: waitAsked(headers, error, nowMillis),
+    retry: shouldRetry(headers) ?? row?.retry,
+    answer: Redacted.make({ status: Math.max(meant, 400), contentType: headers["content-type"], body })
+  })
+}
+
+/**
+ * The wait that an answer asks for, at most a day. `retry-after-ms` goes before `retry-after` (seconds or a
+ * date), headers before the body's words. What is not a wait, such as zero, a past date or a word, is no hint.
+ *
+ * @example
+ * import { Duration } from "effect"
+ * import { ErrorTable } from "@understudy/http"
+ *
+ * const seconds = (headers: Record<string, string>, body = "") =>
+ *   Duration.toSeconds(ErrorTable.retryAfter(headers, body, Date.UTC(2030, 0, 1)) ?? 0)
+ *
+ * console.log(seconds({ "retry-after": "1.5" })) // => 1.5
+ * console.log(seconds({ "retry-after": "Tue, 01 Jan 2030 00:00:30 GMT" })) // => 30
+ * console.log(seconds({}, '{"error":{"message":"Please try again in 1m2s."}}')) // => 62
+ * console.log(seconds({ "retry-after": "soon" })) // => 0
+ *
+ * @since 0.1.0
+ * @category classification
+ */
+export const retryAfter = (
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  nowMillis: number
+): Duration.Duration | undefined => waitAsked(headers, ErrorBody.read(body), nowMillis)
+
+const matches = ({ code, status, text }: Row, actual: number, error: ErrorBody.ErrorBody): boolean => {
+  if (status !== undefined && !status.includes(actual) && !status.includes(Math.floor(actual / 100)))
+    return false
+  if (code === undefined && text === undefined) return true
+  return error.codes.some((word) => code?.test(word)) || text?.test(error.text) === true
+}
+
+const shouldRetry = (headers: Readonly<Record<string, string>>): boolean | undefined => {
+  const value = headers["x-should-retry"]?.trim().toLowerCase()
+  return value === "true" ? true : value === "false" ? false : undefined
+}
+
+const day = 24 * 60 * 60 * 1000
+const decimal = /^\d+(\.\d+)?$/
+// Date.parse makes a date of nearly anything, even of "-5".
+const httpDate = /^(mon|tue|wed|thu|fri|sat|sun)[a-z]*, .* gmt$/i
+const wait = /(\d+(?:\.\d+)?)\s?(h(?:ours?)?|ms|m(?:in(?:utes?)?)?|s(?:ec(?:onds?)?)?|[uµ]s|ns)(?![a-z])/gi
+const hint = new RegExp(`(?:try again|retry) (?:in|after) ((?:${wait.source}\\s?)+)`, "i")
+const millisPer: Readonly<Record<string, number>> = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+  ms: 1,
+  us: 1e-3,
+  µs: 1e-3,
+  ns: 1e-6
+}
+
+const waitAsked = (
+  headers: Readonly<Record<string, string>>,
+  error: ErrorBody.ErrorBody,
+  nowMillis: number
+): Duration.Duration | undefined => {
+  const millis = headers["retry-after-ms"]?.trim() ?? ""
+  const after = headers["retry-after"]?.trim() ?? ""
+  const asked = [
+    decimal.test(millis) ? Number(millis) : 0,
+    decimal.test(after) ? Number(after) * 1000 : 0,
+    httpDate.test(after) ? Date.parse(after) - nowMillis : 0,
+    sum(error.retryDelay),
+    sum(hint.exec(error.text)?.[1])
+  ].find((millis) => millis > 0)
+  return asked === undefined ? undefined : Duration.millis(Math.min(asked, day))
+}
+
+const sum = (words = ""): number =>
+  Array.from(words.toLowerCase().matchAll(wait)).reduce((total, [, amount, unit = ""]) => {
+    const millis = millisPer[unit] ?? millisPer[unit.charAt(0)] ?? 0
+    return total + Number(amount) * millis
+  }, 0)

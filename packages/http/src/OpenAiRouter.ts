@@ -1,0 +1,316 @@
+/**
+ * The server side of OpenAI's protocol: one request in, one response out, in a shape that any server can adapt.
+ *
+ * @since 0.1.0
+ */
+
+import * as Headers from "@effect/platform/Headers"
+import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
+import * as Attempt from "@understudy/core/Attempt"
+import * as Fallback from "@understudy/core/Fallback"
+import * as FallbackStream from "@understudy/core/FallbackStream"
+import * as Policy from "@understudy/core/Policy"
+import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Callers } from "./Callers.ts"
+import { type ChatRequest, readRequest } from "./ChatCompletion.ts"
+import * as envelope from "./internal/envelope.ts"
+import * as failure from "./internal/failure.ts"
+import type { Route } from "./Route.ts"
+import * as Sse from "./Sse.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Request {
+  readonly method: string
+  /** As it stands in the request line, with its query. */
+  readonly path: string
+  /** Names are in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: Effect.Effect<Uint8Array, BodyTooLarge>
+}
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<{ readonly maxBody: number }> {
+  override get message(): string {
+    return `the body is larger than ${this.maxBody} bytes`
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Response {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array | Stream.Stream<Uint8Array>
+}
+
+/**
+ * Answers one request. The scope must stay open until the response's body has been sent or the caller has left;
+ * closing it closes the upstream's connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Handler = (request: Request) => Effect.Effect<Response, never, Scope.Scope>
+
+/**
+ * The routes of chat completions, models and health, each also without `/v1`; everything else is a 404 in
+ * OpenAI's error envelope.
+ *
+ * - `onEvent` hears the events of every run, with the id the caller was given as `x-request-id`.
+ * - `ready` says whether the server still takes requests; default: always.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Callers, OpenAiRouter } from "@understudy/http"
+ *
+ * const handle = OpenAiRouter.make({ routes: [], callers: Callers.anyone })
+ * const request = { method: "GET", path: "/v1/models", headers: {}, body: Effect.succeed(new Uint8Array()) }
+ * const { status } = await Effect.runPromise(Effect.scoped(handle(request)))
+ *
+ * console.log(status) // => 200
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly routes: ReadonlyArray<Route>
+  readonly callers: Callers
+  readonly onEvent?: ((requestId: string, event: Attempt.Event) => void) | undefined
+  readonly ready?: Effect.Effect<boolean> | undefined
+}): Handler => {
+  const { callers, onEvent = () => {}, ready = Effect.succeed(true) } = options
+  const routes = new Map(options.routes.map((route) => [route.name, route]))
+
+  const models: Endpoint = () =>
+    Effect.succeed(json(200, { object: "list", data: options.routes.map(model) }))
+
+  const oneModel: Endpoint = (_, __, id = "") => {
+    const route = routes.get(id)
+    return Effect.succeed(route === undefined ? unknownRoute : json(200, model(route)))
+  }
+
+  const live: Endpoint = () => Effect.succeed(json(200, { status: "ok" }))
+
+  const isReady: Endpoint = () =>
+    Effect.map(Effect.all([ready, anyAvailable(options.routes)]), ([accepting, available]) =>
+      !accepting
+        ? json(503, { status: "draining" })
+        : available
+          ? json(200, { status: "ok" })
+          : json(503, { status: "every breaker is open" })
+    )
+
+  const chatCompletions: Endpoint = (request, requestId) =>
+    Effect.gen(function* () {
+      const body = yield* Effect.either(request.body)
+      if (Either.isLeft(body)) return refused(413, "request_too_large", `${body.left.message}.`)
+      const chat = readRequest(body.right)
+      if (Either.isLeft(chat)) return refused(400, chat.left.code, chat.left.message, chat.left.param)
+      const route = routes.get(chat.right.model)
+      if (route === undefined) return unknownRoute
+      const timeout = callersTimeout(request.headers["x-understudy-timeout"])
+      if (Either.isLeft(timeout)) return refused(400, "invalid_timeout", timeout.left)
+
+      const attempts: Array<Attempt.Attempt<unknown>> = []
+      const run = chat.right.stream ? answerStream : answerWhole
+      return yield* run(route, chat.right, timeout.right).pipe(
+        Effect.catchAllCause((cause) =>
+          Cause.isInterruptedOnly(cause)
+            ? Effect.failCause(cause as Cause.Cause<never>)
+            : Effect.succeed(
+                withHeaders(failure.response(route.name, attempts, cause), {
+                  "x-understudy-attempts": String(attempts.length)
+                })
+              )
+        ),
+        Effect.provideService(Attempt.Listener, (event) => {
+          if (event._tag === "AttemptEnded") attempts.push(event.attempt)
+          onEvent(requestId, event)
+        }),
+        withCallersTrace(request)
+      )
+    })
+
+  const endpoints: ReadonlyArray<readonly [RegExp, string, Endpoint]> = [
+    [/^(?:\/v1)?\/chat\/completions$/, "POST", authorized(callers, chatCompletions)],
+    [/^(?:\/v1)?\/models$/, "GET", authorized(callers, models)],
+    [/^(?:\/v1)?\/models\/(.+)$/, "GET", authorized(callers, oneModel)],
+    [/^\/health\/live$/, "GET", live],
+    [/^\/health\/ready$/, "GET", isReady]
+  ]
+
+  const dispatch: Endpoint = (request, requestId) => {
+    const path = decodePath(request.path)
+    for (const [pattern, method, endpoint] of endpoints) {
+      const match = pattern.exec(path)
+      if (match === null) continue
+      return request.method === method
+        ? endpoint(request, requestId, match[1])
+        : Effect.succeed(
+            withHeaders(refused(405, "method_not_allowed", `Use ${method} for this path.`), { allow: method })
+          )
+    }
+    return Effect.succeed(refused(404, "not_found", "There is nothing at this path."))
+  }
+
+  return (request) =>
+    Effect.gen(function* () {
+      const requestId = `req_${hex(yield* Random.nextIntBetween(0, 2 ** 32))}${hex(yield* Random.nextIntBetween(0, 2 ** 32))}`
+      const response = yield* dispatch(request, requestId).pipe(
+        Effect.catchAllDefect(() =>
+          Effect.succeed(refused(500, "internal_error", "The gateway failed to handle this request."))
+        )
+      )
+      return withHeaders(response, { "x-request-id": requestId })
+    })
+}
+
+type Endpoint = (
+  request: Request,
+  requestId: string,
+  parameter?: string
+) => Effect.Effect<Response, never, Scope.Scope>
+
+const authorized =
+  (callers: Callers, endpoint: Endpoint): Endpoint =>
+  (request, requestId, parameter) =>
+    Effect.flatMap(callers.admits(request.headers["authorization"]), (admitted) =>
+      admitted
+        ? endpoint(request, requestId, parameter)
+        : Effect.succeed(
+            refused(401, "invalid_api_key", "Send a valid key as `Authorization: Bearer <key>`.")
+          )
+    )
+
+const answerWhole = (route: Route, request: ChatRequest, timeout: Duration.Duration) =>
+  Effect.map(
+    Fallback.served(Fallback.within(route.complete(request), timeout)),
+    (served): Response => ({
+      status: 200,
+      headers: { "content-type": "application/json", ...servedBy(served) },
+      body: served.value.body
+    })
+  )
+
+const answerStream = (route: Route, request: ChatRequest, timeout: Duration.Duration) =>
+  Effect.map(
+    FallbackStream.served(FallbackStream.within(route.stream(request), timeout)),
+    (served): Response => ({
+      status: 200,
+      headers: {
+        "content-type": "text/event-stream",
+        "cache-control": "no-cache, no-transform",
+        "x-accel-buffering": "no",
+        ...servedBy(served)
+      },
+      body: served.value.pipe(
+        Stream.map((part) => part.bytes),
+        // The status is sent already: only an event can say that the answer is not whole.
+        Stream.catchAllCause((cause) =>
+          Cause.isInterruptedOnly(cause) ? Stream.empty : Stream.make(interrupted)
+        )
+      )
+    })
+  )
+
+const interrupted = Sse.data(
+  new TextDecoder().decode(
+    envelope.encode({
+      message: "The answer was cut short after it had begun.",
+      type: "upstream_error",
+      code: "stream_interrupted"
+    })
+  )
+)
+
+const servedBy = (served: Fallback.Served<unknown, unknown>): Record<string, string> => ({
+  "x-understudy-tier": headerText(served.tier),
+  "x-understudy-model": headerText(served.labels["model"] ?? ""),
+  "x-understudy-attempts": String(served.attempts.length)
+})
+
+const callersTimeout = (header: string | undefined): Either.Either<Duration.Duration, string> =>
+  header === undefined
+    ? Either.right(Duration.infinity)
+    : Either.mapLeft(
+        Schema.decodeUnknownEither(Policy.DurationText)(header),
+        () => "x-understudy-timeout: expected a duration such as 5s."
+      )
+
+const withCallersTrace =
+  (request: Request) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    request.headers["traceparent"] === undefined
+      ? effect
+      : Option.match(HttpTraceContext.w3c(Headers.fromInput(request.headers)), {
+          onNone: () => effect,
+          onSome: (parent) => Effect.withParentSpan(effect, parent) as Effect.Effect<A, E, R>
+        })
+
+const anyAvailable = (routes: ReadonlyArray<Route>): Effect.Effect<boolean> =>
+  Effect.map(
+    Effect.forEach(routes, (route) => route.available),
+    (available) => available.length === 0 || available.includes(true)
+  )
+
+const decodePath = (path: string): string => {
+  const [raw = ""] = path.split("?")
+  try {
+    return decodeURIComponent(raw)
+  } catch {
+    return raw
+  }
+}
+
+const model = (route: Route) => ({ id: route.name, object: "model", created: 0, owned_by: "understudy" })
+
+const json = (status: number, body: object): Response => ({
+  status,
+  headers: { "content-type": "application/json" },
+  body: new TextEncoder().encode(JSON.stringify(body))
+})
+
+const refused = (status: number, code: string, message: string, param?: string | null): Response => ({
+  status,
+  headers: { "content-type": "application/json", "x-should-retry": "false" },
+  body: envelope.encode({
+    message,
+    code,
+    type: status >= 500 ? "server_error" : "invalid_request_error",
+    param: param ?? null
+  })
+})
+
+const unknownRoute = refused(
+  404,
+  "model_not_found",
+  "No route has this name; GET /v1/models lists them.",
+  "model"
+)
+
+const withHeaders = (response: Response, headers: Record<string, string>): Response => ({
+  ...response,
+  headers: { ...response.headers, ...headers }
+})
+
+// Header values are Latin-1; names from a file need not be.
+const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/g, encodeURIComponent)
+
+const hex = (value: number): string => value.toString(16).padStart(8, "0")

@@ -1,0 +1,179 @@
+/**
+ * Why a provider did not answer, and what follows from it.
+ *
+ * @since 0.1.0
+ */
+import * as Outcome from "@understudy/core/Outcome"
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import type * as Redacted from "effect/Redacted"
+
+/**
+ * What went wrong, as logs, spans and metrics name it.
+ *
+ * | kind | when | retry | next tier | breaker |
+ * |---|---|---|---|---|
+ * | `connection` | no connection, or it broke | yes | yes | failure |
+ * | `tls` | the certificate or the handshake is wrong | no | yes | opens at once |
+ * | `redirect` | 3xx; never followed, for the key would go along | no | yes | failure |
+ * | `server_error` | 500, 502 and their like | yes | yes | failure |
+ * | `overloaded` | 503, 529, no capacity | yes | yes | failure |
+ * | `upstream_timeout` | 408, 504: the upstream's own time was up | yes | yes | failure |
+ * | `conflict` | 409 | yes | yes | failure |
+ * | `rate_limited` | 429 | yes | yes | failure |
+ * | `quota_exhausted` | 402, nothing left to spend | no | yes | opens at once |
+ * | `auth` | 401, 403, our key or region is refused | no | yes | opens at once |
+ * | `model_not_found` | 404, 410, the model is gone | no | yes | opens at once |
+ * | `context_length` | too long for this model | no | yes | nothing |
+ * | `request_too_large` | 413, or larger than a rate limit can ever allow | no | yes | nothing |
+ * | `unsupported` | 501, this server cannot do it | no | yes | nothing |
+ * | `content_policy` | the provider will not answer this | no | no | nothing |
+ * | `invalid_request` | 400, 422, the request itself is wrong | no | no | nothing |
+ * | `invalid_answer` | not the answer that was asked for: HTML, broken JSON, no choices | yes | yes | failure |
+ * | `stream_truncated` | the stream ended before the answer did | yes | yes | failure |
+ * | `stream_error` | an error under status 200 that says no more | yes | yes | failure |
+ *
+ * A `retry` of yes becomes no where the upstream says so, see {@link ProviderError}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Kind =
+  | "connection"
+  | "tls"
+  | "redirect"
+  | "server_error"
+  | "overloaded"
+  | "upstream_timeout"
+  | "conflict"
+  | "rate_limited"
+  | "quota_exhausted"
+  | "auth"
+  | "model_not_found"
+  | "context_length"
+  | "request_too_large"
+  | "unsupported"
+  | "content_policy"
+  | "invalid_request"
+  | "invalid_answer"
+  | "stream_truncated"
+  | "stream_error"
+
+/**
+ * What an upstream answered in place of a completion, for a caller whose own request was wrong.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface UpstreamAnswer {
+  /** The status to pass on; 400 or more, also where the error came under status 200. */
+  readonly status: number
+  readonly contentType: string | undefined
+  readonly body: Uint8Array
+}
+
+/**
+ * A provider's failure. What it answered is redacted: an upstream's message may quote keys and prompts.
+ *
+ * @example
+ * import { ProviderError } from "@understudy/http"
+ *
+ * console.log(ProviderError.make({ kind: "rate_limited", status: 429 }).message) // => rate limited (HTTP 429)
+ * console.log(ProviderError.make({ kind: "connection" }).message) // => connection
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ProviderError extends Data.TaggedError("ProviderError")<{
+  readonly kind: Kind
+  /** The HTTP status, where there was an answer. */
+  readonly status: number | undefined
+  /** The wait that the upstream asked for. */
+  readonly retryAfter: Duration.Duration | undefined
+  /** `false`: it said that another try is useless. `true` lifts no rule, it only confirms a retry. */
+  readonly retry?: boolean | undefined
+  readonly answer: Redacted.Redacted<UpstreamAnswer> | undefined
+}> {
+  override get message(): string {
+    const words = this.kind.replaceAll("_", " ")
+    return this.status === undefined ? words : `${words} (HTTP ${this.status})`
+  }
+}
+
+/**
+ * A failure of this kind, with nothing else known unless given.
+ *
+ * @example
+ * import { ProviderError } from "@understudy/http"
+ *
+ * console.log(ProviderError.make({ kind: "stream_truncated" }).retryAfter) // => undefined
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly kind: Kind
+  readonly status?: number | undefined
+  readonly retryAfter?: Duration.Duration | undefined
+  readonly retry?: boolean | undefined
+  readonly answer?: Redacted.Redacted<UpstreamAnswer> | undefined
+}): ProviderError =>
+  new ProviderError({
+    kind: options.kind,
+    status: options.status,
+    retryAfter: options.retryAfter,
+    retry: options.retry,
+    answer: options.answer
+  })
+
+/**
+ * The classifier of a tier that asks a provider: the table of {@link Kind} as a function.
+ *
+ * @example
+ * import { ProviderError } from "@understudy/http"
+ *
+ * const refused = ProviderError.outcome(ProviderError.make({ kind: "auth", status: 401 }))
+ *
+ * console.log(refused._tag === "Failure" && [refused.next, refused.trip]) // => [ 'nextTier', true ]
+ *
+ * @since 0.1.0
+ * @category classification
+ */
+export const outcome: Outcome.Classify<ProviderError> = ({ kind, retry, retryAfter }) => {
+  switch (verdicts[kind]) {
+    case "retry":
+      return Outcome.failure({ next: retry === false ? "nextTier" : "retry", errorType: kind, retryAfter })
+    case "nextTier":
+      return Outcome.failure({ next: "nextTier", errorType: kind, retryAfter })
+    case "trip":
+      return Outcome.failure({ next: "nextTier", errorType: kind, retryAfter, trip: true })
+    case "ignoredNextTier":
+      return Outcome.ignored({ next: "nextTier", errorType: kind })
+    case "ignoredAbort":
+      return Outcome.ignored({ next: "abort", errorType: kind })
+  }
+}
+
+const verdicts: {
+  readonly [_ in Kind]: "retry" | "nextTier" | "trip" | "ignoredNextTier" | "ignoredAbort"
+} = {
+  connection: "retry",
+  tls: "trip",
+  redirect: "nextTier",
+  server_error: "retry",
+  overloaded: "retry",
+  upstream_timeout: "retry",
+  conflict: "retry",
+  rate_limited: "retry",
+  quota_exhausted: "trip",
+  auth: "trip",
+  model_not_found: "trip",
+  context_length: "ignoredNextTier",
+  request_too_large: "ignoredNextTier",
+  unsupported: "ignoredNextTier",
+  content_policy: "ignoredAbort",
+  invalid_request: "ignoredAbort",
+  invalid_answer: "retry",
+  stream_truncated: "retry",
+  stream_error: "retry"
+}

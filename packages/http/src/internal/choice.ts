@@ -1,0 +1,62 @@
+import type { Usage } from "../ChatCompletion.ts"
+import * as Json from "./json.ts"
+
+// OpenAI allows 128. Whoever counts up to a chunk's `choices` must not count for ever.
+const maxChoices = 1024
+
+export interface Choice {
+  readonly index: number | undefined
+  /** Whether its delta holds anything a reader would see. */
+  readonly hasDelta: boolean
+  readonly hasMessage: boolean
+  readonly finishReason: string | undefined
+  readonly failed: boolean
+}
+
+export const readChoices = (value: unknown): ReadonlyArray<Choice> =>
+  Array.isArray(value) ? value.map(readChoice) : []
+
+const readChoice = (value: unknown): Choice => {
+  const choice = Json.asObject<"index" | "delta" | "message" | "error" | "finish_reason">(value) ?? {}
+  // Some servers send an empty one until the last.
+  const ended = typeof choice.finish_reason === "string" && choice.finish_reason !== ""
+  const index = count(choice.index)
+  return {
+    index: index !== undefined && index < maxChoices ? index : undefined,
+    hasDelta: hasContent(choice.delta),
+    hasMessage: Json.asObject(choice.message) !== undefined,
+    finishReason: ended ? String(choice.finish_reason) : undefined,
+    failed: Json.isGiven(choice.error) || choice.finish_reason === "error"
+  }
+}
+
+const contentFields = [
+  "content",
+  "reasoning",
+  "reasoning_content",
+  "reasoning_details",
+  "refusal",
+  "tool_calls",
+  "function_call",
+  "audio"
+] as const
+
+const hasContent = (value: unknown): boolean => {
+  const delta = Json.asObject<(typeof contentFields)[number]>(value)
+  return delta !== undefined && contentFields.some((field) => isFilled(delta[field]))
+}
+
+const isFilled = (value: unknown): boolean =>
+  typeof value === "string"
+    ? value !== ""
+    : typeof value === "object" && value !== null && Object.keys(value).length > 0
+
+export const readUsage = (value: unknown): Usage | undefined => {
+  const usage = Json.asObject<"prompt_tokens" | "completion_tokens">(value)
+  const input = count(usage?.prompt_tokens)
+  const output = count(usage?.completion_tokens)
+  return input === undefined && output === undefined ? undefined : { input, output }
+}
+
+const count = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined

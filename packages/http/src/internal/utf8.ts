@@ -1,0 +1,29 @@
+// Declared here, so that the package compiles without the DOM's or Node's types.
+declare const TextEncoder: new () => { readonly encode: (text: string) => Uint8Array }
+declare const TextDecoder: new (
+  label: "utf-8",
+  options: { readonly fatal: boolean; readonly ignoreBOM: boolean }
+) => { readonly decode: (bytes: Uint8Array) => string }
+
+const encoder = new TextEncoder()
+// `ignoreBOM` keeps a byte order mark in the text, where whoever reads it decides.
+const lenient = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true })
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+export const byteOrderMark = "\uFEFF"
+
+export const encode = (text: string): Uint8Array => encoder.encode(text)
+
+/** Invalid bytes become U+FFFD. */
+export const decode = (bytes: Uint8Array): string => lenient.decode(bytes)
+
+/** `undefined` where the bytes are not UTF-8. */
+export const decodeStrict = (bytes: Uint8Array): string | undefined => {
+  try {
+    return strict.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+export const withoutMark = (text: string): string => (text.startsWith(byteOrderMark) ? text.slice(1) : text)

@@ -1,0 +1,266 @@
+/**
+ * Makes the spans of any Effect application OpenTelemetry spans and exports them, through
+ * `@opentelemetry/sdk-node` and the standard `OTEL_*` environment variables.
+ *
+ * The SDK is loaded when the layer is built, not when this module is imported: {@link configured} costs nothing
+ * where nobody asks for traces.
+ *
+ * @since 0.1.0
+ */
+import type { NodeSDK, NodeSDKConfiguration } from "@opentelemetry/sdk-node"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** `service.name` of the resource. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over it. */
+  readonly serviceName?: string | undefined
+  readonly serviceVersion?: string | undefined
+  /** More attributes of the resource. */
+  readonly attributes?: Readonly<Record<string, string>> | undefined
+  /** How long the layer may take to deliver its last spans when it closes; 1 second by default. */
+  readonly shutdownTimeout?: Duration.DurationInput | undefined
+  /** Where the spans go in place of the exporters that the environment names. */
+  readonly spanProcessors?: NodeSDKConfiguration["spanProcessors"] | undefined
+}
+
+/**
+ * Variables as in `process.env`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * Whether the environment asks for an exporter: an OTLP endpoint, or a first entry other than `none` in
+ * `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` or `OTEL_LOGS_EXPORTER`; and `OTEL_SDK_DISABLED` is not
+ * `true`. An endpoint alone asks for nothing where `OTEL_TRACES_EXPORTER` is `none`.
+ *
+ * @example
+ * import { Telemetry } from "@understudy/otel"
+ *
+ * const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318" }
+ *
+ * console.log(Telemetry.configured(endpoint)) // => true
+ * console.log(Telemetry.configured({ ...endpoint, OTEL_SDK_DISABLED: "true" })) // => false
+ * console.log(Telemetry.configured({})) // => false
+ *
+ * @since 0.1.0
+ * @category environment
+ */
+export const configured = (env: Environment): boolean => {
+  if (given(env, "OTEL_SDK_DISABLED")?.toLowerCase() === "true") return false
+  const traces = given(env, "OTEL_TRACES_EXPORTER") ?? endpoints.find((name) => given(env, name))
+  const exporters = [traces, given(env, "OTEL_METRICS_EXPORTER"), given(env, "OTEL_LOGS_EXPORTER")]
+  return exporters.some((list) => list !== undefined && list.split(",", 1)[0]?.trim() !== "none")
+}
+
+/**
+ * Exports every Effect span where the `OTEL_*` environment says, over OTLP to `localhost:4318` if it says
+ * nothing.
+ *
+ * **Details**
+ * - The standard variables count, among them `OTEL_TRACES_EXPORTER`, `OTEL_EXPORTER_OTLP_*`, `OTEL_BSP_*`,
+ *   `OTEL_TRACES_SAMPLER` and `OTEL_SDK_DISABLED`. They are read when the layer is built.
+ * - The resource is the service's name and version, `attributes` and what the environment adds; nothing about
+ *   the host or the process is detected.
+ * - Spans are exported in batches. Closing the layer delivers those still waiting, for `shutdownTimeout` at most:
+ *   a collector that is down or does not answer costs that much and a warning in the log.
+ * - A caller's trace goes on: an `ExternalSpan` as parent keeps its trace id and its decision on sampling.
+ * - Metrics and logs are off unless `OTEL_METRICS_EXPORTER` or `OTEL_LOGS_EXPORTER` name an exporter. The SDK then
+ *   registers a global provider for code that records through the OpenTelemetry API; Effect's own metrics and
+ *   logs do not go there.
+ * - The SDK's complaints, a failed export among them, go to stderr. `OTEL_LOG_LEVEL` says how many, only errors
+ *   by default.
+ *
+ * **Gotchas**
+ * - The tracer is not registered globally and no OpenTelemetry context is active while an effect runs: libraries
+ *   with OpenTelemetry instrumentation of their own do not see these spans. Keeping that context would more than
+ *   double the time the runtime takes for each step of an effect.
+ * - An export that `shutdownTimeout` gave up on keeps Node alive until the exporter gives up as well
+ *   (`OTEL_EXPORTER_OTLP_TIMEOUT`, 10 seconds), unless the program calls `process.exit`.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Telemetry } from "@understudy/otel"
+ *
+ * const names: Array<string> = []
+ * const TelemetryLive = Telemetry.layer({
+ *   serviceName: "shop",
+ *   spanProcessors: [{
+ *     onStart() {},
+ *     onEnd(span) { names.push(span.name) },
+ *     async forceFlush() {},
+ *     async shutdown() {}
+ *   }]
+ * })
+ * await Effect.runPromise(Effect.void.pipe(Effect.withSpan("checkout"), Effect.provide(TelemetryLive)))
+ *
+ * console.log(names) // => [ 'checkout' ]
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options?: Options): Layer.Layer<never> => make(options, () => ({}))
+
+/**
+ * Exports every Effect span to a Jaeger on this machine: OTLP over `http/protobuf` to `http://127.0.0.1:4318`.
+ * Otherwise as {@link layer}; an endpoint in the environment wins, with its protocol.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Telemetry } from "@understudy/otel"
+ *
+ * const checkout = Effect.succeed("paid").pipe(
+ *   Effect.withSpan("checkout"),
+ *   Effect.provide(Telemetry.layerJaeger({ serviceName: "shop" }))
+ * )
+ *
+ * console.log(Effect.isEffect(checkout)) // => true
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerJaeger = (options?: Options): Layer.Layer<never> =>
+  make(options, (env) =>
+    endpoints.some((name) => given(env, name))
+      ? {}
+      : {
+          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://127.0.0.1:4318/v1/traces",
+          OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/protobuf"
+        }
+  )
+
+const endpoints = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] as const
+
+const given = (env: Environment, name: string): string | undefined => env[name]?.trim() || undefined
+
+const make = (
+  options: Options | undefined,
+  overrides: (env: Environment) => Environment
+): Layer.Layer<never> =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const [module, bridge] = yield* Effect.promise(load)
+      const { provider } = yield* Effect.acquireRelease(
+        Effect.sync(() => start(module, options, overrides(process.env))),
+        ({ sdk }) => shutdown(sdk, Duration.decode(options?.shutdownTimeout ?? "1 second"))
+      )
+      return provider === undefined
+        ? Layer.empty
+        : Layer.setTracer(yield* tracer(bridge, provider.getTracer("@understudy/otel")))
+    })
+  )
+
+// The default export is the one name of a CommonJS module that every bundler keeps.
+const load = () =>
+  Promise.all([
+    import("@opentelemetry/sdk-node").then((module) => module.default),
+    import("@effect/opentelemetry/Tracer")
+  ])
+
+type Sdk = typeof import("@opentelemetry/sdk-node")
+type Bridge = typeof import("@effect/opentelemetry/Tracer")
+
+const start = (module: Sdk, options: Options | undefined, overrides: Environment) => {
+  const env = process.env
+  module.api.diag.setLogger(stderr, {
+    logLevel:
+      module.core.diagLogLevelFromString(given(env, "OTEL_LOG_LEVEL")) ?? module.api.DiagLogLevel.ERROR,
+    suppressOverrideMessage: true
+  })
+  const variables = {
+    OTEL_METRICS_EXPORTER: given(env, "OTEL_METRICS_EXPORTER") ?? "none",
+    OTEL_LOGS_EXPORTER: given(env, "OTEL_LOGS_EXPORTER") ?? "none",
+    // With a level the SDK would install its own logger, which writes to stdout.
+    OTEL_LOG_LEVEL: undefined,
+    ...overrides
+  }
+  const sdk = withVariables(variables, () => {
+    const sdk = new module.NodeSDK({
+      resource: resource(module, options),
+      resourceDetectors: [module.resources.envDetector],
+      textMapPropagator: null,
+      // `null` registers none, which the type does not tell.
+      contextManager: null as never,
+      ...(options?.spanProcessors && { spanProcessors: options.spanProcessors })
+    })
+    sdk.start()
+    return sdk
+  })
+  // biome-ignore lint/complexity/useLiteralKeys: private, and the only way to a provider that need not be global
+  const provider = sdk["_tracerProvider"]
+  const global = module.api.trace.getTracerProvider()
+  if (global instanceof module.api.ProxyTracerProvider && global.getDelegate() === provider) {
+    module.api.trace.disable()
+  }
+  return { sdk, provider }
+}
+
+const resource = ({ resources }: Sdk, options: Options | undefined) =>
+  resources.defaultResource().merge(
+    resources.resourceFromAttributes({
+      ...options?.attributes,
+      ...(options?.serviceName && { "service.name": options.serviceName }),
+      ...(options?.serviceVersion && { "service.version": options.serviceVersion })
+    })
+  )
+
+/** Runs a function while `process.env`, the only thing that the SDK reads its settings from, has these variables. */
+const withVariables = <A>(variables: Environment, f: () => A): A => {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const)
+  Object.entries(variables).forEach(setVariable)
+  try {
+    return f()
+  } finally {
+    before.forEach(setVariable)
+  }
+}
+
+const setVariable = ([name, value]: readonly [string, string | undefined]): void => {
+  if (value === undefined) delete process.env[name]
+  else process.env[name] = value
+}
+
+const shutdown = (sdk: NodeSDK, timeout: Duration.Duration): Effect.Effect<void> =>
+  Effect.tryPromise({ try: () => sdk.shutdown(), catch: String }).pipe(
+    Effect.interruptible,
+    Effect.timeoutFail({
+      duration: timeout,
+      onTimeout: () => `no answer within ${Duration.format(timeout)}`
+    }),
+    Effect.catchAll((reason) => Effect.logWarning(`telemetry: the last spans were not delivered: ${reason}`))
+  )
+
+const tracer = (
+  bridge: Bridge,
+  otelTracer: Context.Tag.Service<Bridge["OtelTracer"]>
+): Effect.Effect<Tracer.Tracer> =>
+  bridge.make.pipe(
+    Effect.map((inner) => {
+      // The bridge takes every external parent for sampled.
+      const unsampled = (parent: Tracer.AnySpan): Tracer.AnySpan =>
+        parent._tag === "Span" || parent.sampled
+          ? parent
+          : Tracer.externalSpan({ ...parent, context: Context.add(parent.context, bridge.OtelTraceFlags, 0) })
+      return Tracer.make({
+        span: (name, parent, ...rest) => inner.span(name, Option.map(parent, unsampled), ...rest),
+        // Not the bridge's: it is called for every step of every effect.
+        context: (execute) => execute()
+      })
+    }),
+    Effect.provideService(bridge.OtelTracer, otelTracer)
+  )
+
+const complain = (message: string, ...details: ReadonlyArray<unknown>): void =>
+  console.error("OpenTelemetry:", message, ...details)
+
+const stderr = { error: complain, warn: complain, info: complain, debug: complain, verbose: complain }
