@@ -128,8 +128,11 @@ const send = (outgoing: Http.ServerResponse, response: Response): Effect.Effect<
   Effect.suspend(() => {
     // What was left unread of a request cannot be skipped: the connection has nothing more to say.
     if (!outgoing.req.complete) outgoing.setHeader("connection", "close")
+    if (response.body instanceof Uint8Array) {
+      outgoing.writeHead(response.status, { ...response.headers, "content-length": response.body.length })
+      return end(outgoing, response.body)
+    }
     outgoing.writeHead(response.status, response.headers)
-    if (response.body instanceof Uint8Array) return end(outgoing, response.body)
     outgoing.flushHeaders()
     return Effect.zipRight(
       Stream.runForEach(response.body, (chunk) => write(outgoing, chunk)),

@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -80,8 +81,12 @@ export const upstream = (options: Options): Upstream => {
         const request = readRequest(body ?? new Uint8Array())
         if (request._tag === "Left") return failure(400)
         const { model, stream } = request.right
-        const id = `chatcmpl-${(yield* Random.nextIntBetween(0, 2 ** 31)).toString(36)}`
-        return stream ? streamed(id, model, chunkEvery) : whole(id, model)
+        const head = {
+          id: `chatcmpl-${(yield* Random.nextIntBetween(0, 2 ** 31)).toString(36)}`,
+          created: Math.floor((yield* Clock.currentTimeMillis) / 1000),
+          model
+        }
+        return stream ? streamed(head, chunkEvery) : whole(head)
       })
   }
 }
@@ -94,35 +99,37 @@ const usage = (model: string) => {
   return { prompt_tokens: 8, completion_tokens, total_tokens: 8 + completion_tokens }
 }
 
-const whole = (id: string, model: string): Response =>
+interface Head {
+  readonly id: string
+  readonly created: number
+  readonly model: string
+}
+
+const whole = (head: Head): Response =>
   json(200, {
-    id,
+    ...head,
     object: "chat.completion",
-    created: 0,
-    model,
     choices: [
       {
         index: 0,
-        message: { role: "assistant", content: words(model).join(""), refusal: null },
+        message: { role: "assistant", content: words(head.model).join(""), refusal: null },
         logprobs: null,
         finish_reason: "stop"
       }
     ],
-    usage: usage(model)
+    usage: usage(head.model)
   })
 
-const streamed = (id: string, model: string, chunkEvery: Duration.Duration): Response => {
+const streamed = (head: Head, chunkEvery: Duration.Duration): Response => {
   const chunk = (delta: object, finish_reason: string | null = null) =>
     Sse.data(
       JSON.stringify({
-        id,
+        ...head,
         object: "chat.completion.chunk",
-        created: 0,
-        model,
         choices: [{ index: 0, delta, logprobs: null, finish_reason }]
       })
     )
-  const content = Stream.fromIterable(words(model)).pipe(
+  const content = Stream.fromIterable(words(head.model)).pipe(
     Stream.mapEffect((word) => Effect.as(Effect.sleep(chunkEvery), chunk({ content: word })))
   )
   return {

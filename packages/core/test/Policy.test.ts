@@ -1,0 +1,258 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Either, FastCheck, ParseResult, Schema } from "effect"
+import { Backoff, CircuitBreaker, Policy } from "../src/index.ts"
+
+const tier = (fields: object = {}) => ({ tiers: [{ name: "primary", ...fields }] })
+
+/** What a decoder refuses first: where, and in which words. */
+const refusal = (input: unknown): string =>
+  Either.match(Policy.decodeUnknown(input), {
+    onLeft: (error) => {
+      const [first] = ParseResult.ArrayFormatter.formatErrorSync(error)
+      return `${first?.path.join(".")}: ${first?.message}`
+    },
+    onRight: () => "accepted"
+  })
+
+const millis = (text: string): number => Duration.toMillis(Schema.decodeSync(Policy.DurationText)(text))
+
+describe("Policy", () => {
+  it("fills in every default", () => {
+    const duration = {
+      timeout: Duration.seconds(30),
+      idle: Duration.minutes(4),
+      maxStream: Duration.minutes(15)
+    }
+    assert.deepStrictEqual(Either.getOrThrow(Policy.decodeUnknown(tier())), {
+      deadline: Duration.seconds(60),
+      maxTiers: undefined,
+      tiers: [
+        {
+          name: "primary",
+          ...duration,
+          attemptTimeout: duration.timeout,
+          firstToken: duration.timeout,
+          backoff: {
+            times: 2,
+            base: Duration.millis(250),
+            factor: 2,
+            max: Duration.seconds(4),
+            jitter: "full"
+          },
+          maxRetryAfter: Duration.seconds(5),
+          retryTimeouts: false,
+          breaker: {
+            trip: { _tag: "Consecutive", failures: 5 },
+            openFor: Duration.seconds(20),
+            factor: 1,
+            maxOpenFor: Duration.minutes(5),
+            jitter: 0.1,
+            probes: 1
+          }
+        }
+      ]
+    })
+  })
+
+  it("has the defaults of Backoff and CircuitBreaker", () => {
+    const [{ backoff, breaker }] = Either.getOrThrow(Policy.decodeUnknown(tier())).tiers
+    assert.deepStrictEqual(backoff, Backoff.exponential())
+    assert.deepStrictEqual(breaker, CircuitBreaker.config())
+  })
+
+  it("takes every setting of a file", () => {
+    const retry = {
+      times: 3,
+      base: "1s",
+      factor: 3,
+      max: "9s",
+      jitter: "none",
+      maxRetryAfter: "8s",
+      onTimeout: true
+    }
+    const breaker = { consecutive: 2, openFor: "3s", factor: 2, maxOpenFor: "1m", jitter: 0, probes: 4 }
+    const times = { timeout: "20s", attemptTimeout: "12s", firstToken: "10s", idle: "1m", maxStream: "2m" }
+    const file = { deadline: "45s", maxTiers: 1, ...tier({ ...times, retry, breaker }) }
+    const policy = Either.getOrThrow(Policy.decodeUnknown(file))
+    assert.strictEqual(policy.maxTiers, 1)
+    assert.deepStrictEqual(policy.deadline, Duration.seconds(45))
+    assert.deepStrictEqual(policy.tiers[0], {
+      name: "primary",
+      timeout: Duration.seconds(20),
+      attemptTimeout: Duration.seconds(12),
+      firstToken: Duration.seconds(10),
+      idle: Duration.minutes(1),
+      maxStream: Duration.minutes(2),
+      backoff: { times: 3, base: Duration.seconds(1), factor: 3, max: Duration.seconds(9), jitter: "none" },
+      maxRetryAfter: Duration.seconds(8),
+      retryTimeouts: true,
+      breaker: {
+        trip: CircuitBreaker.consecutive(2),
+        openFor: Duration.seconds(3),
+        factor: 2,
+        maxOpenFor: Duration.minutes(1),
+        jitter: 0,
+        probes: 4
+      }
+    })
+    assert.deepStrictEqual<unknown>(Schema.encodeSync(Policy.Policy)(policy), file)
+  })
+
+  it("attemptTimeout and firstToken follow the tier's own timeout", () => {
+    const [primary] = Either.getOrThrow(Policy.decodeUnknown(tier({ timeout: "7s" }))).tiers
+    assert.deepStrictEqual(primary.attemptTimeout, Duration.seconds(7))
+    assert.deepStrictEqual(primary.firstToken, Duration.seconds(7))
+  })
+
+  it("what it encodes decodes to the same policy", () => {
+    const policy = Either.getOrThrow(Policy.decodeUnknown(tier({ timeout: "7s" })))
+    assert.deepStrictEqual(Either.getOrThrow(Policy.decode(Schema.encodeSync(Policy.Policy)(policy))), policy)
+  })
+
+  it.each([
+    ["no tier", { tiers: [] }, "tiers.0: expected at least one tier"],
+    ["no tiers", {}, "tiers: is missing"],
+    [
+      "two tiers of one name",
+      { tiers: [{ name: "a" }, { name: "b" }, { name: "a" }] },
+      "tiers.2.name: duplicate tier name; give every tier its own name"
+    ],
+    ["no name", { tiers: [{}] }, "tiers.0.name: is missing"],
+    [
+      "times",
+      tier({ retry: { times: -1 } }),
+      "tiers.0.retry.times: Expected an integer of 0 or more, actual -1"
+    ],
+    [
+      "fractions of a retry",
+      tier({ retry: { times: 1.5 } }),
+      "tiers.0.retry.times: Expected an integer of 0 or more, actual 1.5"
+    ],
+    [
+      "a shrinking wait",
+      tier({ retry: { factor: 0.9 } }),
+      "tiers.0.retry.factor: Expected a number of 1 or more, actual 0.9"
+    ],
+    [
+      "an infinite factor",
+      tier({ breaker: { factor: Number.POSITIVE_INFINITY } }),
+      "tiers.0.breaker.factor: Expected a number of 1 or more, actual Infinity"
+    ],
+    [
+      "jitter over 1",
+      tier({ breaker: { jitter: 1.1 } }),
+      "tiers.0.breaker.jitter: Expected a number from 0 to 1, actual 1.1"
+    ],
+    [
+      "no probe",
+      tier({ breaker: { probes: 0 } }),
+      "tiers.0.breaker.probes: Expected an integer of 1 or more, actual 0"
+    ],
+    [
+      "a breaker that is never closed",
+      tier({ breaker: { consecutive: 0 } }),
+      "tiers.0.breaker.consecutive: Expected an integer of 1 or more, actual 0"
+    ],
+    ["maxTiers", { ...tier(), maxTiers: 0 }, "maxTiers: Expected an integer of 1 or more, actual 0"],
+    [
+      "a number for a duration",
+      tier({ timeout: 20 }),
+      'tiers.0.timeout: expected a duration such as 20s or "20 seconds"'
+    ]
+  ])("refuses %s", (_, input, expected) => assert.strictEqual(refusal(input), expected))
+
+  it("an unknown key is an error at every level, whatever the decoder's options", () => {
+    assert.match(refusal({ ...tier(), timout: "1s" }), /^timout: is unexpected/)
+    assert.match(refusal(tier({ timout: "1s" })), /^tiers\.0\.timout: is unexpected/)
+    assert.match(refusal(tier({ retry: { time: 1 } })), /^tiers\.0\.retry\.time: is unexpected/)
+    const lenient = Schema.decodeUnknownEither(Policy.Policy, { onExcessProperty: "ignore" })
+    assert.isTrue(Either.isLeft(lenient(tier({ timout: "1s" }))))
+  })
+
+  it("struct: further fields of a tier come through, both ways", () => {
+    const Route = Policy.struct({ model: Schema.String, weight: Schema.NumberFromString })
+    const route = Schema.decodeUnknownSync(Route)(tier({ model: "large", weight: "2" }))
+    assert.strictEqual(route.tiers[0].model, "large")
+    assert.strictEqual(route.tiers[0].weight, 2)
+    assert.deepStrictEqual(route.tiers[0].timeout, Duration.seconds(30))
+    const { model, weight, timeout } = Schema.encodeSync(Route)(route).tiers[0]
+    assert.deepStrictEqual({ model, weight, timeout }, { model: "large", weight: "2", timeout: "30s" })
+  })
+
+  describe("Name", () => {
+    it.each(["primary", "gpt-4.1", "llama3.2:1b", "tier one", "a"])("accepts %j", (name) =>
+      assert.isTrue(Schema.is(Policy.Name)(name))
+    )
+    it.each(["", " a", "a ", "a\nb", "é", "a\u0000"])("refuses %j, which no header could carry", (name) =>
+      assert.isFalse(Schema.is(Policy.Name)(name))
+    )
+  })
+
+  describe("DurationText", () => {
+    it.each([
+      ["20s", 20_000],
+      ["250ms", 250],
+      ["4m", 240_000],
+      ["1h", 3_600_000],
+      ["1m30s", 90_000],
+      ["1.5s", 1_500],
+      ["0.5ms", 0.5],
+      ["1h0m1s", 3_601_000],
+      ["0s", 0],
+      ["20 seconds", 20_000],
+      ["1.5 minutes", 90_000],
+      ["2 days", 172_800_000],
+      ["1 nano", 0.000001]
+    ])("%s is %d ms", (text, expected) => assert.strictEqual(millis(text), expected))
+
+    it.each([
+      "",
+      "20",
+      "s",
+      "-5s",
+      "-5 seconds",
+      "20 s",
+      " 20s",
+      "20s ",
+      "5s1m",
+      "1s1s",
+      "1,5s",
+      "1e3s",
+      "Infinity",
+      "infinity",
+      "2 parsecs",
+      "20S",
+      `${"9".repeat(400)}s`
+    ])("refuses %j", (text) => {
+      const decoded = Schema.decodeEither(Policy.DurationText)(text)
+      assert.isTrue(Either.isLeft(decoded))
+      if (Either.isLeft(decoded)) {
+        assert.strictEqual(decoded.left.message, 'expected a duration such as 20s or "20 seconds"')
+      }
+    })
+
+    it.each([
+      [Duration.zero, "0s"],
+      [Duration.millis(250), "250ms"],
+      [Duration.millis(1_500), "1.5s"],
+      [Duration.seconds(90), "1m30s"],
+      [Duration.hours(36), "36h"],
+      [Duration.millis(3_600_001), "1h1ms"],
+      [Duration.micros(1_500n), "1.5ms"]
+    ])("%s encodes to %s", (duration, text) =>
+      assert.strictEqual(Schema.encodeSync(Policy.DurationText)(duration), text)
+    )
+
+    it("does not encode what has no end", () =>
+      assert.isTrue(Either.isLeft(Schema.encodeEither(Policy.DurationText)(Duration.infinity))))
+
+    it("law: decodes what it encodes, to the nanosecond", () =>
+      FastCheck.assert(
+        FastCheck.property(FastCheck.bigInt({ min: 0n, max: 10n ** 15n }), (nanos) => {
+          const duration = Duration.nanos(nanos)
+          const text = Schema.encodeSync(Policy.DurationText)(duration)
+          assert.isTrue(Duration.equals(Schema.decodeSync(Policy.DurationText)(text), duration), text)
+        })
+      ))
+  })
+})

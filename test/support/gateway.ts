@@ -1,0 +1,53 @@
+import type { Attempt } from "@understudy/core"
+import { Config, Gateway, Log, type Server } from "@understudy/gateway"
+import { Effect, type Scope } from "effect"
+
+/** A gateway inside this process, on a free port, with what it logged. */
+export interface Running {
+  /** Without `/v1`. */
+  readonly url: string
+  readonly log: Array<Log.Entry>
+  readonly events: Array<Attempt.Event>
+}
+
+/** Starts a gateway from the text of its file; the port it names is replaced by a free one. */
+export const gateway = (
+  yaml: string,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Running, Config.ConfigError | Server.ListenError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const config = yield* Config.parse(yaml, "test.yaml", env)
+    const log: Array<Log.Entry> = []
+    const events: Array<Attempt.Event> = []
+    const { url } = yield* Gateway.start(
+      { ...config, server: { ...config.server, port: 0 } },
+      (id, event) => {
+        events.push(event)
+        log.push(Log.entry(id, event, new Date()))
+      }
+    )
+    return { url, log, events }
+  })
+
+/** One route `chat` of tiers `tier1`, `tier2`, … over these upstreams, each with model `model1`, `model2`, …. */
+export const chat = (
+  urls: ReadonlyArray<string>,
+  options: { readonly tier?: string; readonly route?: string; readonly server?: string } = {}
+): string =>
+  [
+    `server: { drain: 1s ${options.server === undefined ? "" : `, ${options.server}`} }`,
+    "providers:",
+    ...urls.map(
+      (url, index) =>
+        `  provider${index + 1}: { kind: openai, baseUrl: "${url}", apiKey: sk-upstream-${index + 1} }`
+    ),
+    "routes:",
+    "  chat:",
+    ...(options.route === undefined ? [] : [`    ${options.route}`]),
+    "    tiers:",
+    ...urls.map((_, index) => {
+      const n = index + 1
+      const rest = options.tier === undefined ? "" : `, ${options.tier}`
+      return `      - { name: tier${n}, provider: provider${n}, model: model${n}${rest} }`
+    })
+  ].join("\n")
