@@ -15,7 +15,6 @@ export const bundle = async () => {
     platform: "node",
     target: "node20",
     format: "esm",
-    sourcemap: true,
     logLevel: "error",
     // CommonJS packages inside the bundle call require.
     banner: {

@@ -23,7 +23,7 @@ const llama = { server: "2026.10.11549", weights: "0.1.2", model: "smollm2-135m"
 export const installJaeger = async () => {
   const { version, module, tag } = jaeger
   const scratch = path.join(cacheDir(), "jaeger-build")
-  const done = await install(`jaeger-${version}`, "7 min on 2 cores, 3 GB meanwhile", async (dir) => {
+  const done = await install(`jaeger-${version}`, "8 min on 2 cores, 3 GB meanwhile", async (dir) => {
     // Go's own caches for this build stay until it has succeeded: an interrupted compile goes on where it was.
     const env = {
       GOMODCACHE: path.join(scratch, "mod"),
@@ -114,7 +114,7 @@ export const startJaeger = async ({ otlpHttpPort, otlpGrpcPort, queryPort }) => 
 }
 
 /**
- * llama.cpp's server on loopback; `model` is the only name it serves, `baseUrl` ends in /v1.
+ * llama.cpp's server on loopback. `baseUrl` ends in /v1; `model` is the name it reports (it accepts any name).
  * @param {{ port: number }} options
  * @returns {Promise<{ stop(): Promise<void>, baseUrl: string, model: string }>} resolves when it answers
  */

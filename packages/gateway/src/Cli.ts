@@ -158,7 +158,10 @@ const screen = (url: string, name: string, route: string): string => `
 
 const check = ({ config, name }: Source, json: boolean, { print }: Terminal): void => {
   const file = Schema.encodeSync(Config.File)(config)
-  if (json) return print(JSON.stringify(file.routes, null, 2))
+  if (json) {
+    print(JSON.stringify(file.routes, null, 2))
+    return
+  }
   print(`${name} is valid.`)
   for (const [route, policy] of Object.entries(config.routes)) {
     print(`\nroute ${route}: deadline ${text(policy.deadline)}, at most ${policy.maxTiers ?? "all"} tiers`)

@@ -198,6 +198,7 @@ const day = 24 * 60 * 60 * 1000
 const decimal = /^\d+(\.\d+)?$/
 // Date.parse makes a date of nearly anything, even of "-5".
 const httpDate = /^(mon|tue|wed|thu|fri|sat|sun)[a-z]*, .* gmt$/i
+const googleDelay = /^\d+(\.\d+)?s$/
 const wait = /(\d+(?:\.\d+)?)\s?(h(?:ours?)?|ms|m(?:in(?:utes?)?)?|s(?:ec(?:onds?)?)?|[uµ]s|ns)(?![a-z])/gi
 const hint = new RegExp(`(?:try again|retry) (?:in|after) ((?:${wait.source}\\s?)+)`, "i")
 const millisPer: Readonly<Record<string, number>> = {
@@ -221,7 +222,7 @@ const waitAsked = (
     decimal.test(millis) ? Number(millis) : 0,
     decimal.test(after) ? Number(after) * 1000 : 0,
     httpDate.test(after) ? Date.parse(after) - nowMillis : 0,
-    sum(error.retryDelay),
+    googleDelay.test(error.retryDelay ?? "") ? sum(error.retryDelay) : 0,
     sum(hint.exec(error.text)?.[1])
   ].find((millis) => millis > 0)
   return asked === undefined ? undefined : Duration.millis(Math.min(asked, day))

@@ -209,10 +209,10 @@ const encode = (field: string, text: string): Uint8Array =>
   Utf8.encode(`${field}${text.split(lineEnd).join(`\n${field}`)}\n\n`)
 
 const parse = (raw: Uint8Array, first: boolean): Event => {
-  const text = Utf8.decode(raw)
+  const text = first ? Utf8.withoutMark(Utf8.decode(raw)) : Utf8.decode(raw)
   let event = ""
   let lines: string | undefined
-  for (const line of (first ? Utf8.withoutMark(text) : text).split(lineEnd)) {
+  for (const line of text.split(text.includes("\r") ? lineEnd : "\n")) {
     const colon = line.indexOf(":")
     const field = colon === -1 ? line : line.slice(0, colon)
     const value = colon === -1 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1)

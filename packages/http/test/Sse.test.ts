@@ -20,8 +20,8 @@ const splitAt = (bytes: Uint8Array, cuts: ReadonlyArray<number>): ReadonlyArray<
 const concat = (parts: ReadonlyArray<Uint8Array>) => Uint8Array.from(parts.flatMap((part) => [...part]))
 
 /** What the standard says of a whole stream, told in another way: line by line over text. */
-const told = (text: string): ReadonlyArray<{ readonly data: string; readonly event: string }> => {
-  const events: Array<{ data: string; event: string }> = []
+const told = (text: string) => {
+  const events: Array<{ data: string | undefined; event: string }> = []
   let data: Array<string> = []
   let event = ""
   const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\r|\n/)

@@ -196,7 +196,6 @@ const start = (module: Sdk, options: Options | undefined, overrides: Environment
     sdk.start()
     return sdk
   })
-  // biome-ignore lint/complexity/useLiteralKeys: private, and the only way to a provider that need not be global
   const provider = sdk["_tracerProvider"]
   const global = module.api.trace.getTracerProvider()
   if (global instanceof module.api.ProxyTracerProvider && global.getDelegate() === provider) {
