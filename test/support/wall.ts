@@ -23,6 +23,10 @@ export interface Wall {
   readonly received: Array<Received>
   /** Sockets open now. */
   readonly sockets: () => number
+  /** Sockets opened so far. */
+  readonly connections: () => number
+  /** Closes every socket that has no request on it, as upstreams do after a while. */
+  readonly closeIdle: () => void
   /** One behaviour a request, the last one for ever. */
   readonly script: (...behaviours: ReadonlyArray<Behaviour>) => void
 }
@@ -30,6 +34,7 @@ export interface Wall {
 export const wall: Effect.Effect<Wall, never, Scope.Scope> = Effect.gen(function* () {
   const received: Array<Received> = []
   const sockets = new Set<unknown>()
+  let connections = 0
   let behaviours: ReadonlyArray<Behaviour> = [answer()]
   let served = 0
   const server = createServer((request, response) => {
@@ -54,6 +59,7 @@ export const wall: Effect.Effect<Wall, never, Scope.Scope> = Effect.gen(function
   })
   server.keepAliveTimeout = 0
   server.on("connection", (socket) => {
+    connections++
     sockets.add(socket)
     socket.on("close", () => sockets.delete(socket))
   })
@@ -69,6 +75,8 @@ export const wall: Effect.Effect<Wall, never, Scope.Scope> = Effect.gen(function
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     received,
     sockets: () => sockets.size,
+    connections: () => connections,
+    closeIdle: () => server.closeIdleConnections(),
     script: (...next) => {
       behaviours = next
       served = 0
@@ -161,3 +169,44 @@ export const silence: Behaviour = () => {}
 
 /** Breaks the connection before a byte of an answer. */
 export const reset: Behaviour = (response) => void response.destroy()
+
+/** A stream of these bytes, each of its segments `size` bytes long. */
+export const trickle =
+  (bytes: Buffer, size = 1): Behaviour =>
+  (response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" })
+    let sent = 0
+    const next = (): void => {
+      if (sent >= bytes.length) return void response.end()
+      sent += size
+      response.write(bytes.subarray(sent - size, sent), next)
+    }
+    next()
+  }
+
+/** A stream whose pieces the test sends, one at a time. */
+export interface Held {
+  readonly behaviour: Behaviour
+  readonly send: (...pieces: ReadonlyArray<Piece>) => void
+  readonly end: () => void
+}
+
+export const held = (): Held => {
+  let open: { readonly response: ServerResponse; readonly model: string } | undefined
+  const opened = () => {
+    if (open === undefined) throw new Error("nobody asked for this stream yet")
+    return open
+  }
+  return {
+    behaviour: (response, received) => {
+      open = { response, model: modelOf(received) }
+      response.writeHead(200, { "content-type": "text/event-stream" })
+      response.flushHeaders()
+    },
+    send: (...pieces) => {
+      const { model, response } = opened()
+      for (const piece of pieces) response.write(piece(model))
+    },
+    end: () => void opened().response.end()
+  }
+}

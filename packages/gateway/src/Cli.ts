@@ -135,7 +135,11 @@ const serve = (
       { ...config, server: { ...config.server, port } },
       (requestId, event) => terminal.print(Log.render(Log.entry(requestId, event, new Date()), format))
     )
-    if (format === "pretty") terminal.print(screen(url, name, Object.keys(config.routes)[0]!))
+    terminal.print(
+      format === "pretty"
+        ? screen(url, name, Object.keys(config.routes)[0]!)
+        : JSON.stringify({ timestamp: new Date().toISOString(), level: "INFO", message: "listening", url })
+    )
     return yield* Effect.never
   }).pipe(
     Effect.scoped,

@@ -63,7 +63,8 @@ export class SseTooLarge extends Data.TaggedError("SseTooLarge")<{
  * - Lines may end in LF, CRLF, CR or a mix, and chunks may be cut anywhere: the events do not depend on it.
  * - A byte order mark is skipped at the start of the stream alone; invalid UTF-8 becomes U+FFFD in `data`, `raw`
  *   keeps it.
- * - A block without data (comments, a name alone, an extra blank line) is an event with `data: undefined`.
+ * - A block without data (comments, a name alone) is an event with `data: undefined`. Blank lines before a block
+ *   go with it.
  * - An event whose blank line is a CR waits for the next byte, which may be its LF, unless the line before ended
  *   in a bare CR too.
  * - `maxEventBytes` (8 MiB by default) bounds the bytes of one block, and so what the reader holds. Events that
@@ -87,7 +88,7 @@ export const make = (options?: { readonly maxEventBytes?: number | undefined }):
   if (!(Number.isInteger(maxEventBytes) && maxEventBytes >= 1)) {
     throw new RangeError(`Sse: maxEventBytes must be an integer of 1 or more, got ${maxEventBytes}`)
   }
-  let position: Position = "lineStart"
+  let position: Position = "blockStart"
   let held = empty
   let heldBytes = 0
   let first = true
@@ -135,20 +136,19 @@ export const make = (options?: { readonly maxEventBytes?: number | undefined }):
         const byte = chunk[index]!
         if (position === "blankCr" && byte !== LF) {
           endAt(index)
-          position = "lineStart"
+          position = "blockStart"
         }
         if (byte !== LF && byte !== CR) {
           position = "inLine"
         } else if (position === "inLine") {
           position = byte === LF ? "lineStart" : "afterCr"
-        } else if (position === "lineStart" && byte === CR) {
-          position = "blankCr"
         } else if (position === "afterCr" && byte === LF) {
           position = "lineStart"
-        } else {
-          // The line was blank: an LF at its start, the LF after its CR, or a CR right after a bare CR.
-          position = byte === LF ? "lineStart" : "afterCr"
+        } else if (position === "lineStart" && byte === CR) {
+          position = "blankCr"
+        } else if (position !== "blockStart") {
           endAt(index + 1)
+          position = "blockStart"
         }
       }
       if (!failed && start < chunk.length) hold(chunk.subarray(start))
@@ -203,7 +203,7 @@ const empty = new Uint8Array(0)
 const lineEnd = /\r\n|\n|\r/
 
 /** Where the scan stands: `afterCr` follows the CR of a line, `blankCr` that of a blank line. */
-type Position = "inLine" | "lineStart" | "afterCr" | "blankCr"
+type Position = "blockStart" | "inLine" | "lineStart" | "afterCr" | "blankCr"
 
 const encode = (field: string, text: string): Uint8Array =>
   Utf8.encode(`${field}${text.split(lineEnd).join(`\n${field}`)}\n\n`)

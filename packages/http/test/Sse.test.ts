@@ -83,6 +83,13 @@ describe("Sse.make", () => {
     assert.deepStrictEqual(seen(""), [])
   })
 
+  it("blank lines go with the block that follows them, or are the rest", () => {
+    const raws = (text: string) => read([encode(text)]).map(({ raw }) => decode(raw))
+    assert.deepStrictEqual(raws("\r\n\n\rdata: a\n\n\ndata: b\n\n"), ["\r\n\n\rdata: a\n\n", "\ndata: b\n\n"])
+    assert.deepStrictEqual(raws("data: a\r\r\n"), ["data: a\r\r", "\n"])
+    assert.deepStrictEqual(seen("\n\n\n"), [{ data: undefined, event: "" }])
+  })
+
   it("keeps bytes that are not UTF-8", () => {
     const bytes = Uint8Array.from([...encode("data: "), 0xff, 10, 10])
     assert.deepStrictEqual(read([bytes]), [{ raw: bytes, event: "", data: "\uFFFD" }])

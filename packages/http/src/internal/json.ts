@@ -33,10 +33,7 @@ export const replaceValues = (json: Uint8Array, key: string, value: Uint8Array):
     const keyEnd = stringEnd(json, keyStart)
     const valueStart = skipSpace(json, skipSpace(json, keyEnd) + 1)
     const valueEnd = endOfValue(json, valueStart)
-    // A look at the first byte spares most keys the parser.
-    const first = json[keyStart + 1]
-    const candidate = first === BACKSLASH || first === key.charCodeAt(0)
-    if (candidate && parse(Utf8.decode(json.subarray(keyStart, keyEnd))) === key) {
+    if (spells(json.subarray(keyStart, keyEnd), key)) {
       parts.push(json.subarray(kept, valueStart), value)
       kept = valueEnd
     }
@@ -54,6 +51,12 @@ const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const SPACE = 0x20
+
+/** Most keys need neither decoding nor parsing to be told apart. */
+const spells = (quoted: Uint8Array, key: string): boolean =>
+  quoted.includes(BACKSLASH)
+    ? parse(Utf8.decode(quoted)) === key
+    : quoted.length === key.length + 2 && Utf8.decode(quoted) === `"${key}"`
 
 const skipSpace = (json: Uint8Array, from: number): number => {
   let index = from

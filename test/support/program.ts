@@ -1,0 +1,53 @@
+import { spawn } from "node:child_process"
+import { mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { Effect, type Scope } from "effect"
+import { bundle } from "../../scripts/lib/bundle.mjs"
+
+/** The gateway as the process that users run. */
+export interface Program {
+  readonly url: string
+  /** What it printed on stdout, a line each, parsed. */
+  readonly lines: ReadonlyArray<Record<string, unknown>>
+  /** Sends the signal and waits for the exit code. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>
+}
+
+let bundled: Promise<string> | undefined
+
+/** Runs `understudy serve` on a file of this text and a free port. */
+export const program = (
+  yaml: string,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Program, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    bundled ??= bundle()
+    const main = yield* Effect.promise(() => bundled as Promise<string>)
+    const file = join(mkdtempSync(join(tmpdir(), "understudy-")), "understudy.yaml")
+    writeFileSync(file, yaml)
+    const child = spawn(process.execPath, [main, "serve", file, "--port", "0", "--log", "json"], {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    const exited = new Promise<number | null>((resolve) => child.on("exit", resolve))
+    yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
+    const lines: Array<Record<string, unknown>> = []
+    const url = yield* Effect.async<string>((resume) => {
+      createInterface({ input: child.stdout }).on("line", (text) => {
+        const line: Record<string, unknown> = JSON.parse(text)
+        lines.push(line)
+        if (line["message"] === "listening") resume(Effect.succeed(String(line["url"])))
+      })
+      exited.then((code) => resume(Effect.dieMessage(`the gateway ended with ${code} before it listened`)))
+    })
+    return {
+      url,
+      lines,
+      stop: (signal = "SIGTERM") => {
+        child.kill(signal)
+        return exited
+      }
+    }
+  })
