@@ -1,0 +1,162 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { ask, envelope, get } from "../support/caller.ts"
+import { eventually } from "../support/eventually.ts"
+import { chat, gateway, type Running } from "../support/gateway.ts"
+import { answer, type Behaviour, fails, wall } from "../support/wall.ts"
+
+const noRetry = "retry: { times: 0 }"
+const opensFor = (time: string) => `${noRetry}, breaker: { consecutive: 5, openFor: ${time}, jitter: 0 }`
+
+const moves = ({ log }: Running) =>
+  log
+    .filter(({ message }) => message === "breaker")
+    .map((line) => `${line["tier"]} ${line["from"]}-${line["to"]}`)
+
+const times = (count: number, url: string) => Effect.all(Array.from({ length: count }, () => ask(url)))
+
+describe("a tier's circuit breaker, from outside", () => {
+  it.scopedLive("opens at the fifth failure in a row; from then on the tier is not touched", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      const running = yield* gateway(chat([first.url, second.url], { tier: opensFor("1h") }))
+      first.script(fails(503), fails(503), fails(503), fails(503), answer(), fails(503))
+      const before = yield* times(5, running.url)
+      assert.deepStrictEqual(
+        before.map(({ headers }) => headers["x-understudy-tier"]),
+        ["tier2", "tier2", "tier2", "tier2", "tier1"]
+      )
+      const failing = yield* times(5, running.url)
+      assert.deepStrictEqual(
+        failing.map(({ headers }) => headers["x-understudy-attempts"]),
+        ["2", "2", "2", "2", "2"]
+      )
+      assert.deepStrictEqual(moves(running), ["tier1 Closed-Open"])
+
+      const resting = yield* times(10, running.url)
+      assert.deepStrictEqual(
+        new Set(
+          resting.map(({ headers }) => `${headers["x-understudy-tier"]} ${headers["x-understudy-attempts"]}`)
+        ),
+        new Set(["tier2 1"])
+      )
+      assert.strictEqual(first.received.length, 10)
+      const refused = running.log.filter(({ message }) => message === "refused")
+      assert.strictEqual(refused.length, 10)
+      assert.isTrue(refused.every((line) => line["tier"] === "tier1" && Number(line["retry_after_ms"]) > 0))
+      assert.strictEqual(running.log.at(-1)?.["fallback"], true)
+    })
+  )
+
+  it.scopedLive("once its time is over, one of 50 simultaneous calls probes it and closes it", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      const running = yield* gateway(chat([first.url, second.url], { tier: opensFor("300ms") }))
+      first.script(fails(503))
+      yield* times(5, running.url)
+      const openAt = performance.now()
+      let release = () => {}
+      const probed: Behaviour = (response, received) => {
+        release = () => answer()(response, received)
+      }
+      first.script(probed, answer())
+      yield* eventually(() => performance.now() > openAt + 300)
+      assert.strictEqual(first.received.length, 5)
+
+      const calls = yield* Effect.fork(
+        Effect.all(
+          Array.from({ length: 50 }, () => ask(running.url)),
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* eventually(() => second.received.length === 5 + 49 && first.received.length === 6)
+      release()
+      const served = (yield* calls).map(({ headers }) => headers["x-understudy-tier"])
+      assert.strictEqual(served.filter((tier) => tier === "tier1").length, 1)
+      assert.strictEqual(served.filter((tier) => tier === "tier2").length, 49)
+      assert.deepStrictEqual(moves(running), [
+        "tier1 Closed-Open",
+        "tier1 Open-HalfOpen",
+        "tier1 HalfOpen-Closed"
+      ])
+      assert.strictEqual((yield* ask(running.url)).headers["x-understudy-tier"], "tier1")
+    })
+  )
+
+  it.scopedLive("is never probed before its time, and a failed probe opens it again", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      const running = yield* gateway(chat([first.url, second.url], { tier: opensFor("300ms") }))
+      first.script(fails(503))
+      yield* times(5, running.url)
+      while (first.received.length < 7) yield* ask(running.url)
+      const [fifth, sixth, seventh] = first.received.slice(4).map(({ at }) => at)
+      assert.isAtLeast(sixth! - fifth!, 300)
+      assert.isAtLeast(seventh! - sixth!, 300)
+      assert.deepStrictEqual(moves(running).slice(0, 4), [
+        "tier1 Closed-Open",
+        "tier1 Open-HalfOpen",
+        "tier1 HalfOpen-Open",
+        "tier1 Open-HalfOpen"
+      ])
+    })
+  )
+
+  it.scopedLive("when all are open a call fails at once, and the gateway is not ready", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      const running = yield* gateway(chat([first.url, second.url], { tier: opensFor("10m") }))
+      first.script(fails(503))
+      second.script(fails(500))
+      assert.strictEqual((yield* get(running.url, "/health/ready")).status, 200)
+      yield* times(5, running.url)
+
+      for (const stream of [false, true]) {
+        const refused = yield* ask(running.url, { body: { model: "chat", messages: [], stream } })
+        const error = envelope(refused)
+        assert.deepStrictEqual([refused.status, error.code], [503, "all_tiers_open"])
+        assert.deepStrictEqual(error.attempts, [])
+        // Both rest for maxOpenFor, 5 minutes; no client is told more than one.
+        assert.strictEqual(refused.headers["retry-after"], "60")
+        assert.isUndefined(refused.headers["x-should-retry"])
+        assert.strictEqual(refused.headers["x-understudy-attempts"], "0")
+        assert.isUndefined(refused.headers["x-understudy-tier"])
+      }
+      assert.strictEqual(first.received.length, 5)
+      assert.strictEqual(second.received.length, 5)
+      assert.strictEqual((yield* get(running.url, "/health/ready")).status, 503)
+      assert.strictEqual((yield* get(running.url, "/health/live")).status, 200)
+      const { message, ...run } = running.log.at(-1)!
+      assert.deepStrictEqual(
+        [message, run["outcome"], run["error_type"], run["attempts"], run["served_by"]],
+        ["run", "failure", "circuit_open", 0, "none"]
+      )
+    })
+  )
+
+  it.scopedLive("with little time left to rest, Retry-After is one second and never zero", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(fails(503))
+      const { url } = yield* gateway(chat([only.url], { tier: opensFor("900ms") }))
+      yield* times(5, url)
+      const openAt = performance.now()
+      const refused = yield* ask(url)
+      // Where this machine took longer than the breaker rests, there was nothing to see.
+      if (only.received.length === 5) assert.strictEqual(refused.headers["retry-after"], "1")
+      yield* eventually(() => performance.now() > openAt + 900)
+      assert.strictEqual((yield* get(url, "/health/ready")).status, 200)
+    })
+  )
+
+  it.scopedLive("the caller's own mistakes never move it", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      first.script(fails(400))
+      const running = yield* gateway(chat([first.url, second.url], { tier: opensFor("1h") }))
+      const answers = yield* times(8, running.url)
+      assert.isTrue(answers.every(({ status }) => status === 400))
+      assert.deepStrictEqual([first.received.length, second.received.length, moves(running)], [8, 0, []])
+    })
+  )
+})
