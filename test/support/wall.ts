@@ -157,6 +157,7 @@ export const stream =
     const queue = end === "done" ? [...pieces, done] : [...pieces]
     const next = () => {
       const piece = queue.shift()
+      if (response.destroyed) return
       if (piece !== undefined) response.write(piece(model), () => setTimeout(next, 2))
       else if (end === "reset") response.destroy()
       else if (end !== "stall") response.end()

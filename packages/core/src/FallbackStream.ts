@@ -9,7 +9,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import type * as Exit from "effect/Exit"
 import { constTrue, dual } from "effect/Function"
 import * as Scope from "effect/Scope"
@@ -262,16 +261,20 @@ export const served = <A, E, R>(
 > => commitLadder(self.ladder)
 
 const commitLadder = <A, E, R>(self: FallbackStream<A, E, R>["ladder"]): ReturnType<typeof served<A, E, R>> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const outer = yield* Effect.scope
-      const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
-      const close = (exit: Exit.Exit<unknown, unknown>) => Scope.close(scope, exit)
-      const result = yield* Effect.onError(restore(engine.run(self, scope)), (cause) =>
-        close({ _tag: "Failure", cause } as Exit.Exit<never, unknown>)
-      )
+  engine.run(self, true, ({ finish, served }) =>
+    Effect.flatMap(Effect.scope, (scope) => {
+      let finished = false
+      const close = (exit: Exit.Exit<unknown, unknown>) =>
+        Effect.suspend(() => {
+          if (finished) return Effect.void
+          finished = true
+          return finish(exit)
+        })
       // The run ends as its stream does, which may be long before the scope around it is left.
-      return { ...result, value: Stream.ensuringWith(result.value, close) }
+      return Effect.as(Scope.addFinalizerExit(scope, close), {
+        ...served,
+        value: Stream.ensuringWith(served.value, close)
+      })
     })
   ) as ReturnType<typeof served<A, E, R>>
 

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Utf8 from "./internal/utf8.ts"
 
 /**
  * @since 0.1.0
@@ -64,7 +65,7 @@ export const fromKeys = (keys: ReadonlyArray<Redacted.Redacted>): Effect.Effect<
 
 const digest = (key: string): Effect.Effect<Uint8Array> =>
   Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(key))),
+    Effect.promise(() => crypto.subtle.digest("SHA-256", Utf8.encode(key))),
     (buffer) => new Uint8Array(buffer)
   )
 

@@ -13,6 +13,7 @@ import { type ChatRequest, readAnswer, withModel } from "./ChatCompletion.ts"
 import * as ErrorTable from "./ErrorTable.ts"
 import { collect } from "./internal/bytes.ts"
 import { chatStream } from "./internal/chatStream.ts"
+import * as Utf8 from "./internal/utf8.ts"
 import type { Answer, Provider } from "./Provider.ts"
 import * as ProviderError from "./ProviderError.ts"
 import type { Response, TransportError, Upstream } from "./Upstream.ts"
@@ -130,10 +131,7 @@ const rejected = (response: Response): Effect.Effect<never, ProviderError.Provid
 
 const errorIn = (response: Response, body: string): Effect.Effect<never, ProviderError.ProviderError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    ErrorTable.classify(
-      { status: response.status, headers: response.headers, body: new TextEncoder().encode(body) },
-      now
-    )
+    ErrorTable.classify({ status: response.status, headers: response.headers, body: Utf8.encode(body) }, now)
   )
 
 const invalidAnswer = (status: number): ProviderError.ProviderError =>

@@ -24,6 +24,7 @@ import type { Callers } from "./Callers.ts"
 import { type ChatRequest, readRequest } from "./ChatCompletion.ts"
 import * as envelope from "./internal/envelope.ts"
 import * as failure from "./internal/failure.ts"
+import * as Utf8 from "./internal/utf8.ts"
 import type { Route } from "./Route.ts"
 import * as Sse from "./Sse.ts"
 
@@ -231,7 +232,7 @@ const answerStream = (route: Route, request: ChatRequest, timeout: Duration.Dura
   )
 
 const interrupted = Sse.data(
-  new TextDecoder().decode(
+  Utf8.decode(
     envelope.encode({
       message: "The answer was cut short after it had begun.",
       type: "upstream_error",
@@ -284,7 +285,7 @@ const model = (route: Route) => ({ id: route.name, object: "model", created: 0, 
 const json = (status: number, body: object): Response => ({
   status,
   headers: { "content-type": "application/json" },
-  body: new TextEncoder().encode(JSON.stringify(body))
+  body: Utf8.encode(JSON.stringify(body))
 })
 
 const refused = (status: number, code: string, message: string, param?: string | null): Response => ({

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { readRequest } from "./ChatCompletion.ts"
+import * as Utf8 from "./internal/utf8.ts"
 import * as OpenAiCompatible from "./OpenAiCompatible.ts"
 import type { Provider } from "./Provider.ts"
 import * as Sse from "./Sse.ts"
@@ -155,5 +156,5 @@ const failure = (status: number): Response =>
 const json = (status: number, body: object): Response => ({
   status,
   headers: { "content-type": "application/json" },
-  body: Stream.make(new TextEncoder().encode(JSON.stringify(body)))
+  body: Stream.make(Utf8.encode(JSON.stringify(body)))
 })

@@ -7,7 +7,6 @@ import * as Mailbox from "effect/Mailbox"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Bound, DeadlineExceeded } from "../Deadline.ts"
-import { millis } from "./observer.ts"
 
 /** The stream ended before its first element that counts. */
 export class EmptyStream extends Data.TaggedError("EmptyStream") {
@@ -29,17 +28,18 @@ export const commit = <A, E, R>(options: {
   Effect.gen(function* () {
     const { idle, isContent, maxStream } = options
     const clock = yield* Effect.clock
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const mailbox = yield* Mailbox.make<A, E | DeadlineExceeded>({ capacity: 16 })
     // While the reader waits for the caller to take what it has, the silence is not the stream's.
-    let quietSince: number | undefined = millis(clock)
+    let quietSince: number | undefined = now()
 
     const reader = yield* options.stream.pipe(
       Stream.runForEachChunk((chunk) => {
-        const arrived = millis(clock)
+        const arrived = now()
         const quiet = Chunk.some(chunk, isContent) ? 0 : arrived - (quietSince ?? arrived)
         quietSince = undefined
         return Effect.map(mailbox.offerAll(chunk), () => {
-          quietSince = millis(clock) - quiet
+          quietSince = now() - quiet
         })
       }),
       Mailbox.into(mailbox),
@@ -57,19 +57,19 @@ export const commit = <A, E, R>(options: {
       if (done) return yield* new EmptyStream()
     }
 
-    const endsAt = millis(clock) + maxStream
-    const overdue = (now: number): Bound | undefined =>
-      now >= endsAt ? "maxStream" : now >= (quietSince ?? now) + idle ? "idle" : undefined
+    const endsAt = now() + maxStream
+    const overdue = (at: number): Bound | undefined =>
+      at >= endsAt ? "maxStream" : at >= (quietSince ?? at) + idle ? "idle" : undefined
     const watch = Effect.gen(function* () {
       for (;;) {
-        const now = millis(clock)
-        const bound = overdue(now)
+        const at = now()
+        const bound = overdue(at)
         if (bound !== undefined) {
           const limit = Duration.millis(bound === "idle" ? idle : maxStream)
           yield* mailbox.fail(new DeadlineExceeded({ bound, limit }))
           return yield* Fiber.interruptFork(reader)
         }
-        yield* Effect.sleep(Duration.millis(Math.min(endsAt, (quietSince ?? now) + idle) - now))
+        yield* Effect.sleep(Duration.millis(Math.min(endsAt, (quietSince ?? at) + idle) - at))
       }
     })
     if (Math.min(idle, maxStream) < Number.POSITIVE_INFINITY) {

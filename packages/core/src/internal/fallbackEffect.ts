@@ -1,7 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
-import * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
 import * as engine from "./engine.ts"
 import type { AllTiersFailed, Ladder, Served } from "./ladder.ts"
 
@@ -22,8 +21,8 @@ export class FallbackEffect<A, E, R> extends Effectable.Class<A, E | AllTiersFai
 export const served = <A, E, R>(
   ladder: Ladder<A, E, R>
 ): Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Scope.make(ExecutionStrategy.sequential), (scope) =>
-      Effect.onExit(restore(engine.run(ladder, scope)), (exit) => Scope.close(scope, exit))
-    )
-  ) as Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R>
+  engine.run(ladder, false, ({ finish, served }) => Effect.as(finish(Exit.void), served)) as Effect.Effect<
+    Served<A, E>,
+    E | AllTiersFailed<E>,
+    R
+  >

@@ -18,6 +18,8 @@ export const chatStream = (
     const reader = makeReader()
     return body.pipe(
       Stream.mapConcat((chunk) => reader.push(chunk)),
+      // A connection that breaks after the model has finished takes nothing away from its answer.
+      Stream.catchAll((error) => (reader.isWhole() ? Stream.empty : Stream.fail(error))),
       Stream.concat(Stream.suspend(() => Stream.fromIterable(reader.end()))),
       Stream.takeUntil((step) => step._tag !== "Part"),
       Stream.mapEffect((step): Effect.Effect<Part, ProviderError.ProviderError> => {
@@ -54,14 +56,13 @@ const makeReader = () => {
   const finished = new Set<number>()
   const reader = {
     malformed: 0,
+    isWhole: (): boolean => begun.size > 0 && finished.size === begun.size,
     push: (chunk: Uint8Array): ReadonlyArray<Step> => read(() => events.push(chunk)),
     end: (): ReadonlyArray<Step> => [...read(() => events.end()), end()]
   }
 
   const end = (): Step =>
-    begun.size > 0 && finished.size === begun.size
-      ? { _tag: "Finished" }
-      : { _tag: "Failed", error: failed("stream_truncated") }
+    reader.isWhole() ? { _tag: "Finished" } : { _tag: "Failed", error: failed("stream_truncated") }
 
   const read = (next: () => ReadonlyArray<Sse.Event>): ReadonlyArray<Step> => {
     const raws: Array<Uint8Array> = []
@@ -78,7 +79,8 @@ const makeReader = () => {
     }
     for (const { data, event, raw } of blocks) {
       if (data === undefined) {
-        raws.push(raw)
+        // Clients of OpenAI take a name without data for an event and fail on its empty data.
+        if (event === "") raws.push(raw)
         continue
       }
       if (event === "error") return [...part(), { _tag: "ErrorEvent", body: data }]

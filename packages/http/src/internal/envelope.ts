@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import { ProviderError } from "../ProviderError.ts"
+import * as Utf8 from "./utf8.ts"
 
 /** OpenAI's error envelope: the only shape every client of theirs can read. */
 export interface Envelope {
@@ -14,7 +15,7 @@ export interface Envelope {
 }
 
 export const encode = ({ attempts, code, message, param = null, type }: Envelope): Uint8Array =>
-  new TextEncoder().encode(
+  Utf8.encode(
     JSON.stringify({ error: { message, type, param, code, ...(attempts === undefined ? {} : { attempts }) } })
   )
 

@@ -1,10 +1,3 @@
-// Declared here, so that the package compiles without the DOM's or Node's types.
-declare const TextEncoder: new () => { readonly encode: (text: string) => Uint8Array }
-declare const TextDecoder: new (
-  label: "utf-8",
-  options: { readonly fatal: boolean; readonly ignoreBOM: boolean }
-) => { readonly decode: (bytes: Uint8Array) => string }
-
 const encoder = new TextEncoder()
 // `ignoreBOM` keeps a byte order mark in the text, where whoever reads it decides.
 const lenient = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true })
@@ -12,7 +5,7 @@ const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 export const byteOrderMark = "\uFEFF"
 
-export const encode = (text: string): Uint8Array => encoder.encode(text)
+export const encode = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text)
 
 /** Invalid bytes become U+FFFD. */
 export const decode = (bytes: Uint8Array): string => lenient.decode(bytes)

@@ -1,0 +1,47 @@
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
+
+/**
+ * `Effect.makeSpan` without an effect, a stack trace, or anything at all where tracing is off. A span needs its
+ * parent's: where the run has none, its tiers have none.
+ */
+export const openSpan = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  name: string,
+  kind: Tracer.SpanKind,
+  attributes: Readonly<Record<string, unknown>> = {},
+  within?: Tracer.Span
+): Tracer.Span | undefined => {
+  if (!fiber.getFiberRef(FiberRef.currentTracerEnabled)) return undefined
+  const services = fiber.getFiberRef(DefaultServices.currentServices)
+  const now = Context.get(services, Clock.Clock).unsafeCurrentTimeNanos()
+  const parent = within ?? Option.getOrUndefined(Context.getOption(fiber.currentContext, Tracer.ParentSpan))
+  const span = Context.get(services, Tracer.Tracer).span(
+    name,
+    propagated(parent),
+    Context.empty(),
+    Chunk.toReadonlyArray(fiber.getFiberRef(FiberRef.currentTracerSpanLinks)),
+    now,
+    kind,
+    { captureStackTrace: false }
+  )
+  HashMap.forEach(fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations), (value, key) =>
+    span.attribute(key, value)
+  )
+  for (const key in attributes) span.attribute(key, attributes[key])
+  return span
+}
+
+/** The nearest parent that wants to be one. */
+const propagated = (span: Tracer.AnySpan | undefined): Option.Option<Tracer.AnySpan> => {
+  if (span === undefined) return Option.none()
+  if (!Context.get(span.context, Tracer.DisablePropagation)) return Option.some(span)
+  return span._tag === "Span" ? propagated(Option.getOrUndefined(span.parent)) : Option.none()
+}
