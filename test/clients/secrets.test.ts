@@ -7,11 +7,11 @@ import { chat, gateway } from "../support/gateway.ts"
 import { rejection } from "../support/rejection.ts"
 import { type Behaviour, content, finish, raw, reset, role, sends, stream, wall } from "../support/wall.ts"
 
-const prompt = "PROMPT-7f3a"
-const answer = "ANSWER-7f3a"
-const gatewayKey = "gateway-key-7f3a"
-const upstreamKey = "sk-upstream-7f3a"
-const secrets = [prompt, answer, gatewayKey, upstreamKey, "7f3a"]
+const prompt = "PROMPT-zYxQ"
+const answer = "ANSWER-zYxQ"
+const gatewayKey = "gateway-key-zYxQ"
+const upstreamKey = "sk-upstream-zYxQ"
+const secrets = [prompt, answer, gatewayKey, upstreamKey, "zYxQ"]
 
 const telling = `Incorrect API key provided: ${upstreamKey}. You asked: ${prompt}. I said: ${answer}.`
 const tells = (status: number, code: string | null = null): Behaviour =>

@@ -8,13 +8,14 @@
  */
 import type * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
-import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
+import type * as Either from "effect/Either"
+import type * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Backoff from "./Backoff.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
-import { formatDuration, parseDuration } from "./internal/durationText.ts"
+import type { Alert } from "./Health.ts"
+import * as fields from "./internal/fields.ts"
 
 /**
  * One rung of the ladder.
@@ -52,6 +53,8 @@ export interface Policy<out Tier extends TierPolicy = TierPolicy> {
   /** How many tiers one run may ask; all of them where undefined. */
   readonly maxTiers: number | undefined
   readonly tiers: Arr.NonEmptyReadonlyArray<Tier>
+  /** When to call for help. */
+  readonly alert?: Alert | undefined
 }
 
 /**
@@ -64,6 +67,7 @@ export interface PolicyFile<out Extra = {}> {
   readonly deadline?: string | undefined
   readonly maxTiers?: number | undefined
   readonly tiers: readonly [TierFile & Extra, ...Array<TierFile & Extra>]
+  readonly alert?: AlertFile | undefined
 }
 
 /**
@@ -73,6 +77,14 @@ export interface PolicyFile<out Extra = {}> {
  * @category models
  */
 export interface TierFile extends Schema.Struct.Encoded<typeof tierFields> {}
+
+/**
+ * An alert as files write it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AlertFile extends Schema.Schema.Encoded<typeof AlertFields> {}
 
 /**
  * A duration as files write it: Effect's own text or a short form such as `20s`, `250ms`, `1.5s` or `1h30m`.
@@ -88,21 +100,7 @@ export interface TierFile extends Schema.Struct.Encoded<typeof tierFields> {}
  * @since 0.1.0
  * @category schemas
  */
-export const DurationText: Schema.Schema<Duration.Duration, string> = Schema.transformOrFail(
-  Schema.String,
-  Schema.DurationFromSelf,
-  {
-    strict: true,
-    decode: (text, _, ast) => Either.fromOption(parseDuration(text), () => new ParseResult.Type(ast, text)),
-    encode: (duration, _, ast) =>
-      Duration.isFinite(duration)
-        ? ParseResult.succeed(formatDuration(duration))
-        : ParseResult.fail(new ParseResult.Type(ast, duration))
-  }
-).annotations({
-  description: 'a duration such as 20s or "20 seconds"',
-  message: () => ({ message: 'expected a duration such as 20s or "20 seconds"', override: true })
-})
+export const DurationText: Schema.Schema<Duration.Duration, string> = fields.DurationText
 
 /**
  * The name of a tier, or any other text that goes into log lines, metric labels and HTTP headers as it is.
@@ -116,33 +114,9 @@ export const DurationText: Schema.Schema<Duration.Duration, string> = Schema.tra
  * @since 0.1.0
  * @category schemas
  */
-export const Name: Schema.Schema<string> = Schema.String.pipe(
-  Schema.pattern(/^[!-~]([ -~]*[!-~])?$/, { description: "a name in plain ASCII" })
-)
+export const Name: Schema.Schema<string> = fields.Name
 
-const number = (
-  description: string,
-  accepts: (value: number) => boolean,
-  jsonSchema: object
-): Schema.Schema<number> =>
-  Schema.Number.pipe(Schema.filter(accepts, { description, jsonSchema: { description, ...jsonSchema } }))
-
-const integerFrom = (least: number): Schema.Schema<number> =>
-  number(`an integer of ${least} or more`, (value) => Number.isInteger(value) && value >= least, {
-    type: "integer",
-    minimum: least
-  })
-
-const factor = number("a number of 1 or more", (value) => value >= 1 && Number.isFinite(value), {
-  type: "number",
-  minimum: 1
-})
-
-const share = number("a number from 0 to 1", (value) => value >= 0 && value <= 1, {
-  type: "number",
-  minimum: 0,
-  maximum: 1
-})
+const { factor, integerFrom, share } = fields
 
 const backoff = Backoff.exponential()
 
@@ -180,6 +154,13 @@ const tierFields = {
   breaker: Schema.optionalWith(Breaker, { default: () => Schema.decodeSync(Breaker)({}) })
 }
 
+const AlertFields = Schema.Struct({
+  tier: Name,
+  successBelow: Schema.optionalWith(share, { default: () => 0.95 }),
+  over: Schema.optionalWith(DurationText, { default: () => Duration.minutes(5) }),
+  atLeast: Schema.optionalWith(integerFrom(1), { default: () => 20 })
+}).annotations({ title: "alert" })
+
 type Tier = Schema.Struct.Type<typeof tierFields>
 
 const isTierPolicy = (value: unknown): value is TierPolicy =>
@@ -216,6 +197,16 @@ const duplicateName = (tiers: ReadonlyArray<TierPolicy>): Schema.FilterOutput | 
     : { path: [index, "name"], message: "duplicate tier name; give every tier its own name" }
 }
 
+const unknownTier = (policy: {
+  readonly tiers: ReadonlyArray<unknown>
+  readonly alert?: Alert | undefined
+}): Schema.FilterOutput | undefined => {
+  const { alert, tiers } = policy
+  return alert === undefined || (tiers as ReadonlyArray<TierPolicy>).some(({ name }) => name === alert.tier)
+    ? undefined
+    : { path: ["alert", "tier"], message: "no tier of this name; name one of the policy's tiers" }
+}
+
 /**
  * The schema of a policy whose tiers have further fields: what a gateway adds to say where a tier leads to.
  *
@@ -248,8 +239,11 @@ export const struct = <Extra extends Schema.Struct.Fields>(
   return Schema.Struct({
     deadline: Schema.optionalWith(DurationText, { default: () => Duration.minutes(1) }),
     maxTiers: Schema.optionalWith(Schema.UndefinedOr(integerFrom(1)), { default: () => undefined }),
-    tiers: Schema.Tuple([first], tier).pipe(Schema.filter(duplicateName, { title: "tiers" }))
-  }).annotations({ title: "policy", parseOptions: { onExcessProperty: "error" } }) as never
+    tiers: Schema.Tuple([first], tier).pipe(Schema.filter(duplicateName, { title: "tiers" })),
+    alert: Schema.optional(AlertFields)
+  })
+    .annotations({ title: "policy", parseOptions: { onExcessProperty: "error" } })
+    .pipe(Schema.filter(unknownTier)) as never
 }
 
 /**
@@ -258,7 +252,8 @@ export const struct = <Extra extends Schema.Struct.Fields>(
  * **Details**
  * - Defaults: `deadline: 60s`, `maxTiers` all; of a tier `timeout: 30s`, `attemptTimeout` and `firstToken` as its
  *   timeout, `idle: 4m`, `maxStream: 15m`; `retry` and `breaker` as in {@link Backoff.exponential} and
- *   {@link CircuitBreaker.config}, with `maxRetryAfter: 5s` and `onTimeout: false`.
+ *   {@link CircuitBreaker.config}, with `maxRetryAfter: 5s` and `onTimeout: false`. Of an `alert`, which is off
+ *   unless there is one, `successBelow: 0.95`, `over: 5m`, `atLeast: 20`.
  * - An unknown key is an error, whatever the options of the decoder say.
  * - It encodes to the file form with every default written out.
  *

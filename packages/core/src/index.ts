@@ -14,5 +14,7 @@ export * as FallbackStream from "./FallbackStream.ts"
 export * as Outcome from "./Outcome.ts"
 /** Tiers as plain data, with a Schema for files. */
 export * as Policy from "./Policy.ts"
+/** Bounds how many of the calls to a provider may be retries. */
+export * as RetryBudget from "./RetryBudget.ts"
 /** One rung of the ladder: an effect with its policy. */
 export * as Tier from "./Tier.ts"

@@ -83,7 +83,8 @@ export const serve = (options: {
           Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
         )
         server.closeIdleConnections()
-        yield* Effect.timeoutOption(FiberSet.awaitEmpty(requests), drain)
+        // A finalizer is uninterruptible, and what cannot be interrupted no timeout ends.
+        yield* Effect.timeoutOption(Effect.interruptible(FiberSet.awaitEmpty(requests)), drain)
         yield* FiberSet.clear(requests)
         server.closeAllConnections()
         yield* Fiber.join(closed)
@@ -113,24 +114,27 @@ const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => 
     if (Number(incoming.headers["content-length"] ?? 0) > maxBody) return resume(tooLarge)
     const chunks: Array<Buffer> = []
     let length = 0
-    incoming.on("data", (chunk: Buffer) => {
+    const onData = (chunk: Buffer) => {
       length += chunk.length
-      if (length > maxBody) {
-        incoming.pause()
-        resume(tooLarge)
-      } else chunks.push(chunk)
-    })
+      if (length <= maxBody) return void chunks.push(chunk)
+      incoming.off("data", onData)
+      resume(tooLarge)
+    }
+    incoming.on("data", onData)
     incoming.on("end", () => resume(Effect.succeed(Buffer.concat(chunks, length))))
   })
 })
 
 const send = (outgoing: Http.ServerResponse, response: Response): Effect.Effect<void> =>
   Effect.suspend(() => {
-    // What was left unread of a request cannot be skipped: the connection has nothing more to say.
-    if (!outgoing.req.complete) outgoing.setHeader("connection", "close")
     if (response.body instanceof Uint8Array) {
+      const { req } = outgoing
+      // What was left unread of a request cannot be skipped: the connection has nothing more to say.
+      if (!req.complete) outgoing.setHeader("connection", "close")
       outgoing.writeHead(response.status, { ...response.headers, "content-length": response.body.length })
-      return end(outgoing, response.body)
+      if (req.complete) return end(outgoing, response.body)
+      outgoing.write(response.body)
+      return Effect.zipRight(linger(req), end(outgoing))
     }
     outgoing.writeHead(response.status, response.headers)
     outgoing.flushHeaders()
@@ -139,6 +143,16 @@ const send = (outgoing: Http.ServerResponse, response: Response): Effect.Effect<
       end(outgoing)
     )
   })
+
+/**
+ * Reads on for a while past an answer that came before the end of the request. A connection that is closed with
+ * bytes unread is reset, and most clients then see a broken pipe in place of the answer.
+ */
+const linger = (incoming: Http.IncomingMessage): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    incoming.once("end", () => resume(Effect.void))
+    incoming.resume()
+  }).pipe(Effect.timeoutOption("5 seconds"), Effect.asVoid)
 
 const write = (outgoing: Http.ServerResponse, chunk: Uint8Array): Effect.Effect<void> =>
   Effect.suspend(() =>

@@ -1,15 +1,30 @@
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Deadline from "../Deadline.ts"
 import { after } from "./timer.ts"
+
+/** One attempt to be made. */
+export interface Options<X, E, R> {
+  readonly effect: Effect.Effect<X, E, R>
+  readonly scope: Scope.CloseableScope
+  /** Whether a success leaves the scope open, for whoever was given what lives in it. */
+  readonly keepScope: boolean
+  readonly clock: Clock.Clock
+  readonly span: Tracer.Span | undefined
+  /** The instant that `limit` milliseconds from now are. */
+  readonly deadline: number
+  readonly limit: number
+  readonly exceeded: () => Deadline.DeadlineExceeded
+}
 
 /**
  * Runs one attempt in a fiber and a scope of its own, under a bound, and gives its exit.
@@ -18,37 +33,37 @@ import { after } from "./timer.ts"
  * attempt is interrupted but not waited for beyond what it can do at once: so a bound is a bound, and whatever
  * lets go at once has let go before anything else starts. An interruption from outside waits, as everywhere.
  */
-export const runAttempt = <X, E, R>(options: {
-  readonly effect: Effect.Effect<X, E, R>
-  readonly scope: Scope.CloseableScope
-  /** Whether a success leaves the scope open, for whoever was given what lives in it. */
-  readonly keepScope: boolean
-  readonly clock: Clock.Clock
-  readonly span: Tracer.Span | undefined
-  readonly deadline: number
-  readonly limit: number
-  readonly exceeded: () => Deadline.DeadlineExceeded
-}): Effect.Effect<Exit.Exit<X, E | Deadline.DeadlineExceeded>, never, Exclude<R, Scope.Scope>> =>
+export const runAttempt = <X, E, R>(
+  options: Options<X, E, R>
+): Effect.Effect<Exit.Exit<X, E | Deadline.DeadlineExceeded>, never, Exclude<R, Scope.Scope>> =>
   Effect.withFiberRuntime((parent, { runtimeFlags }) => {
     const { clock, exceeded, keepScope, limit, scope } = options
+    let initial: FiberRefs.FiberRefs | undefined
     const runtime = Runtime.make({
-      context: parent.currentContext as Context.Context<R>,
+      context: contextOf(options, parent.currentContext as Context.Context<R>),
       fiberRefs: parent.getFiberRefs(),
       runtimeFlags: RuntimeFlags.enable(runtimeFlags, RuntimeFlags.Interruption)
     })
     const child = Runtime.runFork(
       runtime,
-      Effect.onExit(Effect.mapInputContext(options.effect, contextOf(options)), (exit) =>
+      Effect.onExit(options.effect, (exit) =>
         keepScope && Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)
-      )
+      ),
+      {
+        updateRefs: (refs) => {
+          initial = refs
+          return refs
+        }
+      }
     )
     const settled = child.unsafePoll()
-    if (settled !== null) return inherit(child, settled)
+    if (settled !== null) return inherit(child, initial, settled)
+
     return Effect.async((resume) => {
       let cancel = () => {}
       child.addObserver((exit) => {
         cancel()
-        resume(inherit(child, exit))
+        resume(inherit(child, initial, exit))
       })
       if (limit !== Number.POSITIVE_INFINITY) {
         cancel = after(clock, limit, () => {
@@ -66,38 +81,34 @@ export const runAttempt = <X, E, R>(options: {
 /** What the attempt changed in its fiber's locals is the run's, as if it had run in the same fiber. */
 const inherit = <X, E>(
   child: Fiber.RuntimeFiber<X, E>,
+  initial: FiberRefs.FiberRefs | undefined,
   exit: Exit.Exit<X, E>
-): Effect.Effect<Exit.Exit<X, E>> =>
-  Exit.isSuccess(exit) ? Effect.as(child.inheritAll, exit) : Effect.succeed(exit)
+): Effect.Effect<Exit.Exit<X, E>> => {
+  const refs = child.getFiberRefs()
+  return Exit.isFailure(exit) || refs === initial
+    ? Effect.succeed(exit)
+    : Effect.as(Effect.inheritFiberRefs(FiberRefs.delete(refs, FiberRef.currentContext)), exit)
+}
 
-/** All that the attempt sees around it beyond what the run does, in one step. */
-const contextOf =
-  <R>({
-    deadline,
-    scope,
-    span
-  }: {
-    readonly scope: Scope.Scope
-    readonly span: Tracer.Span | undefined
-    readonly deadline: number
-  }) =>
-  (outer: Context.Context<R>): Context.Context<R> => {
-    const services = new Map(outer.unsafeMap)
-    services.set(Scope.Scope.key, scope)
-    if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
-    if (deadline !== Number.POSITIVE_INFINITY) services.set(Deadline.Current.key, deadline)
-    return Context.unsafeMake(services)
-  }
+/** What the attempt sees around it: all that the run does, and its own scope, span and deadline. */
+const contextOf = <X, E, R>(
+  { deadline, scope, span }: Options<X, E, R>,
+  outer: Context.Context<R>
+): Context.Context<R> => {
+  const services = new Map(outer.unsafeMap)
+  services.set(Scope.Scope.key, scope)
+  if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
+  if (deadline !== Number.POSITIVE_INFINITY) services.set(Deadline.Current.key, deadline)
+  return Context.unsafeMake(services)
+}
 
 /** Turns enough for finalizers that need no time, through a few fibers, to run. */
 const turns = 16
 
-const letGo = (child: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> => {
+const letGo = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> => {
   const wait = (left: number): Effect.Effect<void> =>
-    left === 0 || child.unsafePoll() !== null
+    left === 0 || fiber.unsafePoll() !== null
       ? Effect.void
       : Effect.flatMap(Effect.yieldNow(), () => wait(left - 1))
   return Effect.suspend(() => wait(turns))
 }
-
-export const makeScope: Effect.Effect<Scope.CloseableScope> = Scope.make(ExecutionStrategy.sequential)

@@ -9,7 +9,7 @@ import * as Backoff from "../Backoff.ts"
 import type { Permit } from "../CircuitBreaker.ts"
 import * as Deadline from "../Deadline.ts"
 import type { Outcome } from "../Outcome.ts"
-import { makeScope, runAttempt } from "./attempt.ts"
+import { type Options, runAttempt } from "./attempt.ts"
 import { AllTiersFailed, type Group, type Ladder, type Rung, type Served } from "./ladder.ts"
 import { type OpenAttempt, RunObserver } from "./observer.ts"
 
@@ -159,7 +159,7 @@ const tryTier = <X, E, R>(
 
       if (number === 1) span = observer.openTier(rung)
       const attempt = observer.openAttempt(rung, span, number, waited)
-      const scope = yield* makeScope
+      const scope = yield* Scope.make()
       const exit = Exit.flatten(
         yield* Effect.exit(run.restore(runAttempt(bounds(run, attempt, scope, tierDeadline))))
       )
@@ -236,7 +236,7 @@ const bounds = <X, E, R>(
   { rung, span }: OpenAttempt<E>,
   scope: Scope.CloseableScope,
   tierDeadline: number
-): Parameters<typeof runAttempt<X, E, R>>[0] => {
+): Options<X, E, R> => {
   const now = observer.now()
   const limit = Math.min(rung.attemptTimeout, tierDeadline - now, deadline - now)
   const bound =

@@ -1,0 +1,116 @@
+import { type Measured, rowOf } from "./report.ts"
+import { ladders } from "./scenarios.ts"
+import { median, range, short } from "./statistics.ts"
+
+interface Verdict {
+  readonly goal: string
+  /** `undefined` where it was not measured. */
+  readonly met: boolean | undefined
+  readonly measured: string
+}
+
+/** Ours against the faster of the two versions of cockatiel. */
+const againstCockatiel = (measured: ReadonlyArray<Measured>, scenario: string): Verdict => {
+  const goal = `${scenario}: at most 0.70 of cockatiel's time`
+  const ours = rowOf(measured, "main", scenario, "ours")
+  const rivals = (["cockatiel", "cockatiel3"] as const).flatMap((name) => {
+    const row = rowOf(measured, "main", scenario, name)
+    return row === undefined ? [] : [{ name, row }]
+  })
+  const [rival] = rivals.toSorted((a, b) => median(a.row.wall) - median(b.row.wall))
+  if (ours === undefined || rival === undefined) return { goal, met: undefined, measured: "not measured" }
+  const ratio = median(ours.wall) / median(rival.row.wall)
+  const timesOf = (name: string, round: number) =>
+    measured
+      .filter((each) => each.group === "main" && each.scenario === scenario)
+      .filter((each) => each.contender === name && each.round === round)
+      .flatMap(({ samples }) => samples.map(({ wall }) => wall))
+  const rounds = [...new Set(measured.map(({ round }) => round))].map(
+    (round) => median(timesOf("ours", round)) / median(timesOf(rival.name, round))
+  )
+  const cpu = median(ours.cpu) / median(rival.row.cpu)
+  return {
+    goal,
+    met: ratio <= 0.7,
+    measured: `${short(ratio)} of ${rival.name} (by round ${range(rounds.filter(Number.isFinite))}; CPU ${short(cpu)})`
+  }
+}
+
+const atMost = (goal: string, limit: number, value: number | undefined, unit: string): Verdict =>
+  value === undefined
+    ? { goal, met: undefined, measured: "not measured" }
+    : { goal, met: value <= limit, measured: `${short(value)} ${unit}` }
+
+/**
+ * Whether the time, or the memory, of a ladder is a straight line: the cost of each further tier between the
+ * longest two, against that between the shortest and the third.
+ */
+const bend = (values: ReadonlyArray<number>): number => {
+  const slope = (i: number, j: number) => (values[j]! - values[i]!) / (ladders[j]! - ladders[i]!)
+  return slope(3, 4) / slope(0, 2)
+}
+
+const ladderGoals = (measured: ReadonlyArray<Measured>): ReadonlyArray<Verdict> => {
+  const rows = (kind: string) =>
+    ladders
+      .map((tiers) => rowOf(measured, "ladders", `${kind}-${tiers}`, "ours"))
+      .filter((row) => row !== undefined)
+  const last = rows("last")
+  const first = rows("first")
+  const linear = "linear in the tiers tried: the 9th to 16th cost no more each than the 2nd to 4th"
+  const free = "nothing per tier not reached: 16 tiers cost as much as 1 when the first answers"
+  if (last.length < ladders.length || first.length < ladders.length) {
+    return [linear, free].map((goal) => ({ goal, met: undefined, measured: "not measured" }))
+  }
+  const micros = last.map(({ wall }) => median(wall))
+  const kib = last.map((row) => row.kib)
+  const perTier = (values: ReadonlyArray<number>) => (values[4]! - values[0]!) / (ladders[4]! - ladders[0]!)
+  const time = median(first[4]!.wall) / median(first[0]!.wall)
+  const memory = first[4]!.kib / first[0]!.kib
+  return [
+    {
+      // Memory is exact to a few percent; the time of one round is not.
+      goal: linear,
+      met: bend(kib) <= 1.15 && bend(micros) <= 1.5,
+      measured: `${short(bend(micros))} × in time, ${short(bend(kib))} × in memory; ${short(perTier(micros))} µs and ${short(perTier(kib))} KiB a tier`
+    },
+    {
+      goal: free,
+      met: memory <= 1.05 && time <= 1.3,
+      measured: `${short(time)} × in time, ${short(memory)} × in memory`
+    }
+  ]
+}
+
+const spanGoals = (measured: ReadonlyArray<Measured>): ReadonlyArray<Verdict> =>
+  ["first", "second"].flatMap((scenario) => {
+    const off = rowOf(measured, "main", scenario, "ours")
+    const on = rowOf(measured, "spans", scenario, "ours")
+    const both = off !== undefined && on !== undefined
+    const kib = both ? (on.kib - off.kib) / on.spans : undefined
+    const micros = both ? (median(on.wall) - median(off.wall)) / on.spans : undefined
+    const spans = both ? `a span (${on.spans} spans a run)` : ""
+    return [
+      atMost(`${scenario} with native spans: at most 16 KiB more a span`, 16, kib, `KiB ${spans}`),
+      atMost(`${scenario} with native spans: at most 15 µs more a span`, 15, micros, `µs ${spans}`)
+    ]
+  })
+
+/** The goals, each with what was measured. */
+export const goals = (measured: ReadonlyArray<Measured>): string => {
+  const kib = (scenario: string) => rowOf(measured, "main", scenario, "ours")?.kib
+  const verdicts = [
+    ...["first", "second", "open"].map((scenario) => againstCockatiel(measured, scenario)),
+    atMost("first: at most 16 KiB a run", 16, kib("first"), "KiB"),
+    atMost("second: at most 30 KiB a run", 30, kib("second"), "KiB"),
+    ...ladderGoals(measured),
+    ...spanGoals(measured)
+  ]
+  const word = (met: boolean | undefined) => (met === undefined ? "?      " : met ? "met    " : "NOT MET")
+  return [
+    "### Goals",
+    "",
+    ...verdicts.map((each) => `- ${word(each.met)} ${each.goal}: ${each.measured}`),
+    ""
+  ].join("\n")
+}

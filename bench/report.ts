@@ -1,0 +1,112 @@
+import { type ContenderName, contenders, groups, ladders, scenarios } from "./scenarios.ts"
+import { median, short, spread } from "./statistics.ts"
+import type { Result } from "./worker.ts"
+
+/** What one process found out about one scenario. */
+export interface Measured extends Result {
+  readonly group: string
+  readonly contender: ContenderName
+  readonly round: number
+}
+
+/** All that was measured of one contender in one scenario, over all rounds. */
+export interface Row {
+  readonly wall: ReadonlyArray<number>
+  readonly cpu: ReadonlyArray<number>
+  readonly inFiber: ReadonlyArray<number>
+  /** The median of the rounds. */
+  readonly kib: number
+  readonly spans: number
+}
+
+export const rowOf = (
+  measured: ReadonlyArray<Measured>,
+  group: string,
+  scenario: string,
+  contender: ContenderName
+): Row | undefined => {
+  const own = measured.filter(
+    (each) => each.group === group && each.scenario === scenario && each.contender === contender
+  )
+  if (own.length === 0) return undefined
+  return {
+    wall: own.flatMap(({ samples }) => samples.map(({ wall }) => wall)),
+    cpu: own.flatMap(({ samples }) => samples.map(({ cpu }) => cpu)),
+    inFiber: own.flatMap(({ inFiber }) => inFiber.map(({ wall }) => wall)),
+    kib: median(own.map(({ bytes }) => bytes / 1024)),
+    spans: own[0]!.spans
+  }
+}
+
+const table = (head: ReadonlyArray<string>, body: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const widths = head.map((_, i) => Math.max(...[head, ...body].map((cells) => cells[i]!.length)))
+  const line = (cells: ReadonlyArray<string>) =>
+    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(" | ")} |`
+  const rule = widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`))
+  return [line(head), line(rule), ...body.map(line)].join("\n")
+}
+
+const scenarioTable = (measured: ReadonlyArray<Measured>, group: string, scenario: string): string => {
+  const rows = contenders.flatMap(({ name }) => {
+    const row = rowOf(measured, group, scenario, name)
+    return row === undefined ? [] : [{ name, row }]
+  })
+  const timeOf = (name: ContenderName) => median(rows.find((each) => each.name === name)?.row.wall ?? [])
+  const cockatiel = timeOf("cockatiel")
+  const hand = timeOf("hand")
+  return table(
+    ["", "µs a run", "µs in one fiber", "CPU µs", "KiB", "× cockatiel", "× hand"],
+    rows.map(({ name, row }) => [
+      name,
+      spread(row.wall),
+      spread(row.inFiber),
+      short(median(row.cpu)),
+      short(row.kib),
+      short(median(row.wall) / cockatiel),
+      short(median(row.wall) / hand)
+    ])
+  )
+}
+
+const ladderTable = (measured: ReadonlyArray<Measured>, kind: "first" | "last"): string | undefined => {
+  const columns = contenders.filter(({ name }) =>
+    measured.some((each) => each.group === "ladders" && each.contender === name)
+  )
+  if (columns.length === 0) return undefined
+  return table(
+    ["tiers", ...columns.flatMap(({ name }) => [`${name}: µs`, "KiB"])],
+    ladders.map((tiers) => [
+      String(tiers),
+      ...columns.flatMap(({ name }) => {
+        const row = rowOf(measured, "ladders", `${kind}-${tiers}`, name)
+        return row === undefined ? ["–", "–"] : [short(median(row.wall)), short(row.kib)]
+      })
+    ])
+  )
+}
+
+/** All tables as Markdown. */
+export const report = (measured: ReadonlyArray<Measured>): string => {
+  const shown = contenders.filter(({ name }) => measured.some((each) => each.contender === name))
+  const sections = groups
+    .filter(({ name }) => name !== "ladders")
+    .flatMap((group) =>
+      scenarios
+        .filter(({ name }) => measured.some((each) => each.group === group.name && each.scenario === name))
+        .map(
+          ({ name, title }) =>
+            `### ${name}: ${title}; ${group.title}\n\n${scenarioTable(measured, group.name, name)}\n`
+        )
+    )
+  const last = ladderTable(measured, "last")
+  const first = ladderTable(measured, "first")
+  return [
+    "µs: median (min–max) of all samples; a run is one `runPromise`, or one call of a library of promises.",
+    "CPU: of all threads. KiB: allocated a run.\n",
+    ...shown.map(({ name, what }) => `- ${name}: ${what}`),
+    "",
+    ...sections,
+    ...(last === undefined ? [] : [`### Only the last of so many tiers answers; no retry\n\n${last}\n`]),
+    ...(first === undefined ? [] : [`### The first of so many tiers answers; no retry\n\n${first}\n`])
+  ].join("\n")
+}

@@ -1,0 +1,83 @@
+import * as Duration from "effect/Duration"
+
+/** What a trigger looks back on: the last `size` calls, or the calls of a time, in so many buckets. */
+export type Span =
+  | { readonly size: number }
+  | { readonly window: Duration.Duration; readonly buckets: number }
+
+/**
+ * How many calls a trigger looks back on, and how many of them count against the tier. Plain numbers, so that any
+ * store can keep it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Window {
+  readonly calls: number
+  readonly hits: number
+  /** Where the next call goes; of a time the number of the newest bucket, counted from time 0. */
+  readonly head: number
+  /** One bit a call; of a time the calls and the hits of each bucket. */
+  readonly cells: ReadonlyArray<number>
+}
+
+/** The window after one more call. Whatever has left it by then no longer counts, however long nobody looked. */
+export const push = (span: Span, known: Window | undefined, now: number, hit: boolean): Window =>
+  "size" in span ? pushCall(span.size, known, hit) : pushAt(span, known, now, hit)
+
+/** As many bits as V8 keeps in a number without allocating. */
+const bitsPerCell = 30
+
+const pushCall = (size: number, known: Window | undefined, hit: boolean): Window => {
+  const window = fitting(known, Math.ceil(size / bitsPerCell)) ?? empty(Math.ceil(size / bitsPerCell), 0)
+  const place = Math.floor(window.head / bitsPerCell)
+  const bit = 1 << (window.head % bitsPerCell)
+  const before = window.cells[place]!
+  const after = hit ? before | bit : before & ~bit
+  return {
+    calls: Math.min(size, window.calls + 1),
+    hits: window.hits + (hit ? 1 : 0) - ((before & bit) === 0 ? 0 : 1),
+    head: (window.head + 1) % size,
+    cells: after === before ? window.cells : window.cells.with(place, after)
+  }
+}
+
+const pushAt = (
+  span: { readonly window: Duration.Duration; readonly buckets: number },
+  known: Window | undefined,
+  now: number,
+  hit: boolean
+): Window => {
+  const { buckets } = span
+  const index = Math.floor(now / (Duration.toMillis(span.window) / buckets))
+  const sameTime = fitting(known, 2 * buckets)
+  const window =
+    sameTime === undefined || index - sameTime.head >= buckets ? empty(2 * buckets, index) : sameTime
+  // A clock that went back writes into the newest bucket: what is already counted stays counted.
+  const head = Math.max(window.head, index)
+  const cells = [...window.cells]
+  let { calls, hits } = window
+  for (let passed = window.head + 1; passed <= head; passed++) {
+    const place = placeOf(passed, buckets)
+    calls -= cells[place]!
+    hits -= cells[place + 1]!
+    cells[place] = 0
+    cells[place + 1] = 0
+  }
+  const place = placeOf(head, buckets)
+  cells[place]! += 1
+  cells[place + 1]! += hit ? 1 : 0
+  return { calls: calls + 1, hits: hits + (hit ? 1 : 0), head, cells }
+}
+
+const placeOf = (index: number, buckets: number): number => 2 * (((index % buckets) + buckets) % buckets)
+
+const fitting = (window: Window | undefined, cells: number): Window | undefined =>
+  window?.cells.length === cells ? window : undefined
+
+const empty = (cells: number, head: number): Window => ({
+  calls: 0,
+  hits: 0,
+  head,
+  cells: new Array<number>(cells).fill(0)
+})

@@ -1,0 +1,134 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Scope } from "effect"
+import { call, chatBody, exchange, get } from "../support/caller.ts"
+import { eventually } from "../support/eventually.ts"
+import { chat, gateway } from "../support/gateway.ts"
+import { answer, content, finish, held, role, silence, stream, type Wall, wall } from "../support/wall.ts"
+
+const streamed = { body: chatBody({ stream: true }) }
+
+/** A gateway that the test stops itself. */
+const stoppable = (walls: ReadonlyArray<Wall>, drain: string) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+    const yaml = chat(walls.map(({ url }) => url)).replace("drain: 1s", `drain: ${drain}`)
+    const running = yield* Scope.extend(gateway(yaml), scope)
+    return { ...running, stop: Effect.fork(Scope.close(scope, Exit.void)) }
+  })
+
+const refused = (url: string) => Effect.map(get(url, "/health/live"), ({ status }) => status === 0)
+
+describe("a gateway that is stopped", () => {
+  it.scopedLive("lets a stream in flight finish, and takes nothing new", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      const { behaviour, end, send } = held()
+      only.script(behaviour)
+      const { log, stop, url } = yield* stoppable([only], "1h")
+      const { answer, text } = yield* call(url, streamed)
+      yield* eventually(() => only.received.length === 1)
+      send(role, content("Hel"))
+      yield* eventually(() => text().includes("Hel"))
+      const stopping = yield* stop
+      yield* Effect.repeat(refused(url), { until: (yes) => yes })
+      assert.isNull(stopping.unsafePoll())
+      send(content("lo"), finish)
+      end()
+      const { text: all, whole } = yield* answer
+      assert.isTrue(whole)
+      assert.include(all, '"lo"')
+      assert.isTrue(all.endsWith("data: [DONE]\n\n"))
+      yield* Fiber.join(stopping)
+      assert.deepStrictEqual(
+        log.map((line) => line["outcome"]),
+        ["success", "success"]
+      )
+      yield* eventually(() => only.sockets() === 0)
+    })
+  )
+
+  it.scopedLive("lets an answer in flight finish, with its retries and fallbacks", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      let fail = () => {}
+      first.script((response) => {
+        fail = () => response.writeHead(500).end()
+      })
+      second.script(answer(["Still here"]))
+      const { stop, url } = yield* stoppable([first, second], "1h")
+      const { answer: answered } = yield* call(url)
+      yield* eventually(() => first.received.length === 1)
+      const stopping = yield* stop
+      yield* Effect.repeat(refused(url), { until: (yes) => yes })
+      first.script((response) => void response.writeHead(500).end())
+      fail()
+      const { headers, text } = yield* answered
+      assert.include(text, "Still here")
+      assert.strictEqual(headers["x-understudy-tier"], "tier2")
+      yield* Fiber.join(stopping)
+    })
+  )
+
+  for (const [what, behaviour] of [
+    ["a stream", stream([role, content("Hel")], "stall")],
+    ["an answer that is not there yet", silence]
+  ] as const) {
+    it.scopedLive(`cuts ${what} that takes longer than drain: it never looks whole`, () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        only.script(behaviour)
+        const { log, stop, url } = yield* stoppable([only], "50ms")
+        const { answer, text } = yield* call(url, streamed)
+        yield* eventually(
+          () => only.received.length === 1 && (behaviour === silence || text().includes("Hel"))
+        )
+        yield* Fiber.join(yield* stop)
+        const cut = yield* answer
+        assert.isFalse(cut.whole)
+        assert.notInclude(cut.text, "[DONE]")
+        assert.deepStrictEqual(
+          log.map((line) => line["outcome"]),
+          ["interrupted", "cancelled"]
+        )
+        yield* eventually(() => only.sockets() === 0)
+      })
+    )
+  }
+
+  it.scopedLive("does not wait for connections that lie idle", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      const { stop, url } = yield* stoppable([only], "1h")
+      const idle = yield* Effect.fork(exchange(url, "GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n"))
+      const silent = yield* Effect.fork(exchange(url, ""))
+      const half = yield* Effect.fork(exchange(url, "GET /health/live HT"))
+      yield* Effect.repeat(get(url, "/health/live"), { times: 5 })
+      yield* Fiber.join(yield* stop)
+      assert.match(yield* Fiber.join(idle), /^HTTP\/1\.1 200 /)
+      assert.strictEqual(yield* Fiber.join(silent), "")
+      assert.strictEqual(yield* Fiber.join(half), "")
+    })
+  )
+
+  it.scopedLive("says on a connection that is still open that it is not ready", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      const { behaviour, end, send } = held()
+      only.script(behaviour)
+      const { stop, url } = yield* stoppable([only], "1h")
+      const body = JSON.stringify(chatBody({ stream: true }))
+      const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n`
+      const ready = "GET /health/ready HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+      const both = yield* Effect.fork(exchange(url, head + body + ready))
+      yield* eventually(() => only.received.length === 1)
+      const stopping = yield* stop
+      yield* Effect.repeat(refused(url), { until: (yes) => yes })
+      send(role, content("Hello"), finish)
+      end()
+      const text = yield* Fiber.join(both)
+      assert.include(text, "[DONE]")
+      yield* Fiber.join(stopping)
+    })
+  )
+})
