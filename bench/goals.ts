@@ -9,7 +9,10 @@ interface Verdict {
   readonly measured: string
 }
 
-/** Ours against the faster of the two versions of cockatiel. */
+/**
+ * Ours against the faster of the two versions of cockatiel, in CPU time: nothing waits in these scenarios, so that
+ * it is the time of a machine with nothing else to do.
+ */
 const againstCockatiel = (measured: ReadonlyArray<Measured>, scenario: string): Verdict => {
   const goal = `${scenario}: at most 0.70 of cockatiel's time`
   const ours = rowOf(measured, "main", scenario, "ours")
@@ -17,22 +20,21 @@ const againstCockatiel = (measured: ReadonlyArray<Measured>, scenario: string): 
     const row = rowOf(measured, "main", scenario, name)
     return row === undefined ? [] : [{ name, row }]
   })
-  const [rival] = rivals.toSorted((a, b) => median(a.row.wall) - median(b.row.wall))
+  const [rival] = rivals.toSorted((a, b) => median(a.row.cpu) - median(b.row.cpu))
   if (ours === undefined || rival === undefined) return { goal, met: undefined, measured: "not measured" }
-  const ratio = median(ours.wall) / median(rival.row.wall)
-  const timesOf = (name: string, round: number) =>
-    measured
-      .filter((each) => each.group === "main" && each.scenario === scenario)
-      .filter((each) => each.contender === name && each.round === round)
-      .flatMap(({ samples }) => samples.map(({ wall }) => wall))
-  const rounds = [...new Set(measured.map(({ round }) => round))].map(
-    (round) => median(timesOf("ours", round)) / median(timesOf(rival.name, round))
-  )
-  const cpu = median(ours.cpu) / median(rival.row.cpu)
+  const ratio = median(ours.cpu) / median(rival.row.cpu)
+  const byRound = [...new Set(measured.map(({ round }) => round))].flatMap((round) => {
+    const inRound = measured.filter((each) => each.round === round)
+    const own = rowOf(inRound, "main", scenario, "ours")
+    const other = rowOf(inRound, "main", scenario, rival.name)
+    return own === undefined || other === undefined ? [] : [median(own.cpu) / median(other.cpu)]
+  })
+  const fastest = Math.min(...ours.cpu) / Math.min(...rival.row.cpu)
+  const wall = median(ours.wall) / median(rival.row.wall)
   return {
     goal,
     met: ratio <= 0.7,
-    measured: `${short(ratio)} of ${rival.name} (by round ${range(rounds.filter(Number.isFinite))}; CPU ${short(cpu)})`
+    measured: `${short(ratio)} of ${rival.name} (by round ${range(byRound)}; fastest samples ${short(fastest)}; by the clock ${short(wall)})`
   }
 }
 
@@ -62,10 +64,10 @@ const ladderGoals = (measured: ReadonlyArray<Measured>): ReadonlyArray<Verdict> 
   if (last.length < ladders.length || first.length < ladders.length) {
     return [linear, free].map((goal) => ({ goal, met: undefined, measured: "not measured" }))
   }
-  const micros = last.map(({ wall }) => median(wall))
+  const micros = last.map(({ cpu }) => median(cpu))
   const kib = last.map((row) => row.kib)
   const perTier = (values: ReadonlyArray<number>) => (values[4]! - values[0]!) / (ladders[4]! - ladders[0]!)
-  const time = median(first[4]!.wall) / median(first[0]!.wall)
+  const time = median(first[4]!.cpu) / median(first[0]!.cpu)
   const memory = first[4]!.kib / first[0]!.kib
   return [
     {
@@ -88,7 +90,7 @@ const spanGoals = (measured: ReadonlyArray<Measured>): ReadonlyArray<Verdict> =>
     const on = rowOf(measured, "spans", scenario, "ours")
     const both = off !== undefined && on !== undefined
     const kib = both ? (on.kib - off.kib) / on.spans : undefined
-    const micros = both ? (median(on.wall) - median(off.wall)) / on.spans : undefined
+    const micros = both ? (median(on.cpu) - median(off.cpu)) / on.spans : undefined
     const spans = both ? `a span (${on.spans} spans a run)` : ""
     return [
       atMost(`${scenario} with native spans: at most 16 KiB more a span`, 16, kib, `KiB ${spans}`),

@@ -19,16 +19,16 @@ interface Settings {
 const full: Settings = {
   rounds: { main: 3, spans: 2, sync: 1, ladders: 1 },
   warmMillis: 2_500,
-  samples: 3,
-  sampleMillis: 150
+  samples: 5,
+  sampleMillis: 100
 }
 
 /** What the goals need, once. */
 const quick: Settings = {
   rounds: { main: 1, spans: 1, ladders: 1 },
   warmMillis: 2_000,
-  samples: 3,
-  sampleMillis: 100
+  samples: 4,
+  sampleMillis: 80
 }
 const quickContenders: Readonly<Record<string, ReadonlyArray<ContenderName>>> = {
   main: ["js", "ours", "hand", "plan-timeout", "cockatiel", "cockatiel3", "opossum"],
@@ -151,6 +151,7 @@ export const main = async (args: Array<string>, out: string): Promise<void> => {
       json: { type: "string" },
       only: { type: "string", multiple: true, default: [] },
       rounds: { type: "string" },
+      against: { type: "string" },
       profile: { type: "string" },
       sync: { type: "boolean", default: false },
       spans: { type: "boolean", default: false },
@@ -165,13 +166,13 @@ export const main = async (args: Array<string>, out: string): Promise<void> => {
     values.rounds === undefined
       ? base
       : { ...base, rounds: Object.fromEntries(Object.keys(base.rounds).map((name) => [name, rounds])) }
+  const takesPart = (group: Group, name: ContenderName) =>
+    name === "base"
+      ? values.against !== undefined
+      : !values.quick || values.only.includes(name) || quickContenders[group.name]?.includes(name) === true
   const groupsToRun = narrow(values.only).map((group) => ({
     ...group,
-    contenders: values.quick
-      ? group.contenders.filter(
-          (name) => values.only.includes(name) || quickContenders[group.name]?.includes(name)
-        )
-      : group.contenders
+    contenders: group.contenders.filter((name) => takesPart(group, name))
   }))
 
   const load = () => loadavg().map((each) => each.toFixed(1))

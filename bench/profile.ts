@@ -23,13 +23,22 @@ const shown = 30
 
 /** Where the source of a function is, shortened to what tells files apart. */
 const shortPath = (path: string): string =>
-  path.replace(/^.*node_modules\/(?:\.pnpm\/[^/]+\/node_modules\/)?/, "").replace(/^(?:\.\.\/)+/, "")
+  path
+    .replace(/^.*node_modules\/(?:\.pnpm\/[^/]+\/node_modules\/)?/, "")
+    .replace(/^(?:\.\.\/)+(?=packages\/)/, "")
+    .replace(/^\.\.\//, "bench/")
 
 const partOf = (where: string): string => {
   if (where.startsWith("(")) return where
   if (where.startsWith("packages/")) return "@understudy/core"
-  if (where.startsWith("effect/")) return "effect"
   return where.startsWith("node:") ? "node" : where.split("/")[0]!
+}
+
+/** The beginning of the line on which a function begins: most have no name. */
+const lineOf = (map: SourceMap, source: string, line: number): string => {
+  const index = map.payload.sources.indexOf(source)
+  const text = map.payload.sourcesContent?.[index]?.split("\n")[line]?.trim() ?? ""
+  return text.length > 70 ? `${text.slice(0, 70)}…` : text
 }
 
 /** The functions that took most of the time themselves, as a table; idle time is left out. */
@@ -44,13 +53,17 @@ export const hottest = (file: string, out: string): string => {
     maps.set(path, map)
     return map
   }
-  const whereIs = ({ columnNumber, functionName, lineNumber, url }: Node["callFrame"]): string => {
-    if (url === "") return functionName.startsWith("(") ? functionName : "(native)"
-    if (!url.startsWith("file:")) return url
-    const entry = mapOf(fileURLToPath(url)).findEntry(lineNumber, columnNumber)
-    return "originalSource" in entry
-      ? `${shortPath(entry.originalSource)}:${entry.originalLine + 1}`
-      : basename(url)
+  const whereIs = ({ columnNumber, functionName, lineNumber, url }: Node["callFrame"]) => {
+    if (url === "") return { where: functionName.startsWith("(") ? functionName : "(native)", text: "" }
+    if (!url.startsWith("file:")) return { where: url, text: "" }
+    const map = mapOf(fileURLToPath(url))
+    const entry = map.findEntry(lineNumber, columnNumber)
+    if (!("originalSource" in entry)) return { where: basename(url), text: "" }
+    const { originalLine, originalSource } = entry
+    return {
+      where: `${shortPath(originalSource)}:${originalLine + 1}`,
+      text: functionName === "" ? lineOf(map, originalSource, originalLine) : functionName
+    }
   }
 
   const frames = new Map(nodes.map(({ callFrame, id }) => [id, callFrame]))
@@ -63,10 +76,8 @@ export const hottest = (file: string, out: string): string => {
     if (frame.functionName === "(idle)") continue
     let name = names.get(id)
     if (name === undefined) {
-      const where = whereIs(frame)
-      const label = where.startsWith("(")
-        ? frame.functionName
-        : `${frame.functionName || "(anonymous)"}  ${where}`
+      const { text, where } = whereIs(frame)
+      const label = where.startsWith("(") ? frame.functionName : `${where}  ${text || frame.functionName}`
       name = { label, part: partOf(where) }
       names.set(id, name)
     }

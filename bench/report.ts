@@ -1,5 +1,5 @@
 import { type ContenderName, contenders, groups, ladders, scenarios } from "./scenarios.ts"
-import { median, short, spread } from "./statistics.ts"
+import { median, range, short, spread } from "./statistics.ts"
 import type { Result } from "./worker.ts"
 
 /** What one process found out about one scenario. */
@@ -51,19 +51,19 @@ const scenarioTable = (measured: ReadonlyArray<Measured>, group: string, scenari
     const row = rowOf(measured, group, scenario, name)
     return row === undefined ? [] : [{ name, row }]
   })
-  const timeOf = (name: ContenderName) => median(rows.find((each) => each.name === name)?.row.wall ?? [])
-  const cockatiel = timeOf("cockatiel")
-  const hand = timeOf("hand")
+  const costOf = (name: ContenderName) => median(rows.find((each) => each.name === name)?.row.cpu ?? [])
+  const cockatiel = costOf("cockatiel")
+  const hand = costOf("hand")
   return table(
     ["", "µs a run", "µs in one fiber", "CPU µs", "KiB", "× cockatiel", "× hand"],
     rows.map(({ name, row }) => [
       name,
       spread(row.wall),
       spread(row.inFiber),
-      short(median(row.cpu)),
+      spread(row.cpu),
       short(row.kib),
-      short(median(row.wall) / cockatiel),
-      short(median(row.wall) / hand)
+      short(median(row.cpu) / cockatiel),
+      short(median(row.cpu) / hand)
     ])
   )
 }
@@ -74,15 +74,23 @@ const ladderTable = (measured: ReadonlyArray<Measured>, kind: "first" | "last"):
   )
   if (columns.length === 0) return undefined
   return table(
-    ["tiers", ...columns.flatMap(({ name }) => [`${name}: µs`, "KiB"])],
+    ["tiers", ...columns.flatMap(({ name }) => [`${name}: CPU µs`, "KiB"])],
     ladders.map((tiers) => [
       String(tiers),
       ...columns.flatMap(({ name }) => {
         const row = rowOf(measured, "ladders", `${kind}-${tiers}`, name)
-        return row === undefined ? ["–", "–"] : [short(median(row.wall)), short(row.kib)]
+        return row === undefined ? ["–", "–"] : [short(median(row.cpu)), short(row.kib)]
       })
     ])
   )
+}
+
+/** How much longer than its CPU time a run took, where nothing waits: what the rest of the machine took away. */
+const stolen = (measured: ReadonlyArray<Measured>): string => {
+  const ratios = measured
+    .filter(({ scenario }) => scenario !== "retry")
+    .flatMap(({ samples }) => samples.map(({ cpu, wall }) => wall / cpu))
+  return `The clock ran ${short(median(ratios))} × as fast as the CPU time (${range(ratios)}); on a quiet machine it is 1.\n`
 }
 
 /** All tables as Markdown. */
@@ -102,7 +110,8 @@ export const report = (measured: ReadonlyArray<Measured>): string => {
   const first = ladderTable(measured, "first")
   return [
     "µs: median (min–max) of all samples; a run is one `runPromise`, or one call of a library of promises.",
-    "CPU: of all threads. KiB: allocated a run.\n",
+    "CPU: of all threads of the process; the ratios are of its medians. KiB: allocated a run.",
+    stolen(measured),
     ...shown.map(({ name, what }) => `- ${name}: ${what}`),
     "",
     ...sections,

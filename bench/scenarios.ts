@@ -84,6 +84,7 @@ export const contenders = [
   },
   { name: "bare", what: "the upstream alone as an Effect, no policy: what an Effect costs here at least" },
   { name: "ours", what: "@understudy/core, from source" },
+  { name: "base", what: "@understudy/core at the commit given by --against" },
   { name: "hand", what: "Effect timeout + Ref breaker + retry(Schedule) + catchAll" },
   { name: "plan", what: "ExecutionPlan: retry and fallback only, no timeout, no breaker" },
   { name: "plan-timeout", what: "ExecutionPlan with Effect.timeout inside, no breaker" },
@@ -126,7 +127,7 @@ export const groups: ReadonlyArray<Group> = [
   {
     name: "spans",
     title: "async upstream, native spans",
-    contenders: ["ours", "hand", "plan-timeout"],
+    contenders: ["ours", "base", "hand", "plan-timeout"],
     scenarios: ["first", "second"],
     upstream: "async",
     spans: true,
@@ -144,7 +145,7 @@ export const groups: ReadonlyArray<Group> = [
   {
     name: "ladders",
     title: "1 to 16 tiers, async upstream, no spans",
-    contenders: ["js", "ours", "hand", "plan-timeout", "cockatiel", "opossum"],
+    contenders: ["js", "ours", "base", "hand", "plan-timeout", "cockatiel", "opossum"],
     scenarios: [...ladders.map((n) => `last-${n}`), ...ladders.map((n) => `first-${n}`)],
     upstream: "async",
     spans: false,

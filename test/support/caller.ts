@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http"
-import { connect } from "node:net"
+import { connect, type Socket } from "node:net"
 import { Effect, type Scope } from "effect"
 
 /** What came back for one request, however it ended. */
@@ -122,8 +122,8 @@ export const exchange = (
   enough: (text: string) => boolean = () => false
 ): Effect.Effect<string> =>
   Effect.async((resume) => {
-    const { hostname, port } = new URL(url)
-    const socket = connect(Number(port), hostname, () => socket.write(bytes))
+    const socket = open(url)
+    socket.write(bytes)
     let text = ""
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1")
@@ -133,3 +133,26 @@ export const exchange = (
     socket.on("close", () => resume(Effect.succeed(text)))
     return Effect.sync(() => socket.destroy())
   })
+
+/**
+ * Writes all of a request before it reads a byte of the answer, as blocking clients do; gives the beginning of the
+ * answer, or the code of the error that came in its place.
+ */
+export const writeAllThenRead = (url: string, bytes: string | Buffer): Effect.Effect<string> =>
+  Effect.async((resume) => {
+    const socket = open(url)
+    socket.on("error", (error: NodeJS.ErrnoException) => resume(Effect.succeed(String(error.code))))
+    socket.write(bytes, (error) => {
+      if (error) return
+      socket.on("data", (chunk) => {
+        resume(Effect.succeed(chunk.toString("latin1")))
+        socket.destroy()
+      })
+    })
+    return Effect.sync(() => socket.destroy())
+  })
+
+const open = (url: string): Socket => {
+  const { hostname, port } = new URL(url)
+  return connect(Number(port), hostname)
+}

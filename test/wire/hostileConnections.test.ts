@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, call, chatBody, envelope, exchange, get } from "../support/caller.ts"
+import { ask, call, chatBody, exchange } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
 import { type Behaviour, content, finish, role, silence, wall } from "../support/wall.ts"
@@ -132,4 +132,3 @@ describe("a caller that does not read", () => {
     })
   )
 })
-

@@ -10,6 +10,8 @@ export * as Deadline from "./Deadline.ts"
 export * as Fallback from "./Fallback.ts"
 /** Tiers of streams composed into one stream that is given to the caller from its first content on. */
 export * as FallbackStream from "./FallbackStream.ts"
+/** How well tiers and models have done lately, and the alert on it. */
+export * as Health from "./Health.ts"
 /** One classification of how an attempt ended, from which everything else follows. */
 export * as Outcome from "./Outcome.ts"
 /** Tiers as plain data, with a Schema for files. */

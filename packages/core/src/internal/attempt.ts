@@ -42,20 +42,20 @@ export const runAttempt = <X, E, R>(
     const runtime = Runtime.make({
       context: contextOf(options, parent.currentContext as Context.Context<R>),
       fiberRefs: parent.getFiberRefs(),
-      runtimeFlags: RuntimeFlags.enable(runtimeFlags, RuntimeFlags.Interruption)
+      runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
     })
-    const child = Runtime.runFork(
-      runtime,
-      Effect.onExit(options.effect, (exit) =>
-        keepScope && Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)
-      ),
-      {
-        updateRefs: (refs) => {
-          initial = refs
-          return refs
-        }
+    // The attempt can be interrupted, the closing of its scope cannot.
+    const inScope = Effect.matchCauseEffect(Effect.interruptible(options.effect), {
+      onFailure: (cause) =>
+        Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), Effect.failCause(cause)),
+      onSuccess: keepScope ? Effect.succeed : (value) => Effect.as(Scope.close(scope, Exit.void), value)
+    })
+    const child = Runtime.runFork(runtime, inScope, {
+      updateRefs: (refs) => {
+        initial = refs
+        return refs
       }
-    )
+    })
     const settled = child.unsafePoll()
     if (settled !== null) return inherit(child, initial, settled)
 
@@ -84,11 +84,17 @@ const inherit = <X, E>(
   initial: FiberRefs.FiberRefs | undefined,
   exit: Exit.Exit<X, E>
 ): Effect.Effect<Exit.Exit<X, E>> => {
+  if (Exit.isFailure(exit)) return Effect.succeed(exit)
   const refs = child.getFiberRefs()
-  return Exit.isFailure(exit) || refs === initial
-    ? Effect.succeed(exit)
-    : Effect.as(Effect.inheritFiberRefs(FiberRefs.delete(refs, FiberRef.currentContext)), exit)
+  for (const [ref, stack] of refs.locals) {
+    if (!ofFiberAlone.has(ref) && initial?.locals.get(ref) !== stack) {
+      return Effect.as(Effect.inheritFiberRefs(FiberRefs.delete(refs, FiberRef.currentContext)), exit)
+    }
+  }
+  return Effect.succeed(exit)
 }
+
+const ofFiberAlone: ReadonlySet<unknown> = new Set([FiberRef.currentContext, FiberRef.currentRuntimeFlags])
 
 /** What the attempt sees around it: all that the run does, and its own scope, span and deadline. */
 const contextOf = <X, E, R>(

@@ -131,29 +131,27 @@ export const slow = ({ after, ...options }: Share & { readonly after: Duration.D
 
 const share = (
   name: string,
-  { buckets, minimumCalls, size, threshold = 0.5, window }: Share
+  options: Share
 ): Span & { readonly threshold: number; readonly minimumCalls: number } => {
+  const { buckets = 10, size = 100, threshold = 0.5 } = options
   require(name, "threshold", threshold, between0And1)
-  if (window === undefined) {
-    if (buckets !== undefined) throw new RangeError(`${name}: buckets are for a window, not for a size`)
-    const { calls = 100, least = calls } = { calls: size, least: minimumCalls }
-    require(name, "size", calls, integerFrom(1))
-    require(name, "minimumCalls", least, integerFrom(1))
-    if (least > calls) {
-      throw new RangeError(`${name}: minimumCalls must not exceed size, got ${least} of ${calls}`)
+  if (options.window === undefined) {
+    const minimumCalls = options.minimumCalls ?? size
+    require(name, "size", size, integerFrom(1))
+    require(name, "minimumCalls", minimumCalls, integerFrom(1))
+    if (minimumCalls > size) {
+      throw new RangeError(`${name}: minimumCalls must not exceed size, got ${minimumCalls} of ${size}`)
     }
-    return { threshold, minimumCalls: least, size: calls }
+    if (options.buckets !== undefined) throw new RangeError(`${name}: buckets go with a window, not a size`)
+    return { threshold, minimumCalls, size }
   }
-  if (size !== undefined) throw new RangeError(`${name}: give either size or window, not both`)
-  const { time, slices = 10, least = 10 } = {
-    time: Duration.decode(window),
-    slices: buckets,
-    least: minimumCalls
-  }
-  require(name, "minimumCalls", least, integerFrom(1))
-  require(name, "buckets", slices, integerFrom(1))
-  require(name, "window", time, someTime)
-  return { threshold, minimumCalls: least, window: time, buckets: slices }
+  if (options.size !== undefined) throw new RangeError(`${name}: give either size or window, not both`)
+  const minimumCalls = options.minimumCalls ?? 10
+  const window = Duration.decode(options.window)
+  require(name, "window", window, someTime)
+  require(name, "buckets", buckets, integerFrom(1))
+  require(name, "minimumCalls", minimumCalls, integerFrom(1))
+  return { threshold, minimumCalls, window, buckets }
 }
 
 export const config = (options: Options = {}): Config => {

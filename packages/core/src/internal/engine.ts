@@ -24,8 +24,8 @@ export interface Committed<X, E> {
  * One run: asks the tiers in order until one answers, which is given to `onCommit`.
  *
  * Every losing attempt's scope is closed before anything else starts; the serving one's with the attempt, or with
- * `keepScope` by `finish`, so that a stream can go on in it. The loop itself cannot be interrupted, only an
- * attempt or a wait in it can: so an admitted call is always reported to its breaker, exactly once.
+ * `keepScope` by `finish`, so that a stream can go on in it. The run itself cannot be interrupted, only an attempt
+ * or a wait in it can: so an admitted call is always reported to its breaker, exactly once.
  */
 export const run = <X, E, R, A, R2>(
   ladder: Ladder<X, E, R>,
@@ -39,7 +39,7 @@ export const run = <X, E, R, A, R2>(
         Context.get(fiber.currentContext, Deadline.Current),
         observer.startedAt + ladder.deadline
       )
-      return Effect.matchCauseEffect(climb({ ladder, keepScope, restore, observer, deadline }), {
+      return Effect.matchCauseEffect(new Run(ladder, keepScope, restore, observer, deadline).climb(), {
         onSuccess: onCommit,
         onFailure: (cause) => {
           const exit = Exit.failCause(cause)
@@ -50,58 +50,7 @@ export const run = <X, E, R, A, R2>(
     })
   )
 
-interface Run<X, E, R> {
-  readonly ladder: Ladder<X, E, R>
-  readonly keepScope: boolean
-  readonly restore: <A1, E1, R1>(effect: Effect.Effect<A1, E1, R1>) => Effect.Effect<A1, E1, R1>
-  readonly observer: RunObserver<E>
-  readonly deadline: number
-}
-
-/** The tiers in order. */
-const climb = <X, E, R>(
-  run: Run<X, E, R>
-): Effect.Effect<Committed<X, E>, E | AllTiersFailed<E>, Exclude<R, Scope.Scope>> =>
-  Effect.gen(function* () {
-    const { deadline, ladder, observer } = run
-    const groups = new Map<Group, GroupProgress>()
-    let started = 0
-
-    for (const rung of ladder.rungs) {
-      if (started >= ladder.maxTiers) break
-      const now = observer.now()
-      if (now >= deadline) return yield* allTiersFailed(observer, "deadline")
-      const progress = enter(rung, groups, now)
-      if (progress.some((group) => group.started >= group.maxTiers || group.deadline <= now)) continue
-
-      const groupDeadline = progress.reduce(
-        (least, group) => Math.min(least, group.deadline),
-        Number.POSITIVE_INFINITY
-      )
-      const result = yield* tryTier(run, rung, Math.min(now + rung.timeout, groupDeadline))
-      switch (result._tag) {
-        case "Committed":
-          return result
-        case "Aborted":
-          return yield* Effect.failCause(result.cause)
-        case "DeadlineOver":
-          return yield* allTiersFailed(observer, "deadline")
-        case "Failed":
-          started++
-          for (const group of progress) group.started++
-          break
-        case "Refused":
-          break
-      }
-    }
-
-    const [only] = ladder.rungs
-    const cause = observer.attempts[0]?.cause
-    if (ladder.rungs.length === 1 && only.backoff.times === 0 && cause !== undefined && isOwn(cause)) {
-      return yield* Effect.failCause(cause)
-    }
-    return yield* allTiersFailed(observer, observer.attempts.length === 0 ? "open" : "failed")
-  })
+type Climbing<X, E, R> = Effect.Effect<Committed<X, E>, E | AllTiersFailed<E>, Exclude<R, Scope.Scope>>
 
 interface GroupProgress {
   readonly deadline: number
@@ -109,147 +58,258 @@ interface GroupProgress {
   started: number
 }
 
-/** The groups a tier lies in; the clock of a group starts with its first tier. */
-const enter = (
-  rung: Rung<unknown, unknown, unknown>,
-  groups: Map<Group, GroupProgress>,
-  now: number
-): ReadonlyArray<GroupProgress> =>
-  rung.groups.map((group) => {
-    const known = groups.get(group)
-    if (known !== undefined) return known
-    const progress = { deadline: now + group.deadline, maxTiers: group.maxTiers, started: 0 }
-    groups.set(group, progress)
-    return progress
-  })
-
-type TierResult<X, E> =
-  | ({ readonly _tag: "Committed" } & Committed<X, E>)
-  | { readonly _tag: "Failed" }
-  | { readonly _tag: "Refused" }
-  | { readonly _tag: "Aborted"; readonly cause: Cause.Cause<E> }
-  | { readonly _tag: "DeadlineOver" }
-
-/** All attempts of one tier and the waits between them. */
-const tryTier = <X, E, R>(
-  run: Run<X, E, R>,
-  rung: Rung<X, E, R>,
-  tierDeadline: number
-): Effect.Effect<TierResult<X, E>, never, Exclude<R, Scope.Scope>> =>
-  Effect.gen(function* () {
-    const { observer } = run
-    const { breaker } = rung
-    let span: Tracer.Span | undefined
-    let previous = rung.backoff.base
-    let waited = 0
-
-    for (let number = 1; ; number++) {
-      let permit: Permit | undefined
-      if (breaker !== undefined) {
-        const admission = yield* Effect.either(breaker.admit)
-        if (admission._tag === "Left") {
-          observer.refused(rung, admission.left.retryAfter)
-          if (number === 1) return { _tag: "Refused" }
-          observer.closeTier(span, Exit.fail(admission.left))
-          return { _tag: "Failed" }
-        }
-        permit = admission.right.permit
-        observer.breakerChanged(rung, admission.right.transition)
-      }
-
-      if (number === 1) span = observer.openTier(rung)
-      const attempt = observer.openAttempt(rung, span, number, waited)
-      const scope = yield* Scope.make()
-      const exit = Exit.flatten(
-        yield* Effect.exit(run.restore(runAttempt(bounds(run, attempt, scope, tierDeadline))))
-      )
-      const outcome = heed(rung, rung.judge(exit))
-      if (breaker !== undefined && permit !== undefined) {
-        observer.breakerChanged(rung, yield* breaker.report(permit, outcome))
-      }
-
-      if (Exit.isSuccess(exit)) {
-        return committed(run, attempt, span, scope, exit.value)
-      }
-      const wait = yield* plan(
-        rung,
-        outcome,
-        number,
-        previous,
-        Math.min(tierDeadline, run.deadline),
-        observer
-      )
-      observer.closeAttempt(attempt, exit, outcome, wait._tag)
-      switch (wait._tag) {
-        case "abort":
-          observer.closeTier(span, exit)
-          return isOwn(exit.cause) ? { _tag: "Aborted", cause: exit.cause } : { _tag: "DeadlineOver" }
-        case "nextTier":
-          observer.closeTier(span, exit)
-          return { _tag: "Failed" }
-        case "retry": {
-          previous = wait.backoff
-          waited = Duration.toMillis(wait.delay)
-          const slept = yield* Effect.exit(run.restore(Effect.sleep(wait.delay)))
-          if (Exit.isFailure(slept)) {
-            observer.closeTier(span, slept)
-            return { _tag: "Aborted", cause: slept.cause }
-          }
-        }
-      }
-    }
-  })
-
-const committed = <X, E, R>(
-  { keepScope, ladder, observer }: Run<X, E, R>,
-  attempt: OpenAttempt<E>,
-  tier: Tracer.Span | undefined,
-  scope: Scope.CloseableScope,
-  value: X
-): TierResult<X, E> => {
-  const { rung } = attempt
-  const answer = observer.committed(attempt)
-  return {
-    _tag: "Committed",
-    served: {
-      value,
-      tier: rung.name,
-      labels: rung.labels,
-      fallback: rung !== ladder.rungs[0],
-      attempts: [...observer.attempts, answer]
-    },
-    finish: (exit) =>
-      Effect.zipRight(
-        keepScope ? Scope.close(scope, exit) : Effect.void,
-        Effect.sync(() => {
-          observer.closeAttempt(attempt, exit, rung.judge(exit), undefined)
-          observer.closeTier(tier, exit)
-          observer.close(exit)
-        })
-      )
-  }
+/** The tier being tried. */
+interface Current<X, E, R> {
+  readonly rung: Rung<X, E, R>
+  readonly deadline: number
+  readonly groups: ReadonlyArray<GroupProgress>
+  span: Tracer.Span | undefined
+  /** Of the attempt to come, from 1. */
+  number: number
+  /** The backoff before it, and the whole wait. */
+  backoff: Duration.Duration
+  waited: number
 }
 
-/** An attempt under the nearest of its bounds; its own bound wins a tie. */
-const bounds = <X, E, R>(
-  { deadline, keepScope, observer }: Run<X, E, R>,
-  { rung, span }: OpenAttempt<E>,
-  scope: Scope.CloseableScope,
-  tierDeadline: number
-): Options<X, E, R> => {
-  const now = observer.now()
-  const limit = Math.min(rung.attemptTimeout, tierDeadline - now, deadline - now)
-  const bound =
-    limit === rung.attemptTimeout ? rung.attemptBound : limit === tierDeadline - now ? "timeout" : "deadline"
-  return {
-    effect: (rung as Rung<X, E, R>).attempt,
-    scope,
-    keepScope,
-    clock: observer.clock,
-    span,
-    deadline: now + limit,
-    limit,
-    exceeded: () => new Deadline.DeadlineExceeded({ bound, limit: Duration.millis(limit) })
+/**
+ * The run as a machine: each method is a state, and what it returns is the state that follows. It stands for the
+ * loop over tiers with the loop over attempts in it, at a fraction of the price of generators.
+ */
+class Run<X, E, R> {
+  private readonly ladder: Ladder<X, E, R>
+  private readonly keepScope: boolean
+  private readonly restore: <A1, E1, R1>(effect: Effect.Effect<A1, E1, R1>) => Effect.Effect<A1, E1, R1>
+  private readonly observer: RunObserver<E>
+  private readonly deadline: number
+  private readonly groups = new Map<Group, GroupProgress>()
+  private index = 0
+  private started = 0
+
+  constructor(
+    ladder: Ladder<X, E, R>,
+    keepScope: boolean,
+    restore: <A1, E1, R1>(effect: Effect.Effect<A1, E1, R1>) => Effect.Effect<A1, E1, R1>,
+    observer: RunObserver<E>,
+    deadline: number
+  ) {
+    this.ladder = ladder
+    this.keepScope = keepScope
+    this.restore = restore
+    this.observer = observer
+    this.deadline = deadline
+  }
+
+  /** The next tier that may be asked, or the end. */
+  climb(): Climbing<X, E, R> {
+    const { ladder, observer } = this
+    while (this.started < ladder.maxTiers) {
+      const rung = ladder.rungs[this.index++]
+      if (rung === undefined) break
+      const now = observer.now()
+      if (now >= this.deadline) return this.allTiersFailed("deadline")
+      const groups = this.enter(rung, now)
+      if (groups.some((group) => group.started >= group.maxTiers || group.deadline <= now)) continue
+      return this.admit({
+        rung,
+        deadline: groups.reduce((least, group) => Math.min(least, group.deadline), now + rung.timeout),
+        groups,
+        span: undefined,
+        number: 1,
+        backoff: rung.backoff.base,
+        waited: 0
+      })
+    }
+    return this.noTierLeft()
+  }
+
+  /** Asks the tier's breaker for an attempt. */
+  private admit(tier: Current<X, E, R>): Climbing<X, E, R> {
+    const { breaker } = tier.rung
+    if (breaker === undefined) return this.attempt(tier, undefined)
+    return Effect.matchEffect(breaker.admit, {
+      onFailure: (refusal) => {
+        this.observer.refused(tier.rung, refusal.retryAfter)
+        return tier.number === 1 ? this.climb() : this.leave(tier, Exit.fail(refusal))
+      },
+      onSuccess: ({ permit, transition }) => {
+        this.observer.breakerChanged(tier.rung, transition)
+        return this.attempt(tier, permit)
+      }
+    })
+  }
+
+  private attempt(tier: Current<X, E, R>, permit: Permit | undefined): Climbing<X, E, R> {
+    const { observer } = this
+    if (tier.number === 1) tier.span = observer.openTier(tier.rung)
+    const attempt = observer.openAttempt(tier.rung, tier.span, tier.number, tier.waited)
+    return Effect.flatMap(Scope.make(), (scope) => {
+      const ended = (exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>) =>
+        this.report(tier, attempt, scope, permit, exit)
+      return Effect.matchCauseEffect(this.restore(runAttempt(this.bounded(tier, attempt, scope))), {
+        onFailure: (cause) => ended(Exit.failCause(cause)),
+        onSuccess: ended
+      })
+    })
+  }
+
+  /** Classifies the attempt's exit, once, and tells the breaker. */
+  private report(
+    tier: Current<X, E, R>,
+    attempt: OpenAttempt<E>,
+    scope: Scope.CloseableScope,
+    permit: Permit | undefined,
+    exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>
+  ): Climbing<X, E, R> {
+    const { rung } = tier
+    const outcome = heed(rung, rung.judge(exit))
+    const then = () =>
+      Exit.isSuccess(exit)
+        ? Effect.succeed(this.committed(tier, attempt, scope, exit.value))
+        : Effect.flatMap(this.plan(tier, outcome), (plan) =>
+            this.carryOut(tier, attempt, exit, outcome, plan)
+          )
+    if (rung.breaker === undefined || permit === undefined) return then()
+    return Effect.flatMap(rung.breaker.report(permit, outcome), (transition) => {
+      this.observer.breakerChanged(rung, transition)
+      return then()
+    })
+  }
+
+  /** Decides what follows a failed attempt. A wait that cannot lead to another attempt is not begun. */
+  private plan({ backoff, deadline, number, rung }: Current<X, E, R>, outcome: Outcome): Effect.Effect<Plan> {
+    if (outcome._tag === "Ignored") return outcome.next === "abort" ? abort : nextTier
+    if (outcome._tag === "Success" || outcome.next === "nextTier") return nextTier
+    if (outcome.next === "abort") return abort
+    if (number > rung.backoff.times) return nextTier
+    return Effect.flatMap(Backoff.delay(rung.backoff, number, backoff), (backoff) => {
+      const wait = Duration.max(backoff, outcome.retryAfter ?? Duration.zero)
+      const resumeAt = this.observer.now() + Duration.toMillis(wait)
+      if (resumeAt >= Math.min(deadline, this.deadline)) return nextTier
+      const retry: Plan = { _tag: "retry", wait, backoff }
+      if (rung.breaker === undefined) return Effect.succeed(retry)
+      return Effect.map(rung.breaker.state, (state) =>
+        state._tag === "Open" && state.until > resumeAt ? { _tag: "nextTier" } : retry
+      )
+    })
+  }
+
+  private carryOut(
+    tier: Current<X, E, R>,
+    attempt: OpenAttempt<E>,
+    exit: Exit.Failure<X, E | Deadline.DeadlineExceeded>,
+    outcome: Outcome,
+    plan: Plan
+  ): Climbing<X, E, R> {
+    this.observer.closeAttempt(attempt, exit, outcome, plan._tag)
+    switch (plan._tag) {
+      case "abort":
+        this.observer.closeTier(tier.span, exit)
+        return isOwn(exit.cause) ? Effect.failCause(exit.cause) : this.allTiersFailed("deadline")
+      case "nextTier":
+        return this.leave(tier, exit)
+      case "retry":
+        tier.number++
+        tier.backoff = plan.backoff
+        tier.waited = Duration.toMillis(plan.wait)
+        return Effect.matchCauseEffect(this.restore(Effect.sleep(plan.wait)), {
+          onSuccess: () => this.admit(tier),
+          onFailure: (cause) => {
+            this.observer.closeTier(tier.span, Exit.failCause(cause))
+            return Effect.failCause(cause)
+          }
+        })
+    }
+  }
+
+  /** Gives a tier up. */
+  private leave(tier: Current<X, E, R>, exit: Exit.Exit<unknown, unknown>): Climbing<X, E, R> {
+    this.observer.closeTier(tier.span, exit)
+    this.started++
+    for (const group of tier.groups) group.started++
+    return this.climb()
+  }
+
+  private committed(
+    { rung, span }: Current<X, E, R>,
+    attempt: OpenAttempt<E>,
+    scope: Scope.CloseableScope,
+    value: X
+  ): Committed<X, E> {
+    const { keepScope, ladder, observer } = this
+    const answer = observer.committed(attempt)
+    const end = (exit: Exit.Exit<unknown, unknown>) =>
+      Effect.sync(() => {
+        observer.closeAttempt(attempt, exit, rung.judge(exit), undefined)
+        observer.closeTier(span, exit)
+        observer.close(exit)
+      })
+    return {
+      served: {
+        value,
+        tier: rung.name,
+        labels: rung.labels,
+        fallback: rung !== ladder.rungs[0],
+        attempts: [...observer.attempts, answer]
+      },
+      finish: (exit) => (keepScope ? Effect.zipRight(Scope.close(scope, exit), end(exit)) : end(exit))
+    }
+  }
+
+  private noTierLeft(): Climbing<X, E, R> {
+    const { ladder, observer } = this
+    const cause = observer.attempts[0]?.cause
+    return ladder.rungs.length === 1 &&
+      ladder.rungs[0].backoff.times === 0 &&
+      cause !== undefined &&
+      isOwn(cause)
+      ? Effect.failCause(cause)
+      : this.allTiersFailed(observer.attempts.length === 0 ? "open" : "failed")
+  }
+
+  private allTiersFailed(reason: AllTiersFailed<E>["reason"]): Effect.Effect<never, AllTiersFailed<E>> {
+    const { attempts, refusals } = this.observer
+    const hints = [...refusals, ...attempts].flatMap(({ retryAfter }) => retryAfter ?? [])
+    return Effect.fail(
+      new AllTiersFailed<E>({
+        reason,
+        attempts,
+        refusals,
+        retryAfter: hints.length === 0 ? undefined : hints.reduce(Duration.min)
+      })
+    )
+  }
+
+  /** The groups a tier lies in; the clock of a group starts with its first tier. */
+  private enter(rung: Rung<X, E, R>, now: number): ReadonlyArray<GroupProgress> {
+    return rung.groups.map((group) => {
+      const known = this.groups.get(group)
+      if (known !== undefined) return known
+      const progress = { deadline: now + group.deadline, maxTiers: group.maxTiers, started: 0 }
+      this.groups.set(group, progress)
+      return progress
+    })
+  }
+
+  /** The attempt under the nearest of its bounds; its own bound wins a tie. */
+  private bounded(
+    { deadline, rung }: Current<X, E, R>,
+    { span }: OpenAttempt<E>,
+    scope: Scope.CloseableScope
+  ): Options<X, E, R> {
+    const now = this.observer.now()
+    const limit = Math.min(rung.attemptTimeout, deadline - now, this.deadline - now)
+    const bound =
+      limit === rung.attemptTimeout ? rung.attemptBound : limit === deadline - now ? "timeout" : "deadline"
+    return {
+      effect: rung.attempt,
+      scope,
+      keepScope: this.keepScope,
+      clock: this.observer.clock,
+      span,
+      deadline: now + limit,
+      limit,
+      exceeded: () => new Deadline.DeadlineExceeded({ bound, limit: Duration.millis(limit) })
+    }
   }
 }
 
@@ -262,34 +322,9 @@ const heed = (rung: Rung<unknown, unknown, unknown>, outcome: Outcome): Outcome 
     : outcome
 
 type Plan =
-  | { readonly _tag: "retry"; readonly delay: Duration.Duration; readonly backoff: Duration.Duration }
+  | { readonly _tag: "retry"; readonly wait: Duration.Duration; readonly backoff: Duration.Duration }
   | { readonly _tag: "nextTier" }
   | { readonly _tag: "abort" }
-
-/** Decides what follows a failed attempt. A wait that cannot lead to another attempt is not begun. */
-const plan = <E>(
-  rung: Rung<unknown, E, unknown>,
-  outcome: Outcome,
-  number: number,
-  previous: Duration.Duration,
-  deadline: number,
-  observer: RunObserver<E>
-): Effect.Effect<Plan> => {
-  if (outcome._tag === "Success") return nextTier
-  if (outcome.next !== "retry") return outcome.next === "abort" ? abort : nextTier
-  if (number > rung.backoff.times) return nextTier
-  return Effect.gen(function* () {
-    const backoff = yield* Backoff.delay(rung.backoff, number, previous)
-    const delay = Duration.max(backoff, outcome.retryAfter ?? Duration.zero)
-    const resumeAt = observer.now() + Duration.toMillis(delay)
-    if (resumeAt >= deadline) return yield* nextTier
-    if (rung.breaker !== undefined) {
-      const state = yield* rung.breaker.state
-      if (state._tag === "Open" && state.until > resumeAt) return yield* nextTier
-    }
-    return { _tag: "retry", delay, backoff }
-  })
-}
 
 const nextTier: Effect.Effect<Plan> = Effect.succeed({ _tag: "nextTier" })
 const abort: Effect.Effect<Plan> = Effect.succeed({ _tag: "abort" })
@@ -297,19 +332,4 @@ const abort: Effect.Effect<Plan> = Effect.succeed({ _tag: "abort" })
 const isOwn = <E>(cause: Cause.Cause<E | Deadline.DeadlineExceeded>): cause is Cause.Cause<E> => {
   const error = Cause.failureOption(cause)
   return error._tag === "None" || !(error.value instanceof Deadline.DeadlineExceeded)
-}
-
-const allTiersFailed = <E>(
-  observer: RunObserver<E>,
-  reason: AllTiersFailed<E>["reason"]
-): Effect.Effect<never, AllTiersFailed<E>> => {
-  const hints = [...observer.refusals, ...observer.attempts].flatMap(({ retryAfter }) => retryAfter ?? [])
-  return Effect.fail(
-    new AllTiersFailed<E>({
-      reason,
-      attempts: observer.attempts,
-      refusals: observer.refusals,
-      retryAfter: hints.length === 0 ? undefined : hints.reduce(Duration.min)
-    })
-  )
 }

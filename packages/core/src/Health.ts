@@ -1,0 +1,225 @@
+/**
+ * How well tiers and models have done lately: success rate, latency and fallback rate over a rolling window, and
+ * the alert on them.
+ *
+ * It listens to the events of runs. What it keeps does not grow with traffic: a window is twenty slices, of which
+ * the oldest leaves as a whole, and latencies are counted in bins, so that a quantile is within 1 % of the latency
+ * that it stands for (within a millisecond below 100 ms; up to a day).
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as MutableRef from "effect/MutableRef"
+import type { Event, Labels } from "./Attempt.ts"
+import * as Deadline from "./Deadline.ts"
+import * as fold from "./internal/healthSnapshot.ts"
+import * as state from "./internal/healthState.ts"
+
+/**
+ * Calls for help when a tier serves too small a share of the runs it is due in.
+ *
+ * **Details**
+ * - It fires when the success rate over the window `over` is below `successBelow`, with at least `atLeast` runs to
+ *   judge by.
+ * - It clears when the rate is clearly above: halfway from `successBelow` to 1, again with `atLeast` runs; or when
+ *   the window is empty, for then nobody calls.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Alert {
+  /** The name of the runs it watches; every run that has such a tier where undefined. */
+  readonly run?: string | undefined
+  readonly tier: string
+  readonly successBelow: number
+  readonly over: Duration.Duration
+  readonly atLeast: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface AlertStatus {
+  readonly alert: Alert
+  readonly firing: boolean
+  /** The runs of the window it judges by. */
+  readonly due: number
+  readonly served: number
+  readonly successRate: number | undefined
+}
+
+/**
+ * What the runs of a window say of a tier or a model. A rate is `undefined` where there is nothing to divide by.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Stats {
+  /**
+   * The runs it was due in: it was asked, or its breaker refused. A run that ended in this tier by the caller's own
+   * mistake, or because the caller left, is none of them.
+   */
+  readonly due: number
+  /** Those of them that it gave their answer; a stream that broke off is none. */
+  readonly served: number
+  readonly successRate: number | undefined
+  /** From the start of the attempt that served to its commit point: the whole answer, or a stream's first content. */
+  readonly latency: Latency | undefined
+  /** The runs that it answered in place of their first tier. */
+  readonly fallbacks: number
+  /** Their share of all runs that had an answer, of the same name or, for a model, of all names it is asked under. */
+  readonly fallbackRate: number | undefined
+}
+
+/**
+ * The latency that half, 95 % and 99 % of the answers did not exceed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Latency {
+  readonly p50: Duration.Duration
+  readonly p95: Duration.Duration
+  readonly p99: Duration.Duration
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface TierHealth extends Stats {
+  readonly run: string
+  readonly tier: string
+  readonly labels: Labels
+}
+
+/**
+ * All tiers whose label `model` is the same.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ModelHealth extends Stats {
+  readonly model: string
+}
+
+/**
+ * All runs of one name. Those that were rejected or cancelled are not due.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunHealth extends Omit<Stats, "latency"> {
+  readonly run: string
+}
+
+/**
+ * What was seen over a window. What had no event in it is not listed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Snapshot {
+  readonly over: Duration.Duration
+  readonly runs: ReadonlyArray<RunHealth>
+  readonly tiers: ReadonlyArray<TierHealth>
+  readonly models: ReadonlyArray<ModelHealth>
+  /** Events left out since the start, because there were already 1000 tiers or names of runs in the window. */
+  readonly uncounted: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Health {
+  /** To be provided as `Attempt.Listener`, or called from one. */
+  readonly listener: (event: Event) => void
+  readonly snapshot: Effect.Effect<Snapshot>
+  /** In the order in which they were given. */
+  readonly alerts: Effect.Effect<ReadonlyArray<AlertStatus>>
+}
+
+/**
+ * Fills in the defaults of an alert: `successBelow: 0.95`, `over: 5 minutes`, `atLeast: 20`. Throws a `RangeError`
+ * that names the option when one is out of range.
+ *
+ * @example
+ * import { Health } from "@understudy/core"
+ *
+ * console.log(Health.alert({ tier: "primary", over: "1 minute" }).successBelow) // => 0.95
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const alert = (options: {
+  readonly run?: string | undefined
+  readonly tier: string
+  readonly successBelow?: number | undefined
+  readonly over?: Duration.DurationInput | undefined
+  readonly atLeast?: number | undefined
+}): Alert => {
+  const { atLeast = 20, over = "5 minutes", run, successBelow = 0.95, tier } = options
+  if (!(successBelow >= 0 && successBelow <= 1)) {
+    throw new RangeError(`Health.alert: successBelow must be between 0 and 1, got ${successBelow}`)
+  }
+  if (!(Number.isInteger(atLeast) && atLeast >= 1)) {
+    throw new RangeError(`Health.alert: atLeast must be an integer of 1 or more, got ${atLeast}`)
+  }
+  return { run, tier, successBelow, over: window("Health.alert", over), atLeast }
+}
+
+/**
+ * Makes a health that has heard of nothing. It looks back on `over`, by default 5 minutes; every alert on its own
+ * time.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Attempt, Fallback, Health, Tier } from "@understudy/core"
+ *
+ * const ask = Tier.make({ name: "primary", effect: Effect.fail("down") }).pipe(
+ *   Fallback.orElse(Tier.make({ name: "standby", effect: Effect.succeed("answer") }))
+ * )
+ * const program = Effect.gen(function* () {
+ *   const health = yield* Health.make({ alerts: [Health.alert({ tier: "primary", atLeast: 1 })] })
+ *   yield* Effect.provideService(ask, Attempt.Listener, health.listener)
+ *   const { tiers } = yield* health.snapshot
+ *   const [alert] = yield* health.alerts
+ *   return [tiers.map(({ tier, successRate }) => `${tier} ${successRate}`).sort(), alert?.firing]
+ * })
+ *
+ * console.log(Effect.runSync(program)) // => [ [ 'primary 0', 'standby 1' ], true ]
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options?: {
+  readonly over?: Duration.DurationInput | undefined
+  readonly alerts?: ReadonlyArray<Alert> | undefined
+}): Effect.Effect<Health> => {
+  const config: state.Config = {
+    over: window("Health", options?.over ?? "5 minutes"),
+    alerts: options?.alerts ?? []
+  }
+  return Effect.map(Effect.clock, (clock): Health => {
+    const ref = MutableRef.make(state.initial(config))
+    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    return {
+      listener: (event) => {
+        MutableRef.update(ref, (known) => state.record(config, known, event, now()))
+      },
+      snapshot: Effect.map(Deadline.now, (now) => fold.snapshot(config, MutableRef.get(ref), now)),
+      alerts: Effect.map(Deadline.now, (now) => fold.alerts(MutableRef.get(ref), now))
+    }
+  })
+}
+
+const window = (name: string, input: Duration.DurationInput): Duration.Duration => {
+  const over = Duration.decode(input)
+  if (!(Duration.isFinite(over) && Duration.toMillis(over) > 0)) {
+    throw new RangeError(`${name}: over must be finite and longer than nothing, got ${Duration.format(over)}`)
+  }
+  return over
+}

@@ -1,0 +1,49 @@
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+
+/**
+ * How often each latency was seen, in bins that grow by the same ratio: whatever a bin holds is within
+ * {@link relativeError} of the value it is read back as. Source: DDSketch, Masson, Rim and Lee, VLDB 2019.
+ */
+export type Histogram = HashMap.HashMap<number, number>
+
+export const relativeError = 0.01
+
+/** The latencies that are told apart, in milliseconds: what is shorter or longer counts as the nearest of them. */
+export const shortest = 1
+export const longest = 86_400_000
+
+export const empty: Histogram = HashMap.empty()
+
+const ratio = (1 + relativeError) / (1 - relativeError)
+
+const binOf = (millis: number): number =>
+  Math.ceil(Math.log(Math.min(longest, Math.max(shortest, millis))) / Math.log(ratio))
+
+export const add = (self: Histogram, millis: number): Histogram =>
+  HashMap.modifyAt(self, binOf(millis), (count) => Option.some(Option.getOrElse(count, () => 0) + 1))
+
+/**
+ * The latencies that so many per cent of all do not exceed, by nearest rank; `undefined` where there is none.
+ */
+export const percentiles = <const P extends ReadonlyArray<number>>(
+  histograms: ReadonlyArray<Histogram>,
+  percents: P
+): { readonly [Index in keyof P]: number } | undefined => {
+  const counts = new Map<number, number>()
+  let total = 0
+  for (const histogram of histograms) {
+    for (const [bin, count] of histogram) {
+      counts.set(bin, (counts.get(bin) ?? 0) + count)
+      total += count
+    }
+  }
+  if (total === 0) return undefined
+  const bins = [...counts].sort(([a], [b]) => a - b)
+  const valueAt = (rank: number): number => {
+    let seen = 0
+    const [bin] = bins.find(([, count]) => (seen += count) >= rank) ?? bins.at(-1)!
+    return (2 * ratio ** bin) / (ratio + 1)
+  }
+  return percents.map((percent) => valueAt(Math.ceil((percent * total) / 100))) as never
+}

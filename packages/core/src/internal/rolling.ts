@@ -1,0 +1,31 @@
+/**
+ * What has been counted lately: one value for each slice of time in which something was, oldest first. A slice
+ * leaves as a whole, so that what is older than the window never counts and no more than a slice is let go early.
+ */
+export type Rolling<out A> = ReadonlyArray<Slice<A>>
+
+interface Slice<out A> {
+  readonly index: number
+  readonly value: A
+}
+
+/** The slices of a window. */
+export const slices = 20
+
+/** The number of the slice that a time lies in, counted from time 0. */
+export const sliceAt = (now: number, window: number): number => Math.floor(now / (window / slices))
+
+/** The window as it is in a slice, however long nobody looked. */
+export const live = <A>(self: Rolling<A>, index: number): Rolling<A> => {
+  const first = self.findIndex((slice) => slice.index > index - slices)
+  return first === 0 ? self : first === -1 ? [] : self.slice(first)
+}
+
+/** Counts something in a slice that is not before the newest. */
+export const put = <A>(self: Rolling<A>, index: number, zero: A, count: (value: A) => A): Rolling<A> => {
+  const window = live(self, index)
+  const newest = window.at(-1)
+  return newest?.index === index
+    ? window.with(-1, { index, value: count(newest.value) })
+    : [...window, { index, value: count(zero) }]
+}
