@@ -14,11 +14,7 @@ export interface Runner {
   readonly spans: () => number
 }
 
-export type Contender = (
-  scenario: Scenario,
-  upstreams: ReadonlyArray<Upstream>,
-  spans: boolean
-) => Promise<Runner>
+export type Make = (scenario: Scenario, upstreams: ReadonlyArray<Upstream>, spans: boolean) => Promise<Runner>
 
 /** Puts a span round an effect where spans are measured. */
 export const spanned =
@@ -36,7 +32,7 @@ const runner = (one: () => Promise<number>): Runner => ({
 
 /** A contender that is a function which returns a promise. */
 export const ofPromise =
-  (make: (scenario: Scenario, upstreams: ReadonlyArray<Upstream>) => () => Promise<number>): Contender =>
+  (make: (scenario: Scenario, upstreams: ReadonlyArray<Upstream>) => () => Promise<number>): Make =>
   async (scenario, upstreams) =>
     runner(make(scenario, upstreams))
 
@@ -48,7 +44,7 @@ export const ofEffect =
       upstreams: ReadonlyArray<Upstream>,
       spans: boolean
     ) => Effect.Effect<Effect.Effect<number, unknown>>
-  ): Contender =>
+  ): Make =>
   async (scenario, upstreams, spans) => {
     let started = 0
     const native = Effect.runSync(Effect.tracer)

@@ -1,6 +1,7 @@
-import { type Measured, rowOf } from "./report.ts"
+import type { Measured } from "./compare.ts"
+import { ratios, rowOf } from "./report.ts"
 import { ladders } from "./scenarios.ts"
-import { median, range, short } from "./statistics.ts"
+import { median, quartiles, short } from "./statistics.ts"
 
 interface Verdict {
   readonly goal: string
@@ -22,19 +23,15 @@ const againstCockatiel = (measured: ReadonlyArray<Measured>, scenario: string): 
   })
   const [rival] = rivals.toSorted((a, b) => median(a.row.cpu) - median(b.row.cpu))
   if (ours === undefined || rival === undefined) return { goal, met: undefined, measured: "not measured" }
-  const ratio = median(ours.cpu) / median(rival.row.cpu)
-  const byRound = [...new Set(measured.map(({ round }) => round))].flatMap((round) => {
-    const inRound = measured.filter((each) => each.round === round)
-    const own = rowOf(inRound, "main", scenario, "ours")
-    const other = rowOf(inRound, "main", scenario, rival.name)
-    return own === undefined || other === undefined ? [] : [median(own.cpu) / median(other.cpu)]
-  })
+  const pairs = ratios(ours.cpu, rival.row.cpu)
+  const ratio = median(pairs)
+  const [low, high] = quartiles(pairs).map(short)
   const fastest = Math.min(...ours.cpu) / Math.min(...rival.row.cpu)
-  const wall = median(ours.wall) / median(rival.row.wall)
+  const clock = median(ratios(ours.wall, rival.row.wall))
   return {
     goal,
     met: ratio <= 0.7,
-    measured: `${short(ratio)} of ${rival.name} (by round ${range(byRound)}; fastest samples ${short(fastest)}; by the clock ${short(wall)})`
+    measured: `${short(ratio)} of ${rival.name} (half of the samples in ${low}–${high}, fastest by fastest ${short(fastest)}, by the clock ${short(clock)})`
   }
 }
 
@@ -86,11 +83,11 @@ const ladderGoals = (measured: ReadonlyArray<Measured>): ReadonlyArray<Verdict> 
 
 const spanGoals = (measured: ReadonlyArray<Measured>): ReadonlyArray<Verdict> =>
   ["first", "second"].flatMap((scenario) => {
-    const off = rowOf(measured, "main", scenario, "ours")
-    const on = rowOf(measured, "spans", scenario, "ours")
+    const off = rowOf(measured, "spans", scenario, "ours")
+    const on = rowOf(measured, "spans", scenario, "ours-spans")
     const both = off !== undefined && on !== undefined
     const kib = both ? (on.kib - off.kib) / on.spans : undefined
-    const micros = both ? (median(on.cpu) - median(off.cpu)) / on.spans : undefined
+    const micros = both ? median(on.cpu.map((value, i) => value - off.cpu[i]!)) / on.spans : undefined
     const spans = both ? `a span (${on.spans} spans a run)` : ""
     return [
       atMost(`${scenario} with native spans: at most 16 KiB more a span`, 16, kib, `KiB ${spans}`),

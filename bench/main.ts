@@ -1,144 +1,89 @@
-import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { compare, type Settings } from "./compare.ts"
 import { goals } from "./goals.ts"
+import { start } from "./processes.ts"
 import { hottest } from "./profile.ts"
-import { type Measured, report } from "./report.ts"
-import { type ContenderName, contenders, type Group, groups, lacks, scenarios } from "./scenarios.ts"
-import type { Job, Result } from "./worker.ts"
-
-interface Settings {
-  readonly rounds: Readonly<Record<string, number>>
-  readonly warmMillis: number
-  readonly samples: number
-  readonly sampleMillis: number
-}
+import { report } from "./report.ts"
+import { contenders, type Group, groups, scenarios } from "./scenarios.ts"
 
 const full: Settings = {
   rounds: { main: 3, spans: 2, sync: 1, ladders: 1 },
   warmMillis: 2_500,
   samples: 5,
-  sampleMillis: 100
+  sampleMillis: 80
 }
 
 /** What the goals need, once. */
 const quick: Settings = {
   rounds: { main: 1, spans: 1, ladders: 1 },
   warmMillis: 2_000,
-  samples: 4,
-  sampleMillis: 80
+  samples: 5,
+  sampleMillis: 50
 }
-const quickContenders: Readonly<Record<string, ReadonlyArray<ContenderName>>> = {
+const quickContenders: Readonly<Record<string, ReadonlyArray<string>>> = {
   main: ["js", "ours", "hand", "plan-timeout", "cockatiel", "cockatiel3", "opossum"],
-  spans: ["ours"],
-  ladders: ["ours"]
+  spans: ["ours", "ours-spans"],
+  ladders: ["ours", "cockatiel"]
 }
 
-/** One process; resolves to what it wrote. */
-const node = (out: string, contender: string, job: Job): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(out, `${contender}.mjs`), JSON.stringify(job)], {
-      stdio: ["ignore", "pipe", "inherit"]
-    })
-    let output = ""
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      output += text
-    })
-    child.on("error", reject)
-    child.on("close", (code) => {
-      if (code === 0) resolve(output)
-      else reject(new Error(`${contender} ended with code ${code}`))
-    })
-  })
-
-const jobOf = (group: Group, contender: ContenderName, settings: Settings): Job => ({
-  scenarios: scenarios.filter(
-    ({ name }) => group.scenarios.includes(name) && lacks[contender]?.includes(name) !== true
-  ),
-  upstream: group.upstream,
-  spans: group.spans,
-  inFiber: group.inFiber,
-  warmMillis: settings.warmMillis,
-  samples: settings.samples,
-  sampleMillis: settings.sampleMillis,
-  profile: undefined
-})
+const names = {
+  contenders: contenders.map(({ name }) => name),
+  scenarios: scenarios.map(({ name }) => name),
+  groups: groups.map(({ name }) => name)
+}
 
 /** Narrows the groups to the names given: contenders, scenarios and groups. */
 const narrow = (only: ReadonlyArray<string>): ReadonlyArray<Group> => {
-  const known = [...contenders, ...scenarios, ...groups].map(({ name }) => name as string)
+  const known = Object.values(names).flat()
   const unknown = only.filter((name) => !known.includes(name))
-  if (unknown.length > 0) throw new Error(`no such name: ${unknown}; there are ${[...new Set(known)]}`)
-  const chosen = <N extends string>(names: ReadonlyArray<N>): ReadonlyArray<N> =>
-    only.some((name) => (names as ReadonlyArray<string>).includes(name))
-      ? names.filter((name) => only.includes(name))
-      : names
-  const allContenders = contenders.map(({ name }) => name)
-  const allScenarios = scenarios.map(({ name }) => name)
-  return chosen(groups.map(({ name }) => name)).flatMap((name) =>
-    groups
-      .filter((group) => group.name === name)
-      .map((group) => ({
-        ...group,
-        contenders: group.contenders.filter((each) => chosen(allContenders).includes(each)),
-        scenarios: group.scenarios.filter((each) => chosen(allScenarios).includes(each))
-      }))
-      .filter((group) => group.contenders.length > 0 && group.scenarios.length > 0)
-  )
-}
-
-const compare = async (
-  out: string,
-  groupsToRun: ReadonlyArray<Group>,
-  settings: Settings
-): Promise<ReadonlyArray<Measured>> => {
-  const measured: Array<Measured> = []
-  const mostRounds = Math.max(0, ...groupsToRun.map(({ name }) => settings.rounds[name] ?? 0))
-  for (let round = 1; round <= mostRounds; round++) {
-    for (const group of groupsToRun) {
-      if (round > (settings.rounds[group.name] ?? 0)) continue
-      // A machine that grows slower or faster must not favour those who come first.
-      const order = round % 2 === 1 ? group.contenders.toReversed() : group.contenders
-      for (const contender of order) {
-        const job = jobOf(group, contender, settings)
-        if (job.scenarios.length === 0) continue
-        process.stderr.write(`round ${round}: ${group.name}: ${contender}\n`)
-        const results = JSON.parse(await node(out, contender, job)) as ReadonlyArray<Result>
-        measured.push(...results.map((result) => ({ ...result, group: group.name, contender, round })))
-      }
-    }
+  if (unknown.length > 0) throw new Error(`no such name: ${unknown}; there are: ${known.join(", ")}`)
+  const wanted = (all: ReadonlyArray<string>) => {
+    const chosen = all.filter((name) => only.includes(name))
+    return (name: string) => chosen.length === 0 || chosen.includes(name)
   }
-  return measured
+  return groups
+    .filter(({ name }) => wanted(names.groups)(name))
+    .map((group) => ({
+      ...group,
+      contenders: group.contenders.filter(wanted(names.contenders)),
+      scenarios: group.scenarios.filter(wanted(names.scenarios))
+    }))
 }
 
-const profile = async (out: string, contender: string, name: string | undefined, flags: ProfileFlags) => {
-  const scenario = scenarios.find((each) => each.name === name)
-  if (scenario === undefined || !contenders.some((each) => each.name === contender)) {
+const profile = async (
+  out: string,
+  {
+    fiber,
+    name,
+    scenario: scenarioName,
+    sync
+  }: {
+    readonly name: string
+    readonly scenario: string | undefined
+    readonly sync: boolean
+    readonly fiber: boolean
+  }
+) => {
+  const contender = contenders.find((each) => each.name === name)
+  const scenario = scenarios.find((each) => each.name === scenarioName)
+  if (scenario === undefined || contender === undefined) {
     throw new Error(
-      `--profile NAME SCENARIO: one of ${contenders.map((each) => each.name)} and one of ${scenarios.map((each) => each.name)}`
+      `--profile NAME SCENARIO; NAME: ${names.contenders.join(", ")}; SCENARIO: ${names.scenarios.join(", ")}`
     )
   }
-  const file = join(out, `${contender}-${scenario.name}.cpuprofile`)
-  await node(out, contender, {
+  const file = join(out, `${name}-${scenario.name}.cpuprofile`)
+  const process = await start(out, contender, {
     scenarios: [scenario],
-    upstream: flags.sync ? "sync" : "async",
-    spans: flags.spans,
-    inFiber: flags.fiber,
-    warmMillis: 3_000,
-    samples: 0,
-    sampleMillis: 4_000,
-    profile: file
+    upstream: sync ? "sync" : "async",
+    spans: contender.spans,
+    warmMillis: 4_000
   })
-  console.log(hottest(file, out))
-  console.log(`\n${file}`)
-}
-
-interface ProfileFlags {
-  readonly sync: boolean
-  readonly spans: boolean
-  readonly fiber: boolean
+  await process.profile(scenario.name, fiber ? "inFiber" : "one", 4_000, file)
+  process.end()
+  console.log(`${hottest(file, out)}\n\n${file}`)
 }
 
 /** The command line; `out` is the folder of the bundled contenders. */
@@ -154,39 +99,38 @@ export const main = async (args: Array<string>, out: string): Promise<void> => {
       against: { type: "string" },
       profile: { type: "string" },
       sync: { type: "boolean", default: false },
-      spans: { type: "boolean", default: false },
       fiber: { type: "boolean", default: false }
     }
   })
-  if (values.profile !== undefined) return profile(out, values.profile, positionals[0], values)
+  if (values.profile !== undefined) {
+    return profile(out, { ...values, name: values.profile, scenario: positionals[0] })
+  }
 
   const base = values.quick ? quick : full
-  const rounds = Number(values.rounds)
-  const settings =
-    values.rounds === undefined
-      ? base
-      : { ...base, rounds: Object.fromEntries(Object.keys(base.rounds).map((name) => [name, rounds])) }
-  const takesPart = (group: Group, name: ContenderName) =>
-    name === "base"
-      ? values.against !== undefined
-      : !values.quick || values.only.includes(name) || quickContenders[group.name]?.includes(name) === true
-  const groupsToRun = narrow(values.only).map((group) => ({
+  const rounds = Number(values.rounds ?? Number.NaN)
+  const settings = Number.isNaN(rounds)
+    ? base
+    : { ...base, rounds: Object.fromEntries(Object.keys(base.rounds).map((name) => [name, rounds])) }
+  const takesPart = (group: Group, name: string) => {
+    if (name.startsWith("base")) return values.against !== undefined
+    return !values.quick || values.only.includes(name) || quickContenders[group.name]?.includes(name) === true
+  }
+  const chosen = narrow(values.only).map((group) => ({
     ...group,
     contenders: group.contenders.filter((name) => takesPart(group, name))
   }))
 
-  const load = () => loadavg().map((each) => each.toFixed(1))
+  const load = () => loadavg()[0]!.toFixed(1)
   const before = load()
   const started = performance.now()
-  const measured = await compare(out, groupsToRun, settings)
-  const seconds = Math.round((performance.now() - started) / 1000)
+  const measured = await compare(out, chosen, settings)
   const machine = {
     node: process.version,
     cpu: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
-    load: `${before[0]} before, ${load()[0]} after`,
-    seconds
+    load: `${before} before, ${load()} after`,
+    seconds: Math.round((performance.now() - started) / 1000)
   }
-  console.log(`Node ${machine.node}, ${machine.cpu}; load ${machine.load}; ${seconds} s\n`)
+  console.log(`Node ${machine.node}, ${machine.cpu}; load ${machine.load}; ${machine.seconds} s\n`)
   console.log(report(measured))
   console.log(goals(measured))
   if (values.json !== undefined) {

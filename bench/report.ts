@@ -1,13 +1,6 @@
-import { type ContenderName, contenders, groups, ladders, scenarios } from "./scenarios.ts"
+import type { Measured } from "./compare.ts"
+import { contenders, groups, ladders, scenarios } from "./scenarios.ts"
 import { median, range, short, spread } from "./statistics.ts"
-import type { Result } from "./worker.ts"
-
-/** What one process found out about one scenario. */
-export interface Measured extends Result {
-  readonly group: string
-  readonly contender: ContenderName
-  readonly round: number
-}
 
 /** All that was measured of one contender in one scenario, over all rounds. */
 export interface Row {
@@ -23,7 +16,7 @@ export const rowOf = (
   measured: ReadonlyArray<Measured>,
   group: string,
   scenario: string,
-  contender: ContenderName
+  contender: string
 ): Row | undefined => {
   const own = measured.filter(
     (each) => each.group === group && each.scenario === scenario && each.contender === contender
@@ -38,6 +31,10 @@ export const rowOf = (
   }
 }
 
+/** Of samples taken in pairs: whatever else the machine did then, it did to both. */
+export const ratios = (own: ReadonlyArray<number>, other: ReadonlyArray<number>): ReadonlyArray<number> =>
+  own.length === other.length ? own.map((value, i) => value / other[i]!) : []
+
 const table = (head: ReadonlyArray<string>, body: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = head.map((_, i) => Math.max(...[head, ...body].map((cells) => cells[i]!.length)))
   const line = (cells: ReadonlyArray<string>) =>
@@ -51,9 +48,7 @@ const scenarioTable = (measured: ReadonlyArray<Measured>, group: string, scenari
     const row = rowOf(measured, group, scenario, name)
     return row === undefined ? [] : [{ name, row }]
   })
-  const costOf = (name: ContenderName) => median(rows.find((each) => each.name === name)?.row.cpu ?? [])
-  const cockatiel = costOf("cockatiel")
-  const hand = costOf("hand")
+  const cpuOf = (name: string) => rows.find((each) => each.name === name)?.row.cpu ?? []
   return table(
     ["", "µs a run", "µs in one fiber", "CPU µs", "KiB", "× cockatiel", "× hand"],
     rows.map(({ name, row }) => [
@@ -62,8 +57,8 @@ const scenarioTable = (measured: ReadonlyArray<Measured>, group: string, scenari
       spread(row.inFiber),
       spread(row.cpu),
       short(row.kib),
-      short(median(row.cpu) / cockatiel),
-      short(median(row.cpu) / hand)
+      short(median(ratios(row.cpu, cpuOf("cockatiel")))),
+      short(median(ratios(row.cpu, cpuOf("hand"))))
     ])
   )
 }
@@ -87,10 +82,10 @@ const ladderTable = (measured: ReadonlyArray<Measured>, kind: "first" | "last"):
 
 /** How much longer than its CPU time a run took, where nothing waits: what the rest of the machine took away. */
 const stolen = (measured: ReadonlyArray<Measured>): string => {
-  const ratios = measured
+  const stretch = measured
     .filter(({ scenario }) => scenario !== "retry")
     .flatMap(({ samples }) => samples.map(({ cpu, wall }) => wall / cpu))
-  return `The clock ran ${short(median(ratios))} × as fast as the CPU time (${range(ratios)}); on a quiet machine it is 1.\n`
+  return `The clock ran ${short(median(stretch))} × as fast as the CPU time (${range(stretch)}); on a quiet machine it is 1.\n`
 }
 
 /** All tables as Markdown. */
@@ -110,7 +105,7 @@ export const report = (measured: ReadonlyArray<Measured>): string => {
   const first = ladderTable(measured, "first")
   return [
     "µs: median (min–max) of all samples; a run is one `runPromise`, or one call of a library of promises.",
-    "CPU: of all threads of the process; the ratios are of its medians. KiB: allocated a run.",
+    "CPU: of all threads of the process; the ratios are medians over pairs of samples of it. KiB: allocated a run.",
     stolen(measured),
     ...shown.map(({ name, what }) => `- ${name}: ${what}`),
     "",

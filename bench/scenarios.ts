@@ -77,42 +77,70 @@ export const scenarios: ReadonlyArray<Scenario> = [
   ...ladders.map(firstOf)
 ]
 
-export const contenders = [
-  {
-    name: "js",
-    what: "plain JS by hand: try/catch loop, setTimeout/clearTimeout, breaker object (the floor)"
-  },
-  { name: "bare", what: "the upstream alone as an Effect, no policy: what an Effect costs here at least" },
-  { name: "ours", what: "@understudy/core, from source" },
-  { name: "base", what: "@understudy/core at the commit given by --against" },
-  { name: "hand", what: "Effect timeout + Ref breaker + retry(Schedule) + catchAll" },
-  { name: "plan", what: "ExecutionPlan: retry and fallback only, no timeout, no breaker" },
-  { name: "plan-timeout", what: "ExecutionPlan with Effect.timeout inside, no breaker" },
-  { name: "cockatiel", what: "cockatiel 4.0.0: fallback, retry, breaker, timeout" },
-  { name: "cockatiel3", what: "cockatiel 3.2.1, the same" },
-  { name: "opossum", what: "opossum 9.0.0: breaker, timeout, fallback; it has no retry" }
-] as const
-
-export type ContenderName = (typeof contenders)[number]["name"]
-
-export interface Variant {
-  /** An async function that resolves or rejects at once, or a function that returns or throws. */
-  readonly upstream: "async" | "sync"
+export interface Contender {
+  readonly name: string
+  readonly what: string
+  /** Its module in `contenders`. */
+  readonly file: string
   /** A native span per run, tier and attempt; else the tracer is disabled. */
   readonly spans: boolean
+  /** The scenarios it cannot meet. */
+  readonly lacks: ReadonlyArray<string>
 }
 
-/** What one process measures: one contender, some scenarios, one variant. */
-export interface Group extends Variant {
+const contender = (
+  name: string,
+  what: string,
+  options?: { readonly file?: string; readonly spans?: boolean; readonly lacks?: ReadonlyArray<string> }
+): Contender => ({ name, what, file: name, spans: false, lacks: [], ...options })
+
+export const contenders: ReadonlyArray<Contender> = [
+  contender("js", "plain JS by hand: try/catch loop, setTimeout/clearTimeout, breaker object (the floor)"),
+  contender("bare", "the upstream alone as an Effect, no policy: what an Effect costs at least", {
+    lacks: ["retry", "second", "open"]
+  }),
+  contender("ours", "@understudy/core, from source"),
+  contender("base", "@understudy/core at the commit given by --against"),
+  contender("hand", "Effect timeout + Ref breaker + retry(Schedule) + catchAll"),
+  contender("plan", "ExecutionPlan: retry and fallback only, no timeout, no breaker", { lacks: ["open"] }),
+  contender("plan-timeout", "ExecutionPlan with Effect.timeout inside, no breaker", { lacks: ["open"] }),
+  contender("cockatiel", "cockatiel 4.0.0: fallback, retry, breaker, timeout"),
+  contender("cockatiel3", "cockatiel 3.2.1, the same"),
+  contender("opossum", "opossum 9.0.0: breaker, timeout, fallback; it has no retry", { lacks: ["retry"] }),
+  contender("ours-spans", "ours with native spans: run, tier, attempt", { file: "ours", spans: true }),
+  contender("base-spans", "base with native spans", { file: "base", spans: true }),
+  contender("hand-spans", "hand with native spans: run, tier, attempt", { file: "hand", spans: true }),
+  contender("plan-spans", "plan-timeout with native spans: run, attempt", {
+    file: "plan-timeout",
+    spans: true,
+    lacks: ["open"]
+  })
+]
+
+/** What is measured side by side: all its processes live at once and take turns, sample by sample. */
+export interface Group {
   readonly name: string
   readonly title: string
-  readonly contenders: ReadonlyArray<ContenderName>
+  readonly contenders: ReadonlyArray<string>
   readonly scenarios: ReadonlyArray<string>
+  /** An async function that resolves or rejects at once, or a function that returns or throws. */
+  readonly upstream: "async" | "sync"
   /** Also in a loop inside one running fiber, for those that are Effects. */
   readonly inFiber: boolean
 }
 
-const all = contenders.map(({ name }) => name)
+const all = [
+  "js",
+  "bare",
+  "ours",
+  "base",
+  "hand",
+  "plan",
+  "plan-timeout",
+  "cockatiel",
+  "cockatiel3",
+  "opossum"
+]
 
 export const groups: ReadonlyArray<Group> = [
   {
@@ -121,16 +149,23 @@ export const groups: ReadonlyArray<Group> = [
     contenders: all,
     scenarios: ["first", "retry", "second", "open"],
     upstream: "async",
-    spans: false,
     inFiber: true
   },
   {
     name: "spans",
-    title: "async upstream, native spans",
-    contenders: ["ours", "base", "hand", "plan-timeout"],
+    title: "async upstream, with and without native spans",
+    contenders: [
+      "ours",
+      "ours-spans",
+      "base",
+      "base-spans",
+      "hand",
+      "hand-spans",
+      "plan-timeout",
+      "plan-spans"
+    ],
     scenarios: ["first", "second"],
     upstream: "async",
-    spans: true,
     inFiber: false
   },
   {
@@ -139,7 +174,6 @@ export const groups: ReadonlyArray<Group> = [
     contenders: all,
     scenarios: ["first", "second", "open"],
     upstream: "sync",
-    spans: false,
     inFiber: true
   },
   {
@@ -148,15 +182,6 @@ export const groups: ReadonlyArray<Group> = [
     contenders: ["js", "ours", "base", "hand", "plan-timeout", "cockatiel", "opossum"],
     scenarios: [...ladders.map((n) => `last-${n}`), ...ladders.map((n) => `first-${n}`)],
     upstream: "async",
-    spans: false,
     inFiber: false
   }
 ]
-
-/** What a contender cannot do. */
-export const lacks: Partial<Record<ContenderName, ReadonlyArray<string>>> = {
-  bare: ["retry", "second", "open"],
-  plan: ["open"],
-  "plan-timeout": ["open"],
-  opossum: ["retry"]
-}

@@ -14,3 +14,10 @@ export const range = (values: ReadonlyArray<number>): string =>
 
 export const spread = (values: ReadonlyArray<number>): string =>
   values.length === 0 ? "–" : `${short(median(values))} (${range(values)})`
+
+/** The quartiles. */
+export const quartiles = (values: ReadonlyArray<number>): readonly [number, number] => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number) => sorted[Math.round((sorted.length - 1) * share)]!
+  return [at(0.25), at(0.75)]
+}

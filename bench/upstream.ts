@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import type { Behaviour, Variant } from "./scenarios.ts"
+import type { Behaviour, Group } from "./scenarios.ts"
 
 /** The upstream of one tier. */
 export interface Upstream {
@@ -11,7 +11,7 @@ export interface Upstream {
 // One error for all, so that nobody pays for a stack that the upstream captures.
 const failure = new Error("503")
 
-export const upstream = (behaviour: Behaviour, kind: Variant["upstream"]): Upstream => {
+export const upstream = (behaviour: Behaviour, kind: Group["upstream"]): Upstream => {
   const fails = () => {
     self.calls++
     return behaviour === "fails" || (behaviour === "failsOnce" && self.calls % 2 === 1)

@@ -1,28 +1,34 @@
 import { writeFileSync } from "node:fs"
 import { Session } from "node:inspector/promises"
-import type { Contender, Runner } from "./contender.ts"
+import type { Make, Runner } from "./contender.ts"
 import { allocated, type Sample, sample, warm } from "./measure.ts"
-import type { Scenario, Variant } from "./scenarios.ts"
+import type { Group, Scenario } from "./scenarios.ts"
 import { type Upstream, upstream } from "./upstream.ts"
 
-/** What a process is told to do. */
-export interface Job extends Variant {
+/** What a process makes ready before it says so. */
+export interface Job {
   readonly scenarios: ReadonlyArray<Scenario>
-  readonly inFiber: boolean
+  readonly upstream: Group["upstream"]
+  readonly spans: boolean
   readonly warmMillis: number
-  readonly samples: number
-  readonly sampleMillis: number
-  /** Write a CPU profile of the first scenario here, and measure nothing. */
-  readonly profile: string | undefined
 }
 
-export interface Result {
+/** What it is asked then, again and again. */
+export interface Question {
   readonly scenario: string
-  readonly samples: ReadonlyArray<Sample>
-  readonly inFiber: ReadonlyArray<Sample>
-  readonly bytes: number
-  readonly spans: number
+  readonly what: "one" | "inFiber" | "bytes"
+  readonly millis: number
+  /** Where to write a CPU profile of the sample. */
+  readonly file?: string
 }
+
+export interface Ready {
+  readonly spans: number
+  readonly hasFiber: boolean
+}
+
+/** What it answers: first that it is ready, then to each question. */
+export type Answer = Readonly<Record<string, Ready>> | Sample | number
 
 interface Case {
   readonly scenario: Scenario
@@ -31,6 +37,8 @@ interface Case {
 }
 
 const checkedRuns = 20
+/** Gets the caches back from whoever ran meanwhile. */
+const rewarmMillis = 15
 
 /** Lets the breakers open that will, then checks that a run is what the scenario says. Returns its spans. */
 const check = async ({ runner, scenario, upstreams }: Case): Promise<number> => {
@@ -48,50 +56,48 @@ const check = async ({ runner, scenario, upstreams }: Case): Promise<number> => 
   return (runner.spans() - before) / checkedRuns
 }
 
-const measure = async (each: Case, spans: number, job: Job): Promise<Result> => {
-  const { runner, scenario } = each
-  const samplesOf = async (loop: Runner["loop"]) => {
-    const runs = Math.max(20, Math.round((await warm(loop, job.sampleMillis)) * job.sampleMillis))
-    const samples: Array<Sample> = []
-    for (let i = 0; i < job.samples; i++) samples.push(await sample(loop, runs))
-    return { runs, samples }
-  }
-  const { runs, samples } = await samplesOf(runner.loop)
-  const bytes = await allocated(runner.loop, Math.max(runs, 500))
-  const inFiber = job.inFiber && runner.inFiber !== undefined ? await samplesOf(runner.inFiber) : undefined
-  return { scenario: scenario.name, samples, inFiber: inFiber?.samples ?? [], bytes, spans }
+const answer = async ({ runner }: Case, { file, millis, what }: Question): Promise<Answer> => {
+  const loop = what === "inFiber" ? (runner.inFiber ?? runner.loop) : runner.loop
+  const runs = Math.max(20, Math.round((await warm(loop, rewarmMillis)) * millis))
+  if (what === "bytes") return allocated(loop, Math.max(500, runs))
+  return file === undefined ? sample(loop, runs) : profiled(file, () => sample(loop, runs))
 }
 
-const profile = async ({ runner }: Case, job: Job, file: string) => {
-  const loop = job.inFiber ? (runner.inFiber ?? runner.loop) : runner.loop
-  await warm(loop, job.warmMillis)
+const profiled = async <A>(file: string, run: () => Promise<A>): Promise<A> => {
   const session = new Session()
   session.connect()
   await session.post("Profiler.enable")
   await session.post("Profiler.setSamplingInterval", { interval: 200 })
   await session.post("Profiler.start")
-  await warm(loop, job.sampleMillis)
-  const stopped = await session.post("Profiler.stop")
-  writeFileSync(file, JSON.stringify(stopped.profile))
+  const result = await run()
+  const { profile } = await session.post("Profiler.stop")
+  writeFileSync(file, JSON.stringify(profile))
+  return result
 }
 
-/** The whole of a measuring process: its job comes as an argument, its results go to standard output. */
-export const work = async (contender: Contender): Promise<void> => {
+/** The whole of a measuring process. */
+export const work = async (make: Make): Promise<void> => {
   const job = JSON.parse(process.argv[2]!) as Job
-  const cases: Array<Case> = []
+  const say = (message: Answer) => process.send!(message)
+  const cases = new Map<string, Case>()
   for (const scenario of job.scenarios) {
     const upstreams = scenario.tiers.map((behaviour) => upstream(behaviour, job.upstream))
-    cases.push({ scenario, upstreams, runner: await contender(scenario, upstreams, job.spans) })
+    cases.set(scenario.name, { scenario, upstreams, runner: await make(scenario, upstreams, job.spans) })
   }
-  const spans: Array<number> = []
-  for (const each of cases) spans.push(await check(each))
-  if (job.profile !== undefined) {
-    await profile(cases[0]!, job, job.profile)
-    process.exit()
+  const ready: Record<string, Ready> = {}
+  for (const [name, each] of cases) {
+    ready[name] = { spans: await check(each), hasFiber: each.runner.inFiber !== undefined }
   }
-  // All together first, so that the first one measured does not run code that has seen only itself.
-  for (const { runner } of cases) await warm(runner.loop, job.warmMillis / cases.length)
-  const results: Array<Result> = []
-  for (const [i, each] of cases.entries()) results.push(await measure(each, spans[i]!, job))
-  process.stdout.write(JSON.stringify(results), () => process.exit())
+  // All of them, so that the first one measured does not run code that has seen only itself.
+  const loops = [...cases.values()].flatMap(({ runner }) => [runner.loop, runner.inFiber ?? runner.loop])
+  for (const loop of loops) await warm(loop, job.warmMillis / loops.length)
+
+  process.on("disconnect", () => process.exit())
+  process.on("message", (question: Question) => {
+    answer(cases.get(question.scenario)!, question).then(say, (error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    })
+  })
+  say(ready)
 }

@@ -4,7 +4,7 @@
 //   --rounds N                 in place of the rounds of each group
 //   --json FILE                every sample
 //   --against COMMIT           also the engine of that commit, as the contender `base`
-//   --profile NAME SCENARIO    where one contender spends its time; with --sync, --spans, --fiber
+//   --profile NAME SCENARIO    where one contender spends its time; with --sync, --fiber
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { basename, join } from "node:path"

@@ -18,6 +18,7 @@ withCounterpart("python", () => {
       const { url } = yield* gateway(
         chat([first.url, second.url, third.url], {
           tier: "retry: { times: 0 }",
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: what stands in the file
           server: 'apiKeys: ["${KEY}"]'
         }),
         { KEY: "sk-caller" }

@@ -17,20 +17,60 @@ export interface Program {
 
 let bundled: Promise<string> | undefined
 
+const main: Effect.Effect<string> = Effect.promise(() => (bundled ??= bundle()))
+
+/** The path of a new file with this text. */
+export const fileOf = (yaml: string): string => {
+  const file = join(mkdtempSync(join(tmpdir(), "understudy-")), "understudy.yaml")
+  writeFileSync(file, yaml)
+  return file
+}
+
+/** What a command line printed and how it ended. */
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs `understudy` with these arguments to its end. */
+export const command = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+): Effect.Effect<Ended> =>
+  Effect.flatMap(main, (main) =>
+    Effect.async<Ended>((resume) => {
+      const child = spawn(process.execPath, [main, ...args], {
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "pipe", "pipe"]
+      })
+      let stdout = ""
+      let stderr = ""
+      child.stdout.on("data", (chunk) => {
+        stdout += chunk
+      })
+      child.stderr.on("data", (chunk) => {
+        stderr += chunk
+      })
+      child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
+      return Effect.sync(() => child.kill("SIGKILL"))
+    })
+  )
+
 /** Runs `understudy serve` on a file of this text and a free port. */
 export const program = (
   yaml: string,
   env: Readonly<Record<string, string>> = {}
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.gen(function* () {
-    bundled ??= bundle()
-    const main = yield* Effect.promise(() => bundled as Promise<string>)
-    const file = join(mkdtempSync(join(tmpdir(), "understudy-")), "understudy.yaml")
-    writeFileSync(file, yaml)
-    const child = spawn(process.execPath, [main, "serve", file, "--port", "0", "--log", "json"], {
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "inherit"]
-    })
+    const child = spawn(
+      process.execPath,
+      [yield* main, "serve", fileOf(yaml), "--port", "0", "--log", "json"],
+      {
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "pipe", "inherit"]
+      }
+    )
     const exited = new Promise<number | null>((resolve) => child.on("exit", resolve))
     yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
     const lines: Array<Record<string, unknown>> = []

@@ -214,7 +214,9 @@ export const make = (
 ): Effect.Effect<CircuitBreaker> => {
   const { key, store } = options
   const settings = config(options)
-  return Effect.map(hub, (hub) => unsafeMake(key, settings, store ?? refStore(Ref.unsafeMake(initial)), hub))
+  return Effect.map(hub, (hub) =>
+    unsafeMake(key, settings, store ?? refStore(Ref.unsafeMake<State>(initial)), hub)
+  )
 }
 
 /**
@@ -241,7 +243,7 @@ export const keyed = (
     return (key) => {
       const known = breakers.get(key)
       if (known !== undefined) return known
-      const store = options?.store ?? refStore(Ref.unsafeMake(initial))
+      const store = options?.store ?? refStore(Ref.unsafeMake<State>(initial))
       const breaker = unsafeMake(key, settings, store, Effect.runSync(hub))
       breakers.set(key, breaker)
       return breaker

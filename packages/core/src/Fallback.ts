@@ -94,6 +94,57 @@ export const orElse: {
 )
 
 /**
+ * `orElse` that does not wait for the end: when `self`'s last tier has not answered `after` its start, `that`
+ * starts beside it, and at once when it fails before. The first answer wins, the others are interrupted.
+ *
+ * **Details**
+ * - An interrupted loser counts for no breaker; its finalizers run.
+ * - A failure that aborts ends both sides. The run fails when nothing is under way any more.
+ * - Only for calls that may be made twice.
+ *
+ * Source: J. Dean, L. A. Barroso, "The Tail at Scale", 2013; gRPC proposal A6 for the start upon a failure.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Fallback, Tier } from "@understudy/core"
+ *
+ * const slow = Tier.make({ name: "slow", effect: Effect.delay(Effect.succeed("slow"), "1 minute") })
+ * const quick = Tier.make({ name: "quick", effect: Effect.succeed("quick") })
+ *
+ * console.log(await Effect.runPromise(slow.pipe(Fallback.hedge(quick, { after: "5 millis" })))) // => quick
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const hedge: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A2, E2, R2>(
+    that: Fallback<A2, E2, R2>,
+    options: { readonly after: Duration.DurationInput }
+  ): <A, E, R>(self: Fallback<A, E, R>) => Fallback<A | A2, E | E2, R | R2>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R, A2, E2, R2>(
+    self: Fallback<A, E, R>,
+    that: Fallback<A2, E2, R2>,
+    options: { readonly after: Duration.DurationInput }
+  ): Fallback<A | A2, E | E2, R | R2>
+} = dual(
+  3,
+  <A, E, R, A2, E2, R2>(
+    self: Fallback<A, E, R>,
+    that: Fallback<A2, E2, R2>,
+    options: { readonly after: Duration.DurationInput }
+  ): Fallback<A | A2, E | E2, R | R2> =>
+    new FallbackEffect(ladder.hedge(self.ladder, that.ladder, options.after))
+)
+
+/**
  * Bounds the whole run, all its tiers, attempts and waits. The bound starts with the run; a shorter one already
  * in force stays in force.
  *

@@ -2,9 +2,9 @@
  * How well tiers and models have done lately: success rate, latency and fallback rate over a rolling window, and
  * the alert on them.
  *
- * It listens to the events of runs. What it keeps does not grow with traffic: a window is twenty slices, of which
- * the oldest leaves as a whole, and latencies are counted in bins, so that a quantile is within 1 % of the latency
- * that it stands for (within a millisecond below 100 ms; up to a day).
+ * It listens to the events of runs. What it keeps does not grow with traffic: a window is twenty slices of time, of
+ * which the oldest leaves as a whole, and latencies are counted in bins, so that a quantile is within 1 % of the
+ * latency that it stands for, from a millisecond to a day. To hear an event takes the same time at any traffic.
  *
  * @since 0.1.0
  */
@@ -116,7 +116,7 @@ export interface RunHealth extends Omit<Stats, "latency"> {
 }
 
 /**
- * What was seen over a window. What had no event in it is not listed.
+ * What was seen over a window, by name. What had no event in it is not listed.
  *
  * @since 0.1.0
  * @category models

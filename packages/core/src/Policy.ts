@@ -13,8 +13,9 @@ import type * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Backoff from "./Backoff.ts"
-import * as CircuitBreaker from "./CircuitBreaker.ts"
+import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type { Alert } from "./Health.ts"
+import * as breakers from "./internal/breakerFile.ts"
 import * as fields from "./internal/fields.ts"
 
 /**
@@ -132,17 +133,6 @@ const Retry = Schema.Struct({
   onTimeout: Schema.optionalWith(Schema.Boolean, { default: () => false })
 }).annotations({ title: "retry" })
 
-const breaker = CircuitBreaker.config()
-
-const Breaker = Schema.Struct({
-  consecutive: Schema.optionalWith(integerFrom(1), { default: () => breaker.trip.failures }),
-  openFor: Schema.optionalWith(DurationText, { default: () => breaker.openFor }),
-  factor: Schema.optionalWith(factor, { default: () => breaker.factor }),
-  maxOpenFor: Schema.optionalWith(DurationText, { default: () => breaker.maxOpenFor }),
-  jitter: Schema.optionalWith(share, { default: () => breaker.jitter }),
-  probes: Schema.optionalWith(integerFrom(1), { default: () => breaker.probes })
-}).annotations({ title: "breaker" })
-
 const tierFields = {
   name: Name,
   timeout: Schema.optionalWith(DurationText, { default: () => Duration.seconds(30) }),
@@ -151,7 +141,9 @@ const tierFields = {
   idle: Schema.optionalWith(DurationText, { default: () => Duration.minutes(4) }),
   maxStream: Schema.optionalWith(DurationText, { default: () => Duration.minutes(15) }),
   retry: Schema.optionalWith(Retry, { default: () => Schema.decodeSync(Retry)({}) }),
-  breaker: Schema.optionalWith(Breaker, { default: () => Schema.decodeSync(Breaker)({}) })
+  breaker: Schema.optionalWith(breakers.Breaker, {
+    default: () => Schema.decodeSync(breakers.Breaker)({})
+  })
 }
 
 const AlertFields = Schema.Struct({
@@ -168,26 +160,24 @@ const isTierPolicy = (value: unknown): value is TierPolicy =>
 
 const fromFile = ({ retry, breaker, ...tier }: Tier): TierPolicy => {
   const { maxRetryAfter, onTimeout, ...backoff } = retry
-  const { consecutive, ...config } = breaker
+  const attemptTimeout = tier.attemptTimeout ?? tier.timeout
+  const firstToken = tier.firstToken ?? tier.timeout
   return {
     ...tier,
-    attemptTimeout: tier.attemptTimeout ?? tier.timeout,
-    firstToken: tier.firstToken ?? tier.timeout,
+    attemptTimeout,
+    firstToken,
     backoff,
     maxRetryAfter,
     retryTimeouts: onTimeout,
-    breaker: { ...config, trip: CircuitBreaker.consecutive(consecutive) }
+    breaker: breakers.fromFile(breaker, Duration.max(attemptTimeout, firstToken))
   }
 }
 
-const toFile = ({ backoff, maxRetryAfter, retryTimeouts, breaker, ...tier }: TierPolicy): Tier => {
-  const { trip, ...config } = breaker
-  return {
-    ...tier,
-    retry: { ...backoff, maxRetryAfter, onTimeout: retryTimeouts },
-    breaker: { ...config, consecutive: trip.failures }
-  }
-}
+const toFile = ({ backoff, maxRetryAfter, retryTimeouts, breaker, ...tier }: TierPolicy): Tier => ({
+  ...tier,
+  retry: { ...backoff, maxRetryAfter, onTimeout: retryTimeouts },
+  breaker: breakers.toFile(breaker, Duration.max(tier.attemptTimeout, tier.firstToken))
+})
 
 const duplicateName = (tiers: ReadonlyArray<TierPolicy>): Schema.FilterOutput | undefined => {
   const names = tiers.map((tier) => tier.name)

@@ -185,9 +185,10 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
     send: ({ body, headers, method, url }) =>
       Effect.gen(function* () {
         const { origin, pathname, search } = new URL(url)
-        const controller = yield* Effect.acquireRelease(
-          Effect.sync(() => new AbortController()),
-          (controller) => Effect.sync(() => controller.abort())
+        const controller = new AbortController()
+        let finish = () => controller.abort()
+        yield* Effect.addFinalizer((exit) =>
+          Effect.sync(() => (Exit.isSuccess(exit) ? finish() : controller.abort()))
         )
         const response = yield* Effect.tryPromise({
           try: () =>
@@ -201,6 +202,11 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
             }),
           catch: transportError
         })
+        // After the last event of a stream its body has yet to end: only then can another request have the connection.
+        finish = () => {
+          const signal = AbortSignal.timeout(endOfBodyWithin)
+          response.body.dump({ limit: Number.MAX_SAFE_INTEGER, signal }).catch(() => {})
+        }
         return {
           status: response.statusCode,
           headers: flat(response.headers),
@@ -209,6 +215,8 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
       })
   })
 )
+
+const endOfBodyWithin = 250
 
 const flat = (
   headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>

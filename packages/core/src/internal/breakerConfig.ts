@@ -133,25 +133,41 @@ const share = (
   name: string,
   options: Share
 ): Span & { readonly threshold: number; readonly minimumCalls: number } => {
-  const { buckets = 10, size = 100, threshold = 0.5 } = options
+  const { buckets = 10, size = 100, threshold = 0.5, window } = options
+  const minimumCalls = options.minimumCalls ?? (window === undefined ? size : 10)
   require(name, "threshold", threshold, between0And1)
-  if (options.window === undefined) {
-    const minimumCalls = options.minimumCalls ?? size
-    require(name, "size", size, integerFrom(1))
-    require(name, "minimumCalls", minimumCalls, integerFrom(1))
-    if (minimumCalls > size) {
-      throw new RangeError(`${name}: minimumCalls must not exceed size, got ${minimumCalls} of ${size}`)
-    }
-    if (options.buckets !== undefined) throw new RangeError(`${name}: buckets go with a window, not a size`)
-    return { threshold, minimumCalls, size }
-  }
-  if (options.size !== undefined) throw new RangeError(`${name}: give either size or window, not both`)
-  const minimumCalls = options.minimumCalls ?? 10
-  const window = Duration.decode(options.window)
-  require(name, "window", window, someTime)
+  require(name, "size", size, integerFrom(1))
   require(name, "buckets", buckets, integerFrom(1))
   require(name, "minimumCalls", minimumCalls, integerFrom(1))
-  return { threshold, minimumCalls, window, buckets }
+  const wrong = conflict(options)
+  if (wrong !== undefined) throw new RangeError(`${name}: ${wrong.message}`)
+  if (window === undefined) return { threshold, minimumCalls, size }
+  const time = Duration.decode(window)
+  require(name, "window", time, someTime)
+  return { threshold, minimumCalls, window: time, buckets }
+}
+
+/** What is wrong with the options of a share that are right one by one. */
+export const conflict = ({
+  buckets,
+  minimumCalls = 1,
+  size,
+  window
+}: Share): { readonly option: keyof Share; readonly message: string } | undefined => {
+  if (window !== undefined) {
+    return size === undefined
+      ? undefined
+      : { option: "size", message: "give either size or window, not both" }
+  }
+  if (buckets !== undefined)
+    return { option: "buckets", message: "buckets go with a window, not with a size" }
+  const calls = size ?? 100
+  return minimumCalls <= calls
+    ? undefined
+    : {
+        option: "minimumCalls",
+        message: `minimumCalls must not exceed size, got ${minimumCalls} of ${calls}`
+      }
 }
 
 export const config = (options: Options = {}): Config => {
@@ -184,7 +200,7 @@ export const config = (options: Options = {}): Config => {
   }
 }
 
-type Requirement<in A> = readonly [accepts: (value: A) => boolean, description: string]
+type Requirement<A> = readonly [accepts: (value: A) => boolean, description: string]
 
 const integerFrom = (least: number): Requirement<number> => [
   (value) => Number.isInteger(value) && value >= least,

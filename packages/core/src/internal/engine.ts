@@ -3,6 +3,8 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import * as Backoff from "../Backoff.ts"
@@ -69,6 +71,8 @@ interface Current<X, E, R> {
   /** The backoff before it, and the whole wait. */
   backoff: Duration.Duration
   waited: number
+  /** What follows when it is given up. */
+  readonly otherwise: () => Climbing<X, E, R>
 }
 
 /**
@@ -84,6 +88,7 @@ class Run<X, E, R> {
   private readonly groups = new Map<Group, GroupProgress>()
   private index = 0
   private started = 0
+  private won = false
 
   constructor(
     ladder: Ladder<X, E, R>,
@@ -109,17 +114,37 @@ class Run<X, E, R> {
       if (now >= this.deadline) return this.allTiersFailed("deadline")
       const groups = this.enter(rung, now)
       if (groups.some((group) => group.started >= group.maxTiers || group.deadline <= now)) continue
-      return this.admit({
+      const tier: Current<X, E, R> = {
         rung,
         deadline: groups.reduce((least, group) => Math.min(least, group.deadline), now + rung.timeout),
         groups,
         span: undefined,
         number: 1,
         backoff: rung.backoff.base,
-        waited: 0
-      })
+        waited: 0,
+        otherwise: () => this.climb()
+      }
+      return rung.hedgeAfter === Number.POSITIVE_INFINITY ? this.admit(tier) : this.hedged(tier)
     }
     return this.noTierLeft()
+  }
+
+  /**
+   * The tier, and after a while the ones below it as well. The first to answer wins and the other is interrupted;
+   * a failure that aborts ends both; the run has failed when nothing is left under way.
+   */
+  private hedged(tier: Current<X, E, R>): Climbing<X, E, R> {
+    return Effect.flatMap(Effect.cached(Effect.fork(Effect.suspend(() => this.climb()))), (below) => {
+      const next = Effect.flatMap(below, Fiber.join)
+      const here = this.admit({ ...tier, otherwise: () => this.restore(next) })
+      const beside = this.restore(Effect.delay(next, Duration.millis(tier.rung.hedgeAfter))).pipe(
+        Effect.catchIf(
+          (error) => error instanceof AllTiersFailed,
+          () => Effect.never
+        )
+      )
+      return this.restore(Effect.raceFirst(Effect.uninterruptible(here), beside))
+    })
   }
 
   /** Asks the tier's breaker for an attempt. */
@@ -129,7 +154,7 @@ class Run<X, E, R> {
     return Effect.matchEffect(breaker.admit, {
       onFailure: (refusal) => {
         this.observer.refused(tier.rung, refusal.retryAfter)
-        return tier.number === 1 ? this.climb() : this.leave(tier, Exit.fail(refusal))
+        return this.leave(tier, Exit.fail(refusal))
       },
       onSuccess: ({ permit, transition }) => {
         this.observer.breakerChanged(tier.rung, transition)
@@ -140,7 +165,11 @@ class Run<X, E, R> {
 
   private attempt(tier: Current<X, E, R>, permit: Permit | undefined): Climbing<X, E, R> {
     const { observer } = this
-    if (tier.number === 1) tier.span = observer.openTier(tier.rung)
+    if (tier.number === 1) {
+      tier.span = observer.openTier(tier.rung)
+      this.started++
+      for (const group of tier.groups) group.started++
+    }
     const attempt = observer.openAttempt(tier.rung, tier.span, tier.number, tier.waited)
     return Effect.flatMap(Scope.make(), (scope) => {
       const ended = (exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>) =>
@@ -164,7 +193,9 @@ class Run<X, E, R> {
     const outcome = heed(rung, rung.judge(exit))
     const then = () =>
       Exit.isSuccess(exit)
-        ? Effect.succeed(this.committed(tier, attempt, scope, exit.value))
+        ? this.won
+          ? this.tooLate(tier, attempt, scope)
+          : Effect.succeed(this.committed(tier, attempt, scope, exit.value))
         : Effect.flatMap(this.plan(tier, outcome), (plan) =>
             this.carryOut(tier, attempt, exit, outcome, plan)
           )
@@ -224,9 +255,7 @@ class Run<X, E, R> {
   /** Gives a tier up. */
   private leave(tier: Current<X, E, R>, exit: Exit.Exit<unknown, unknown>): Climbing<X, E, R> {
     this.observer.closeTier(tier.span, exit)
-    this.started++
-    for (const group of tier.groups) group.started++
-    return this.climb()
+    return tier.otherwise()
   }
 
   private committed(
@@ -235,6 +264,7 @@ class Run<X, E, R> {
     scope: Scope.CloseableScope,
     value: X
   ): Committed<X, E> {
+    this.won = true
     const { keepScope, ladder, observer } = this
     const answer = observer.committed(attempt)
     const end = (exit: Exit.Exit<unknown, unknown>) =>
@@ -253,6 +283,18 @@ class Run<X, E, R> {
       },
       finish: (exit) => (keepScope ? Effect.zipRight(Scope.close(scope, exit), end(exit)) : end(exit))
     }
+  }
+
+  /** Another tier's answer came first, in the very same moment. */
+  private tooLate(
+    tier: Current<X, E, R>,
+    attempt: OpenAttempt<E>,
+    scope: Scope.CloseableScope
+  ): Climbing<X, E, R> {
+    const exit = Exit.interrupt(FiberId.none)
+    this.observer.closeAttempt(attempt, exit, tier.rung.judge(exit), "abort")
+    this.observer.closeTier(tier.span, exit)
+    return Effect.zipRight(Scope.close(scope, exit), exit)
   }
 
   private noTierLeft(): Climbing<X, E, R> {

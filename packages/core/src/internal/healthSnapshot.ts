@@ -2,7 +2,8 @@ import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import type { AlertStatus, Latency, RunHealth, Snapshot, Stats, TierHealth } from "../Health.ts"
+import * as Order from "effect/Order"
+import type { AlertStatus, Latency, ModelHealth, RunHealth, Snapshot, Stats, TierHealth } from "../Health.ts"
 import {
   type Config,
   type RunTally,
@@ -43,16 +44,25 @@ export const snapshot = (config: Config, state: State, time: number): Snapshot =
   }
   return {
     over: config.over,
-    runs,
-    tiers: tiers.map(
-      (tier): TierHealth => ({
-        run: tier.run,
-        tier: tier.tier,
-        labels: tier.labels,
-        ...stats([tier], answeredOf([tier]))
-      })
-    ),
-    models: [...byModel].map(([model, tiers]) => ({ model, ...stats(tiers, answeredOf(tiers)) })),
+    runs: runs.toSorted(by(({ run }) => run)),
+    tiers: tiers
+      .map(
+        (tier): TierHealth => ({
+          run: tier.run,
+          tier: tier.tier,
+          labels: tier.labels,
+          ...stats([tier], answeredOf([tier]))
+        })
+      )
+      .toSorted(
+        Order.combine(
+          by(({ run }) => run),
+          by(({ tier }) => tier)
+        )
+      ),
+    models: [...byModel]
+      .map(([model, tiers]): ModelHealth => ({ model, ...stats(tiers, answeredOf(tiers)) }))
+      .toSorted(by(({ model }) => model)),
     uncounted: state.uncounted
   }
 }
@@ -63,6 +73,8 @@ export const alerts = (state: State, time: number): ReadonlyArray<AlertStatus> =
     const { due, served } = total(window)
     return { alert, firing, due, served, successRate: share(served, due) }
   })
+
+const by = <A>(name: (self: A) => string): Order.Order<A> => Order.mapInput(Order.string, name)
 
 const runHealth = (run: string, window: Rolling.Rolling<RunTally>): RunHealth => {
   const { due, served } = total(window)

@@ -40,10 +40,17 @@ export const percentiles = <const P extends ReadonlyArray<number>>(
   }
   if (total === 0) return undefined
   const bins = [...counts].sort(([a], [b]) => a - b)
-  const valueAt = (rank: number): number => {
-    let seen = 0
-    const [bin] = bins.find(([, count]) => (seen += count) >= rank) ?? bins.at(-1)!
-    return (2 * ratio ** bin) / (ratio + 1)
+  return percents.map((percent) => valueAt(bins, Math.ceil((percent * total) / 100))) as never
+}
+
+/** Halfway, by ratio, between the bounds of the bin that the value of this rank is in. */
+const valueAt = (bins: ReadonlyArray<readonly [bin: number, count: number]>, rank: number): number => {
+  let left = rank
+  let reached = 0
+  for (const [bin, count] of bins) {
+    reached = bin
+    left -= count
+    if (left <= 0) break
   }
-  return percents.map((percent) => valueAt(Math.ceil((percent * total) / 100))) as never
+  return (2 * ratio ** reached) / (ratio + 1)
 }

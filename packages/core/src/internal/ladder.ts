@@ -24,6 +24,8 @@ export interface Rung<out X, out E, out R> {
   readonly breaker: CircuitBreaker | undefined
   readonly judge: (exit: Exit.Exit<unknown, unknown>) => Outcome
   readonly groups: ReadonlyArray<Group>
+  /** The next tier starts beside this one when it has not answered by then. */
+  readonly hedgeAfter: number
 }
 
 /** A composition that was given bounds of its own before it became part of a larger one. */
@@ -54,6 +56,22 @@ export const orElse = <X, E, R, X2, E2, R2>(
     name: self.name,
     rungs: [first, ...rest, ...enclose(that)]
   }
+}
+
+/** `orElse` whose second part does not wait for the end of the first. */
+export const hedge = <X, E, R, X2, E2, R2>(
+  self: Ladder<X, E, R>,
+  that: Ladder<X2, E2, R2>,
+  after: Duration.DurationInput
+): Ladder<X | X2, E | E2, R | R2> => {
+  const last = self.rungs.length - 1
+  const [first, ...rest] = self.rungs
+  const hedged = (rung: Rung<X, E, R>, index: number) =>
+    index === last ? { ...rung, hedgeAfter: Duration.toMillis(after) } : rung
+  return orElse(
+    { ...self, rungs: [hedged(first, 0), ...rest.map((rung, index) => hedged(rung, index + 1))] },
+    that
+  )
 }
 
 const enclose = <X, E, R>(ladder: Ladder<X, E, R>): Ladder<X, E, R>["rungs"] => {

@@ -2,7 +2,7 @@
  * What has been counted lately: one value for each slice of time in which something was, oldest first. A slice
  * leaves as a whole, so that what is older than the window never counts and no more than a slice is let go early.
  */
-export type Rolling<out A> = ReadonlyArray<Slice<A>>
+export type Rolling<A> = ReadonlyArray<Slice<A>>
 
 interface Slice<out A> {
   readonly index: number

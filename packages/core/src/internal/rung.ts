@@ -49,7 +49,8 @@ export const rung = <X, E, R>(
     breaker: options.breaker,
     // The engine passes only exits of this very attempt.
     judge: (exit) => Outcome.fromExit(exit as Exit.Exit<X, E>, classify, { retryTimeouts }),
-    groups: []
+    groups: [],
+    hedgeAfter: Number.POSITIVE_INFINITY
   }
 }
 

@@ -1,0 +1,99 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, TestClock } from "effect"
+import { CircuitBreaker, Fallback, Outcome, Tier } from "../src/index.ts"
+import { callersFault, classify, nextTier, recorded, scripted, timed } from "./scripted.ts"
+
+const tier = (name: string, script: ReturnType<typeof scripted>, breaker?: CircuitBreaker.CircuitBreaker) =>
+  Tier.make({ name, effect: script.effect, classify, breaker })
+
+const after = { after: "2 seconds" } as const
+
+describe("Fallback.hedge", () => {
+  it.effect("an answer before the time starts nothing else", () =>
+    Effect.gen(function* () {
+      const [a, b] = [scripted([{ ok: "a", after: "1 second" }]), scripted([{ ok: "b" }])]
+      const { elapsed, exit } = yield* timed(tier("a", a).pipe(Fallback.hedge(tier("b", b), after)))
+      assert.deepStrictEqual([exit, elapsed, b.calls], [Exit.succeed("a"), 1000, []])
+    })
+  )
+
+  it.effect(
+    "a silent tier gets company; the first answer wins, the loser is interrupted and counts for nothing",
+    () =>
+      Effect.gen(function* () {
+        const breaker = yield* CircuitBreaker.make({ key: "a", trip: CircuitBreaker.consecutive(1) })
+        const [a, b] = [scripted(["hang"]), scripted([{ ok: "b", after: "1 second" }])]
+        const { effect, events } = recorded(tier("a", a, breaker).pipe(Fallback.hedge(tier("b", b), after)))
+        const { elapsed, exit } = yield* timed(effect)
+        assert.deepStrictEqual([exit, elapsed], [Exit.succeed("b"), 3000])
+        assert.deepStrictEqual([a.calls, a.interrupted, b.calls], [[0], [3000], [2000]])
+        assert.strictEqual((yield* breaker.state)._tag, "Closed")
+        assert.deepStrictEqual(
+          events.map((event) =>
+            event._tag === "AttemptEnded" ? [event.attempt.tier, event.attempt.outcome] : event._tag
+          ),
+          [["a", "interrupted"], ["b", "success"], "RunEnded"]
+        )
+      })
+  )
+
+  it.effect("the first tier may still win", () =>
+    Effect.gen(function* () {
+      const [a, b] = [scripted([{ ok: "a", after: "3 seconds" }]), scripted(["hang"])]
+      const { elapsed, exit } = yield* timed(tier("a", a).pipe(Fallback.hedge(tier("b", b), after)))
+      assert.deepStrictEqual([exit, elapsed, b.interrupted], [Exit.succeed("a"), 3000, [3000]])
+    })
+  )
+
+  it.effect("a failure starts the next tier at once, and its failure waits for what is under way", () =>
+    Effect.gen(function* () {
+      const early = scripted([nextTier])
+      const { elapsed } = yield* timed(
+        tier("a", early).pipe(Fallback.hedge(tier("b", scripted([{ ok: "b" }])), after))
+      )
+      assert.strictEqual(elapsed, 0)
+      const slow = scripted([{ ok: "a", after: "5 seconds" }])
+      const late = yield* timed(tier("a", slow).pipe(Fallback.hedge(tier("b", scripted([nextTier])), after)))
+      assert.deepStrictEqual([late.exit, late.elapsed], [Exit.succeed("a"), 5000])
+    })
+  )
+
+  it.effect("when both fail the run fails with every attempt", () =>
+    Effect.gen(function* () {
+      const run = tier(
+        "a",
+        scripted([{ fail: Outcome.failure({ next: "nextTier" }), after: "4 seconds" }])
+      ).pipe(Fallback.hedge(tier("b", scripted([nextTier])), after))
+      const { elapsed, exit } = yield* timed(Effect.flip(run))
+      assert.strictEqual(elapsed, 4000)
+      assert(Exit.isSuccess(exit) && exit.value._tag === "AllTiersFailed")
+      assert.sameMembers(
+        exit.value.attempts.map((attempt) => attempt.tier),
+        ["a", "b"]
+      )
+    })
+  )
+
+  it.effect("a failure that aborts ends both sides", () =>
+    Effect.gen(function* () {
+      const a = scripted(["hang"])
+      const run = tier("a", a).pipe(Fallback.hedge(tier("b", scripted([callersFault])), after))
+      const { elapsed, exit } = yield* timed(Effect.flip(run))
+      assert(Exit.isSuccess(exit))
+      assert.deepStrictEqual([exit.value._tag, elapsed, a.interrupted], ["Refused", 2000, [2000]])
+    })
+  )
+
+  it.effect("a caller that leaves interrupts all of them", () =>
+    Effect.gen(function* () {
+      const [a, b, c] = [scripted(["hang"]), scripted(["hang"]), scripted(["hang"])]
+      const fiber = yield* Effect.fork(
+        tier("a", a).pipe(Fallback.hedge(tier("b", b), after), Fallback.hedge(tier("c", c), after))
+      )
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual([a.calls, b.calls, c.calls], [[0], [2000], [4000]])
+      assert.deepStrictEqual([a.interrupted, b.interrupted, c.interrupted], [[5000], [5000], [5000]])
+    })
+  )
+})
