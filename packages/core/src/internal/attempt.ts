@@ -12,7 +12,7 @@ import * as Tracer from "effect/Tracer"
 import * as Deadline from "../Deadline.ts"
 import { after } from "./timer.ts"
 
-/** One attempt to be made. */
+/** What is to be known of an attempt to make it. */
 export interface Options<X, E, R> {
   readonly effect: Effect.Effect<X, E, R>
   readonly scope: Scope.CloseableScope
@@ -27,56 +27,66 @@ export interface Options<X, E, R> {
 }
 
 /**
- * Runs one attempt in a fiber and a scope of its own, under a bound, and gives its exit.
+ * One attempt in a fiber and a scope of its own, under a bound.
  *
  * One fiber and a timer beside it, where `Effect.timeout` takes two fibers and a race. When the bound is over the
  * attempt is interrupted but not waited for beyond what it can do at once: so a bound is a bound, and whatever
- * lets go at once has let go before anything else starts. An interruption from outside waits, as everywhere.
+ * lets go at once has let go before anything else starts.
  */
-export const runAttempt = <X, E, R>(
-  options: Options<X, E, R>
-): Effect.Effect<Exit.Exit<X, E | Deadline.DeadlineExceeded>, never, Exclude<R, Scope.Scope>> =>
-  Effect.withFiberRuntime((parent, { runtimeFlags }) => {
-    const { clock, exceeded, keepScope, limit, scope } = options
-    let initial: FiberRefs.FiberRefs | undefined
-    const runtime = Runtime.make({
-      context: contextOf(options, parent.currentContext as Context.Context<R>),
-      fiberRefs: parent.getFiberRefs(),
-      runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
-    })
-    // The attempt can be interrupted, the closing of its scope cannot.
-    const inScope = Effect.matchCauseEffect(Effect.interruptible(options.effect), {
-      onFailure: (cause) =>
-        Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), Effect.failCause(cause)),
-      onSuccess: keepScope ? Effect.succeed : (value) => Effect.as(Scope.close(scope, Exit.void), value)
-    })
-    const child = Runtime.runFork(runtime, inScope, {
-      updateRefs: (refs) => {
-        initial = refs
-        return refs
-      }
-    })
-    const settled = child.unsafePoll()
-    if (settled !== null) return inherit(child, initial, settled)
+export class AttemptFiber<X, E, R> {
+  private readonly options: Options<X, E, R>
+  private child: Fiber.RuntimeFiber<X, E> | undefined
+  private initial: FiberRefs.FiberRefs | undefined
+  private cancelTimer: (() => void) | undefined
 
-    return Effect.async((resume) => {
-      let cancel = () => {}
-      child.addObserver((exit) => {
-        cancel()
-        resume(inherit(child, initial, exit))
+  constructor(options: Options<X, E, R>) {
+    this.options = options
+  }
+
+  /** Starts it and waits for its end. Whoever interrupts this has to {@link stop} it. */
+  readonly exit: Effect.Effect<Exit.Exit<X, E | Deadline.DeadlineExceeded>, never, Exclude<R, Scope.Scope>> =
+    Effect.withFiberRuntime((parent, { runtimeFlags }) => {
+      const { clock, effect, exceeded, keepScope, limit, scope } = this.options
+      const runtime = Runtime.make({
+        context: contextOf(this.options, parent.currentContext as Context.Context<R>),
+        fiberRefs: parent.getFiberRefs(),
+        runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
       })
-      if (limit !== Number.POSITIVE_INFINITY) {
-        cancel = after(clock, limit, () => {
+      // The attempt can be interrupted, the closing of its scope cannot.
+      const inScope = Effect.matchCauseEffect(Effect.interruptible(effect), {
+        onFailure: (cause) =>
+          Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), Effect.failCause(cause)),
+        onSuccess: keepScope ? Effect.succeed : (value) => Effect.as(Scope.close(scope, Exit.void), value)
+      })
+      const child = Runtime.runFork(runtime, inScope, {
+        updateRefs: (refs) => {
+          this.initial = refs
+          return refs
+        }
+      })
+      this.child = child
+      const settled = child.unsafePoll()
+      if (settled !== null) return inherit(child, this.initial, settled)
+
+      return Effect.async((resume) => {
+        child.addObserver((exit) => {
+          this.cancelTimer?.()
+          resume(inherit(child, this.initial, exit))
+        })
+        if (limit === Number.POSITIVE_INFINITY) return
+        this.cancelTimer = after(clock, limit, () => {
           child.unsafeInterruptAsFork(parent.id())
           resume(Effect.as(letGo(child), Exit.fail(exceeded())))
         })
-      }
-      return Effect.suspend(() => {
-        cancel()
-        return Fiber.interrupt(child)
       })
     })
+
+  /** Interrupts it and waits until it has cleaned up. */
+  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
+    this.cancelTimer?.()
+    return this.child === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.child))
   })
+}
 
 /** What the attempt changed in its fiber's locals is the run's, as if it had run in the same fiber. */
 const inherit = <X, E>(

@@ -11,7 +11,7 @@ import * as Backoff from "../Backoff.ts"
 import type { Permit } from "../CircuitBreaker.ts"
 import * as Deadline from "../Deadline.ts"
 import type { Outcome } from "../Outcome.ts"
-import { type Options, runAttempt } from "./attempt.ts"
+import { AttemptFiber, type Options } from "./attempt.ts"
 import { AllTiersFailed, type Group, type Ladder, type Rung, type Served } from "./ladder.ts"
 import { type OpenAttempt, RunObserver } from "./observer.ts"
 
@@ -134,17 +134,20 @@ class Run<X, E, R> {
    * a failure that aborts ends both; the run has failed when nothing is left under way.
    */
   private hedged(tier: Current<X, E, R>): Climbing<X, E, R> {
-    return Effect.flatMap(Effect.cached(Effect.fork(Effect.suspend(() => this.climb()))), (below) => {
-      const next = Effect.flatMap(below, Fiber.join)
-      const here = this.admit({ ...tier, otherwise: () => this.restore(next) })
-      const beside = this.restore(Effect.delay(next, Duration.millis(tier.rung.hedgeAfter))).pipe(
-        Effect.catchIf(
-          (error) => error instanceof AllTiersFailed,
-          () => Effect.never
+    return Effect.flatMap(
+      Effect.cached(Effect.fork(Effect.uninterruptible(Effect.suspend(() => this.climb())))),
+      (below) => {
+        const next = Effect.flatMap(below, Fiber.join)
+        const here = this.admit({ ...tier, otherwise: () => this.restore(next) })
+        const beside = this.restore(Effect.delay(next, Duration.millis(tier.rung.hedgeAfter))).pipe(
+          Effect.catchIf(
+            (error) => error instanceof AllTiersFailed,
+            () => Effect.never
+          )
         )
-      )
-      return this.restore(Effect.raceFirst(Effect.uninterruptible(here), beside))
-    })
+        return this.restore(Effect.raceFirst(Effect.uninterruptible(here), beside))
+      }
+    )
   }
 
   /** Asks the tier's breaker for an attempt. */
@@ -174,8 +177,9 @@ class Run<X, E, R> {
     return Effect.flatMap(Scope.make(), (scope) => {
       const ended = (exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>) =>
         this.report(tier, attempt, scope, permit, exit)
-      return Effect.matchCauseEffect(this.restore(runAttempt(this.bounded(tier, attempt, scope))), {
-        onFailure: (cause) => ended(Exit.failCause(cause)),
+      const fiber = new AttemptFiber(this.bounded(tier, attempt, scope))
+      return Effect.matchCauseEffect(this.restore(fiber.exit), {
+        onFailure: (cause) => Effect.zipRight(fiber.stop, ended(Exit.failCause(cause))),
         onSuccess: ended
       })
     })
