@@ -4,16 +4,19 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Labels } from "./Attempt.ts"
 import type { Backoff } from "./Backoff.ts"
 import type { CircuitBreaker } from "./CircuitBreaker.ts"
 import type { Fallback } from "./Fallback.ts"
 import { FallbackEffect } from "./internal/fallbackEffect.ts"
-import { ladderOf } from "./internal/ladder.ts"
+import { ladderOf, mapAttempts } from "./internal/ladder.ts"
 import { rung } from "./internal/rung.ts"
 import type { Classify } from "./Outcome.ts"
+import type { RetryBudget } from "./RetryBudget.ts"
 
 /**
  * A fallback of one tier: it can be run as it is, or composed with others by `Fallback.orElse`.
@@ -47,6 +50,11 @@ export interface Policy<in E> {
   readonly retryTimeouts?: boolean | undefined
   /** Asked before every attempt and told how each ended. May be shared. Default: none. */
   readonly breaker?: CircuitBreaker | undefined
+  /**
+   * What retries and hedges draw on; may be shared, by tiers of one provider for example. Where it is empty the
+   * next tier is asked instead. Default: none, no such limit.
+   */
+  readonly budget?: RetryBudget | undefined
   /** Judges a typed error. Default: `Outcome.classifyError`, worth a retry and counted by the breaker. */
   readonly classify?: Classify<E> | undefined
   /** The tier's span. Default name: `tier {name}`. */
@@ -102,3 +110,58 @@ export const make = <A, E, R>(
       )
     )
   )
+
+/**
+ * Provides a tier's services from a layer: the same program under another layer is another tier.
+ *
+ * **Details**
+ * - The layer is built for every attempt, in the attempt's scope and within its bounds; one that is dear to build
+ *   is better built once (`Layer.build`) and given as `Layer.succeedContext`.
+ * - Its errors must be among the tier's, for the tier's classifier judges them too.
+ * - Given a fallback of several tiers it provides each of them.
+ *
+ * @example
+ * import { Context, Effect, Layer } from "effect"
+ * import { Fallback, Tier } from "@understudy/core"
+ *
+ * class Model extends Context.Tag("Model")<Model, { readonly ask: Effect.Effect<string, "down"> }>() {}
+ *
+ * const ask = Effect.flatMap(Model, (model) => model.ask)
+ * const large = Layer.succeed(Model, { ask: Effect.fail("down" as const) })
+ * const small = Layer.succeed(Model, { ask: Effect.succeed("answer") })
+ * const program = Tier.make({ name: "large", effect: ask }).pipe(
+ *   Tier.provide(large),
+ *   Fallback.orElse(Tier.make({ name: "small", effect: ask }).pipe(Tier.provide(small)))
+ * )
+ *
+ * console.log(Effect.runSync(program)) // => answer
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const provide: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <ROut, E2, RIn>(
+    layer: Layer.Layer<ROut, E2, RIn>
+  ): <A, E, R>(self: Fallback<A, E, R> & AmongErrors<E2, E>) => Tier<A, E, RIn | Exclude<R, ROut>>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R, ROut, RIn>(
+    self: Fallback<A, E, R>,
+    layer: Layer.Layer<ROut, NoInfer<E>, RIn>
+  ): Tier<A, E, RIn | Exclude<R, ROut>>
+} = dual(
+  2,
+  <A, E, R, ROut, RIn>(
+    self: Fallback<A, E, R>,
+    layer: Layer.Layer<ROut, E, RIn>
+  ): Tier<A, E, RIn | Exclude<R, ROut>> =>
+    new FallbackEffect(mapAttempts(self.ladder, (attempt) => Effect.provide(attempt, layer)))
+)
+
+type AmongErrors<E2, E> = [E2] extends [E] ? unknown : { readonly layerErrorsMustBeAmongTheTiers: E2 }

@@ -5,14 +5,13 @@
  */
 import { existsSync } from "node:fs"
 import { parseArgs } from "node:util"
-import * as Policy from "@understudy/core/Policy"
 import * as Telemetry from "@understudy/otel/Telemetry"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import * as Config from "./Config.ts"
 import * as Gateway from "./Gateway.ts"
+import { report } from "./internal/report.ts"
 import { sandboxPolicy } from "./internal/sandboxPolicy.ts"
 import * as Log from "./Log.ts"
 import type { ListenError } from "./Server.ts"
@@ -61,7 +60,7 @@ export const run = (
       case "serve":
         return yield* serve(yield* load(file, terminal), values, terminal)
       case "check":
-        return check(yield* load(file, terminal), values.json, terminal)
+        return terminal.print(report(yield* load(file, terminal), values.json))
       default:
         return yield* new UsageError({ reason: `unknown command "${command}"` })
     }
@@ -159,29 +158,3 @@ const screen = (url: string, name: string, route: string): string => `
   Add "stream": true for a stream. Every attempt is a line below; watch tiers fail and the next one answer.
   Clients of OpenAI need only the base URL ${url}/v1 and any key. Stop with Ctrl-C.
 `
-
-const check = ({ config, name }: Source, json: boolean, { print }: Terminal): void => {
-  const file = Schema.encodeSync(Config.File)(config)
-  if (json) {
-    print(JSON.stringify(file.routes, null, 2))
-    return
-  }
-  print(`${name} is valid.`)
-  for (const [route, policy] of Object.entries(config.routes)) {
-    print(`\nroute ${route}: deadline ${text(policy.deadline)}, at most ${policy.maxTiers ?? "all"} tiers`)
-    for (const tier of policy.tiers) {
-      const { backoff, breaker } = tier
-      print(
-        [
-          `  ${tier.name}: ${tier.provider} ${tier.model}`,
-          `timeout ${text(tier.timeout)} (attempt ${text(tier.attemptTimeout)}, first token ${text(tier.firstToken)})`,
-          `stream idle ${text(tier.idle)}, at most ${text(tier.maxStream)}`,
-          `${backoff.times} retries from ${text(backoff.base)} by ${backoff.factor} to ${text(backoff.max)}, jitter ${backoff.jitter}, retry-after up to ${text(tier.maxRetryAfter)}`,
-          `breaker opens after ${breaker.trip.failures} failures for ${text(breaker.openFor)}`
-        ].join("\n    ")
-      )
-    }
-  }
-}
-
-const text = Schema.encodeSync(Policy.DurationText)

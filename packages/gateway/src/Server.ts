@@ -99,7 +99,8 @@ export const serve = (options: {
 
 const listen = (server: Http.Server, host: string, port: number): Effect.Effect<void, ListenError> =>
   Effect.async((resume) => {
-    server.once("error", (error: NodeJS.ErrnoException) =>
+    // It stays: an error in accepting one connection must not end the process.
+    server.on("error", (error: NodeJS.ErrnoException) =>
       resume(Effect.fail(new ListenError({ host, port, code: error.code ?? "unknown" })))
     )
     server.listen(port, host, () => resume(Effect.void))
@@ -216,7 +217,7 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
   })
 )
 
-const endOfBodyWithin = 250
+const endOfBodyWithin = 1000
 
 const flat = (
   headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>

@@ -139,7 +139,10 @@ class Run<X, E, R> {
       (below) => {
         const next = Effect.flatMap(below, Fiber.join)
         const here = this.admit({ ...tier, otherwise: () => this.restore(next) })
-        const beside = this.restore(Effect.delay(next, Duration.millis(tier.rung.hedgeAfter))).pipe(
+        const granted = tier.rung.budget?.withdraw ?? Effect.succeed(true)
+        const beside = this.restore(Effect.delay(granted, Duration.millis(tier.rung.hedgeAfter))).pipe(
+          // Without a token, what is under way is waited for.
+          Effect.flatMap((granted) => (granted ? next : Effect.never)),
           Effect.catchIf(
             (error) => error instanceof AllTiersFailed,
             () => Effect.never
@@ -157,7 +160,8 @@ class Run<X, E, R> {
     return Effect.matchEffect(breaker.admit, {
       onFailure: (refusal) => {
         this.observer.refused(tier.rung, refusal.retryAfter)
-        return this.leave(tier, Exit.fail(refusal))
+        const leave = Effect.suspend(() => this.leave(tier, Exit.fail(refusal)))
+        return tier.number === 1 ? leave : Effect.zipRight(refund(tier.rung), leave)
       },
       onSuccess: ({ permit, transition }) => {
         this.observer.breakerChanged(tier.rung, transition)
@@ -199,7 +203,9 @@ class Run<X, E, R> {
       Exit.isSuccess(exit)
         ? this.won
           ? this.tooLate(tier, attempt, scope)
-          : Effect.succeed(this.committed(tier, attempt, scope, exit.value))
+          : rung.budget === undefined
+            ? Effect.succeed(this.committed(tier, attempt, scope, exit.value))
+            : Effect.as(rung.budget.deposit, this.committed(tier, attempt, scope, exit.value))
         : Effect.flatMap(this.plan(tier, outcome), (plan) =>
             this.carryOut(tier, attempt, exit, outcome, plan)
           )
@@ -220,10 +226,10 @@ class Run<X, E, R> {
       const wait = Duration.max(backoff, outcome.retryAfter ?? Duration.zero)
       const resumeAt = this.observer.now() + Duration.toMillis(wait)
       if (resumeAt >= Math.min(deadline, this.deadline)) return nextTier
-      const retry: Plan = { _tag: "retry", wait, backoff }
-      if (rung.breaker === undefined) return Effect.succeed(retry)
-      return Effect.map(rung.breaker.state, (state) =>
-        state._tag === "Open" && state.until > resumeAt ? { _tag: "nextTier" } : retry
+      const retry = withdraw(rung, { _tag: "retry", wait, backoff })
+      if (rung.breaker === undefined) return retry
+      return Effect.flatMap(rung.breaker.state, (state) =>
+        state._tag === "Open" && state.until > resumeAt ? nextTier : retry
       )
     })
   }
@@ -250,7 +256,7 @@ class Run<X, E, R> {
           onSuccess: () => this.admit(tier),
           onFailure: (cause) => {
             this.observer.closeTier(tier.span, Exit.failCause(cause))
-            return Effect.failCause(cause)
+            return Effect.zipRight(refund(tier.rung), Effect.failCause(cause))
           }
         })
     }
@@ -371,6 +377,14 @@ type Plan =
   | { readonly _tag: "retry"; readonly wait: Duration.Duration; readonly backoff: Duration.Duration }
   | { readonly _tag: "nextTier" }
   | { readonly _tag: "abort" }
+
+const withdraw = ({ budget }: Rung<unknown, unknown, unknown>, retry: Plan): Effect.Effect<Plan> =>
+  budget === undefined
+    ? Effect.succeed(retry)
+    : Effect.flatMap(budget.withdraw, (granted) => (granted ? Effect.succeed(retry) : nextTier))
+
+const refund = ({ budget }: Rung<unknown, unknown, unknown>): Effect.Effect<void> =>
+  budget?.refund ?? Effect.void
 
 const nextTier: Effect.Effect<Plan> = Effect.succeed({ _tag: "nextTier" })
 const abort: Effect.Effect<Plan> = Effect.succeed({ _tag: "abort" })

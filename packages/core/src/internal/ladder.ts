@@ -8,6 +8,7 @@ import type { Backoff } from "../Backoff.ts"
 import type { CircuitBreaker } from "../CircuitBreaker.ts"
 import type { Bound } from "../Deadline.ts"
 import type { Outcome } from "../Outcome.ts"
+import type { RetryBudget } from "../RetryBudget.ts"
 
 /** A tier as the engine sees it: times in milliseconds, `Infinity` for none, and the classifier closed over. */
 export interface Rung<out X, out E, out R> {
@@ -22,6 +23,7 @@ export interface Rung<out X, out E, out R> {
   readonly backoff: Backoff
   readonly maxRetryAfter: number
   readonly breaker: CircuitBreaker | undefined
+  readonly budget: RetryBudget | undefined
   readonly judge: (exit: Exit.Exit<unknown, unknown>) => Outcome
   readonly groups: ReadonlyArray<Group>
   /** The next tier starts beside this one when it has not answered by then. */
@@ -97,6 +99,15 @@ export const atMost = <X, E, R>(self: Ladder<X, E, R>, tiers: number): Ladder<X,
     throw new RangeError(`atMost: tiers must be an integer of 1 or more, got ${tiers}`)
   }
   return { ...self, maxTiers: Math.min(self.maxTiers, tiers) }
+}
+
+export const mapAttempts = <X, E, R, X2, R2>(
+  self: Ladder<X, E, R>,
+  f: (attempt: Effect.Effect<X, E, R>) => Effect.Effect<X2, E, R2>
+): Ladder<X2, E, R2> => {
+  const [first, ...rest] = self.rungs
+  const map = (rung: Rung<X, E, R>): Rung<X2, E, R2> => ({ ...rung, attempt: f(rung.attempt) })
+  return { ...self, rungs: [map(first), ...rest.map(map)] }
 }
 
 /** What a run gave its caller, and how it came about. */

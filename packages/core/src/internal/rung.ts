@@ -5,6 +5,7 @@ import type { Labels } from "../Attempt.ts"
 import * as Backoff from "../Backoff.ts"
 import type { CircuitBreaker } from "../CircuitBreaker.ts"
 import * as Outcome from "../Outcome.ts"
+import type { RetryBudget } from "../RetryBudget.ts"
 import type { Rung } from "./ladder.ts"
 
 /** The policy of a tier, whatever it runs. */
@@ -16,6 +17,7 @@ export interface RungOptions<in E> {
   readonly maxRetryAfter?: Duration.DurationInput | undefined
   readonly retryTimeouts?: boolean | undefined
   readonly breaker?: CircuitBreaker | undefined
+  readonly budget?: RetryBudget | undefined
   readonly classify?: Outcome.Classify<E> | undefined
   readonly span?:
     | {
@@ -47,6 +49,7 @@ export const rung = <X, E, R>(
     backoff: options.backoff ?? Backoff.none,
     maxRetryAfter: Duration.toMillis(options.maxRetryAfter ?? "5 seconds"),
     breaker: options.breaker,
+    budget: options.budget,
     // The engine passes only exits of this very attempt.
     judge: (exit) => Outcome.fromExit(exit as Exit.Exit<X, E>, classify, { retryTimeouts }),
     groups: [],

@@ -1,0 +1,50 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, TestClock } from "effect"
+import { Backoff, Fallback, RetryBudget, Tier } from "../src/index.ts"
+import { classify, retryable, scripted, timed } from "./scripted.ts"
+
+const backoff = Backoff.constant({ delay: "1 second", times: 5 })
+const make = RetryBudget.make({ max: 2, perSuccess: 0.5, minPerSecond: 0 })
+
+describe("RetryBudget in a run", () => {
+  it.effect("an empty budget sends the run on at once; a success pays a share of a token back", () =>
+    Effect.gen(function* () {
+      const budget = yield* make
+      const [a, b] = [scripted([retryable]), scripted([{ ok: "b" }])]
+      const run = Tier.make({ name: "a", effect: a.effect, classify, backoff, budget }).pipe(
+        Fallback.orElse(Tier.make({ name: "b", effect: b.effect, classify, budget }))
+      )
+      const first = yield* timed(run)
+      assert.deepStrictEqual([first.exit, first.elapsed, a.calls], [Exit.succeed("b"), 2000, [0, 1000, 2000]])
+      assert.strictEqual(yield* budget.balance, 0.5)
+      const second = yield* timed(run)
+      assert.deepStrictEqual([second.elapsed, a.calls.length], [0, 4])
+    })
+  )
+
+  it.effect("a token that led to no attempt is given back", () =>
+    Effect.gen(function* () {
+      const budget = yield* make
+      const a = scripted([retryable])
+      const fiber = yield* Effect.fork(Tier.make({ name: "a", effect: a.effect, classify, backoff, budget }))
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual(yield* budget.balance, 1)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(yield* budget.balance, 2)
+    })
+  )
+
+  it.effect("a hedge without a token waits for what is under way", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.make({ max: 1, minPerSecond: 0 })
+      yield* budget.withdraw
+      const b = scripted([{ ok: "b" }])
+      const a = scripted([{ ok: "a", after: "9 seconds" }])
+      const run = Tier.make({ name: "a", effect: a.effect, classify, budget }).pipe(
+        Fallback.hedge(Tier.make({ name: "b", effect: b.effect, classify }), { after: "1 second" })
+      )
+      const { elapsed, exit } = yield* timed(run)
+      assert.deepStrictEqual([exit, elapsed, b.calls], [Exit.succeed("a"), 9000, []])
+    })
+  )
+})

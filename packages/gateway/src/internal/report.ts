@@ -1,0 +1,45 @@
+import type * as CircuitBreaker from "@understudy/core/CircuitBreaker"
+import * as Policy from "@understudy/core/Policy"
+import * as Schema from "effect/Schema"
+import * as Config from "../Config.ts"
+
+/** What `check` says of a valid file: its policies with every default filled in. */
+export const report = (
+  { config, name }: { readonly config: Config.Config; readonly name: string },
+  json: boolean
+): string => {
+  if (json) return JSON.stringify(Schema.encodeSync(Config.File)(config).routes, null, 2)
+  const routes = Object.entries(config.routes).map(([route, { deadline, maxTiers, tiers }]) =>
+    [
+      `route ${route}: deadline ${text(deadline)}, at most ${maxTiers ?? tiers.length} tiers`,
+      ...tiers.map(tierLines)
+    ].join("\n  ")
+  )
+  return [`${name} is valid.`, ...routes].join("\n\n")
+}
+
+const tierLines = (tier: Config.Tier): string => {
+  const { backoff, breaker } = tier
+  return [
+    `${tier.name}: ${tier.provider} ${tier.model}`,
+    `timeout ${text(tier.timeout)} (attempt ${text(tier.attemptTimeout)}, first token ${text(tier.firstToken)})`,
+    `stream idle ${text(tier.idle)}, at most ${text(tier.maxStream)}`,
+    `${backoff.times} retries from ${text(backoff.base)} by ${backoff.factor} to ${text(backoff.max)}, jitter ${backoff.jitter}, retry-after up to ${text(tier.maxRetryAfter)}`,
+    `breaker opens ${breaker.trip.map(trigger).join(", or ")}; for ${text(breaker.openFor)}`
+  ].join("\n      ")
+}
+
+const trigger = (trip: CircuitBreaker.Trip): string => {
+  switch (trip._tag) {
+    case "Consecutive":
+      return `after ${trip.failures} failures in a row`
+    case "Rate":
+      return `at ${percent(trip.threshold)} failures`
+    case "Slow":
+      return `at ${percent(trip.threshold)} calls slower than ${text(trip.after)}`
+  }
+}
+
+const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`
+
+const text = Schema.encodeSync(Policy.DurationText)
