@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import { CircuitBreaker } from "@understudy/core"
 import { Duration, Effect, JSONSchema, Redacted } from "effect"
 import * as Config from "../src/Config.ts"
 import { sandboxPolicy } from "../src/internal/sandboxPolicy.ts"
@@ -45,7 +46,8 @@ routes:
       maxRetryAfter: Duration.seconds(5),
       retryTimeouts: false,
       breaker: {
-        trip: { _tag: "Consecutive", failures: 5 },
+        ...CircuitBreaker.config(),
+        trip: [{ _tag: "Consecutive", failures: 5 }],
         openFor: Duration.seconds(20),
         factor: 1,
         maxOpenFor: Duration.minutes(5),
@@ -100,11 +102,11 @@ routes:
         name,
         provider,
         backoff.times,
-        breaker.trip.failures
+        breaker.trip
       ]),
       [
-        ["primary", "openai", 0, 5],
-        ["standby", "stage", 2, 1]
+        ["primary", "openai", 0, [CircuitBreaker.consecutive(5)]],
+        ["standby", "stage", 2, [CircuitBreaker.consecutive(1)]]
       ]
     )
     assert.notInclude(JSON.stringify(config), "sk-1")
@@ -161,7 +163,7 @@ routes:
     for (const { backoff, breaker } of tiers) {
       assert.strictEqual(backoff.times, 2)
       assert.deepStrictEqual(backoff.base, Duration.millis(100))
-      assert.strictEqual(breaker.trip.failures, 5)
+      assert.deepStrictEqual(breaker.trip, [CircuitBreaker.consecutive(5)])
       assert.deepStrictEqual(breaker.openFor, Duration.seconds(10))
     }
   })

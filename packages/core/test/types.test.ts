@@ -1,0 +1,75 @@
+import { Context, Data, Effect, Layer, type Scope, Stream } from "effect"
+import { describe, expectTypeOf, it } from "vitest"
+import { type Deadline, Fallback, FallbackStream, Outcome, Tier } from "../src/index.ts"
+
+class Model extends Context.Tag("Model")<Model, { readonly name: string }>() {}
+class Cache extends Context.Tag("Cache")<Cache, { readonly size: number }>() {}
+
+class Down extends Data.TaggedError("Down") {}
+class Busy extends Data.TaggedError("Busy") {}
+
+const number = Effect.never as Effect.Effect<number, Down, Model>
+const text = Effect.never as Effect.Effect<string, Busy, Cache | Scope.Scope>
+
+const a = Tier.make({ name: "a", effect: number })
+const b = Tier.make({ name: "b", effect: text })
+
+// What these say is checked by the compiler; running them only counts them.
+describe("types of the public combinators", () => {
+  it("a tier keeps its effect's types, but for the scope that each attempt has of its own", () => {
+    expectTypeOf(a).toEqualTypeOf<Tier.Tier<number, Down, Model>>()
+    expectTypeOf(b).toEqualTypeOf<Tier.Tier<string, Busy, Cache>>()
+  })
+
+  it("answers, errors and services of the tiers unite, data first and data last", () => {
+    type Both = Fallback.Fallback<number | string, Down | Busy, Model | Cache>
+    expectTypeOf(Fallback.orElse(a, b)).toEqualTypeOf<Both>()
+    expectTypeOf(a.pipe(Fallback.orElse(b))).toEqualTypeOf<Both>()
+    expectTypeOf(a.pipe(Fallback.hedge(b, { after: "1 second" }))).toEqualTypeOf<Both>()
+    expectTypeOf(
+      a.pipe(Fallback.orElse(b), Fallback.within("1 second"), Fallback.atMost(1))
+    ).toEqualTypeOf<Both>()
+  })
+
+  it("a fallback is an effect that fails with its tiers' errors or with all their attempts", () => {
+    expectTypeOf(Fallback.orElse(a, b)).toExtend<
+      Effect.Effect<number | string, Down | Busy | Fallback.AllTiersFailed<Down | Busy>, Model | Cache>
+    >()
+    const failed = Fallback.orElse(a, b).pipe(
+      Effect.catchTag("AllTiersFailed", (error) => Effect.succeed(error.attempts))
+    )
+    expectTypeOf<Effect.Effect.Error<typeof failed>>().toEqualTypeOf<Down | Busy>()
+  })
+
+  it("classify sees the tier's own errors", () => {
+    Tier.make({
+      name: "a",
+      effect: number,
+      classify: (error) => {
+        expectTypeOf(error).toEqualTypeOf<Down>()
+        return Outcome.failure()
+      }
+    })
+  })
+
+  it("a layer takes its services away, and may fail only as the tier may", () => {
+    const model = Layer.succeed(Model, { name: "m" })
+    expectTypeOf(a.pipe(Tier.provide(model))).toEqualTypeOf<Tier.Tier<number, Down, never>>()
+    expectTypeOf(Tier.provide(a, model)).toEqualTypeOf<Tier.Tier<number, Down, never>>()
+    type Accepted = Parameters<ReturnType<typeof Tier.provide<Model, "other", never>>>[0]
+    expectTypeOf(a).not.toExtend<Accepted>()
+  })
+
+  it("a fallback of streams is a stream", () => {
+    const words = FallbackStream.tier({
+      name: "s",
+      stream: Stream.never as Stream.Stream<string, "x", Model | Scope.Scope>
+    })
+    const bytes = FallbackStream.tier({ name: "t", stream: Stream.never as Stream.Stream<number, "y"> })
+    const both = words.pipe(FallbackStream.orElse(bytes))
+    expectTypeOf<Stream.Stream.Success<typeof both>>().toEqualTypeOf<string | number>()
+    expectTypeOf<Stream.Stream.Context<typeof both>>().toEqualTypeOf<Model>()
+    expectTypeOf<Deadline.DeadlineExceeded>().toExtend<Stream.Stream.Error<typeof both>>()
+    expectTypeOf<"x" | "y">().toExtend<Stream.Stream.Error<typeof both>>()
+  })
+})
