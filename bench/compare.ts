@@ -1,3 +1,4 @@
+import type { Counts } from "./contender.ts"
 import type { Sample } from "./measure.ts"
 import { type Process, start } from "./processes.ts"
 import { contenders, type Group, scenarios } from "./scenarios.ts"
@@ -20,7 +21,7 @@ export interface Measured {
   readonly samples: ReadonlyArray<Sample>
   readonly inFiber: ReadonlyArray<Sample>
   readonly bytes: number
-  readonly spans: number
+  readonly counts: Counts
 }
 
 const startAll = async (out: string, group: Group, settings: Settings): Promise<ReadonlyArray<Process>> => {
@@ -73,6 +74,7 @@ const measure = async (
   }
   const measured: Array<Measured> = []
   for (const { inFiber, process, samples, scenario } of cells) {
+    const { fibers, spans, steps } = process.ready[scenario]!
     measured.push({
       group: group.name,
       round,
@@ -81,7 +83,7 @@ const measure = async (
       samples,
       inFiber,
       bytes: await process.bytes(scenario, sampleMillis),
-      spans: process.ready[scenario]!.spans
+      counts: { steps, fibers, spans }
     })
   }
   return measured

@@ -10,8 +10,15 @@ export interface Runner {
   readonly one: () => Promise<number>
   readonly loop: (runs: number) => Promise<void>
   readonly inFiber?: (runs: number) => Promise<void>
-  /** How many spans have been started so far. */
-  readonly spans: () => number
+  /** What one run takes of the Effect runtime; it is the same every time. */
+  readonly counts: () => Promise<Counts>
+}
+
+export interface Counts {
+  /** Turns of the run loop. */
+  readonly steps: number
+  readonly fibers: number
+  readonly spans: number
 }
 
 export type Make = (scenario: Scenario, upstreams: ReadonlyArray<Upstream>, spans: boolean) => Promise<Runner>
@@ -27,7 +34,7 @@ const runner = (one: () => Promise<number>): Runner => ({
   loop: async (runs) => {
     for (let i = 0; i < runs; i++) await one()
   },
-  spans: () => 0
+  counts: async () => ({ steps: 0, fibers: 0, spans: 0 })
 })
 
 /** A contender that is a function which returns a promise. */
@@ -46,19 +53,7 @@ export const ofEffect =
     ) => Effect.Effect<Effect.Effect<number, unknown>>
   ): Make =>
   async (scenario, upstreams, spans) => {
-    let started = 0
-    const native = Effect.runSync(Effect.tracer)
-    // Effect's own tracer, counted.
-    const counting = Tracer.make({
-      span: (...args) => {
-        started++
-        return native.span(...args)
-      },
-      context: native.context
-    })
-    const layer = Layer.merge(Layer.setTracer(counting), Layer.setTracerEnabled(spans))
-    const runtime = await Effect.runPromise(Effect.scoped(Layer.toRuntime(layer)))
-    const run = Runtime.runPromise(runtime)
+    const run = Runtime.runPromise(await runtimeOf(spans, native))
     const effect = await run(make(scenario, upstreams, spans))
     return {
       ...runner(() => run(effect)),
@@ -68,6 +63,32 @@ export const ofEffect =
             for (let i = 0; i < runs; i++) yield* effect
           })
         ),
-      spans: () => started
+      counts: async () => {
+        const seen = { steps: 0, fibers: new Set<unknown>(), spans: 0 }
+        // The run loop takes every step through the tracer.
+        const counting = Tracer.make({
+          span: (...args) => {
+            seen.spans++
+            return native.span(...args)
+          },
+          context: (step, fiber) => {
+            seen.steps++
+            seen.fibers.add(fiber)
+            return step()
+          }
+        })
+        const runtime = await runtimeOf(spans, counting)
+        seen.steps = 0
+        seen.fibers.clear()
+        await Runtime.runPromise(runtime)(effect)
+        return { ...seen, fibers: seen.fibers.size }
+      }
     }
   }
+
+const native = Effect.runSync(Effect.tracer)
+
+const runtimeOf = (spans: boolean, tracer: Tracer.Tracer): Promise<Runtime.Runtime<never>> =>
+  Effect.runPromise(
+    Effect.scoped(Layer.toRuntime(Layer.merge(Layer.setTracer(tracer), Layer.setTracerEnabled(spans))))
+  )

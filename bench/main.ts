@@ -5,23 +5,23 @@ import { parseArgs } from "node:util"
 import { compare, type Settings } from "./compare.ts"
 import { goals } from "./goals.ts"
 import { start } from "./processes.ts"
-import { hottest } from "./profile.ts"
+import { hottest, largest } from "./profile.ts"
 import { report } from "./report.ts"
 import { contenders, type Group, groups, scenarios } from "./scenarios.ts"
 
 const full: Settings = {
   rounds: { main: 3, spans: 2, sync: 1, ladders: 1 },
   warmMillis: 2_500,
-  samples: 5,
-  sampleMillis: 80
+  samples: 8,
+  sampleMillis: 50
 }
 
 /** What the goals need, once. */
 const quick: Settings = {
   rounds: { main: 1, spans: 1, ladders: 1 },
   warmMillis: 2_000,
-  samples: 5,
-  sampleMillis: 50
+  samples: 6,
+  sampleMillis: 40
 }
 const quickContenders: Readonly<Record<string, ReadonlyArray<string>>> = {
   main: ["js", "ours", "hand", "plan-timeout", "cockatiel", "cockatiel3", "opossum"],
@@ -74,16 +74,19 @@ const profile = async (
       `--profile NAME SCENARIO; NAME: ${names.contenders.join(", ")}; SCENARIO: ${names.scenarios.join(", ")}`
     )
   }
-  const file = join(out, `${name}-${scenario.name}.cpuprofile`)
+  const file = (extension: string) => join(out, `${name}-${scenario.name}.${extension}`)
   const process = await start(out, contender, {
     scenarios: [scenario],
     upstream: sync ? "sync" : "async",
     spans: contender.spans,
     warmMillis: 4_000
   })
-  await process.profile(scenario.name, fiber ? "inFiber" : "one", 4_000, file)
+  await process.profile(scenario.name, fiber ? "inFiber" : "one", 4_000, file("cpuprofile"))
+  const runs = await process.allocations(scenario.name, 1_000, file("heapprofile"))
   process.end()
-  console.log(`${hottest(file, out)}\n\n${file}`)
+  console.log(`${hottest(file("cpuprofile"), out)}\n`)
+  console.log(`${largest(file("heapprofile"), out, runs)}\n`)
+  console.log(`${file("cpuprofile")}\n${file("heapprofile")}`)
 }
 
 /** The command line; `out` is the folder of the bundled contenders. */

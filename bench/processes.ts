@@ -16,6 +16,8 @@ export interface Process {
     millis: number,
     file: string
   ) => Promise<Sample>
+  /** Resolves to how many runs were profiled. */
+  readonly allocations: (scenario: string, millis: number, file: string) => Promise<number>
   readonly end: () => void
 }
 
@@ -44,6 +46,7 @@ export const start = async (out: string, contender: Contender, job: Job): Promis
     sample: (scenario, what, millis) => ask({ scenario, what, millis }),
     bytes: (scenario, millis) => ask({ scenario, what: "bytes", millis }),
     profile: (scenario, what, millis, file) => ask({ scenario, what, millis, file }),
+    allocations: (scenario, millis, file) => ask({ scenario, what: "bytes", millis, file }),
     end: () => child.disconnect()
   }
 }

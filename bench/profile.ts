@@ -3,20 +3,28 @@ import { SourceMap, type SourceMapPayload } from "node:module"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-interface Node {
-  readonly id: number
-  readonly callFrame: {
-    readonly functionName: string
-    readonly url: string
-    readonly lineNumber: number
-    readonly columnNumber: number
-  }
+interface CallFrame {
+  readonly functionName: string
+  readonly url: string
+  readonly lineNumber: number
+  readonly columnNumber: number
 }
 
-interface Profile {
-  readonly nodes: ReadonlyArray<Node>
+interface CpuProfile {
+  readonly nodes: ReadonlyArray<{ readonly id: number; readonly callFrame: CallFrame }>
   readonly samples: ReadonlyArray<number>
   readonly timeDeltas: ReadonlyArray<number>
+}
+
+interface HeapNode {
+  readonly callFrame: CallFrame
+  readonly selfSize: number
+  readonly children: ReadonlyArray<HeapNode>
+}
+
+interface Cost {
+  readonly frame: CallFrame
+  readonly cost: number
 }
 
 const shown = 30
@@ -41,9 +49,8 @@ const lineOf = (map: SourceMap, source: string, line: number): string => {
   return text.length > 70 ? `${text.slice(0, 70)}…` : text
 }
 
-/** The functions that took most of the time themselves, as a table; idle time is left out. */
-export const hottest = (file: string, out: string): string => {
-  const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, "utf8")) as Profile
+/** Says of a function in a bundle which one it is in the sources. */
+const namer = (out: string) => {
   const maps = new Map<string, SourceMap>()
   const mapOf = (path: string) => {
     const known = maps.get(path)
@@ -53,44 +60,63 @@ export const hottest = (file: string, out: string): string => {
     maps.set(path, map)
     return map
   }
-  const whereIs = ({ columnNumber, functionName, lineNumber, url }: Node["callFrame"]) => {
-    if (url === "") return { where: functionName.startsWith("(") ? functionName : "(native)", text: "" }
-    if (!url.startsWith("file:")) return { where: url, text: "" }
+  return ({ columnNumber, functionName, lineNumber, url }: CallFrame) => {
+    if (functionName.startsWith("(")) return { where: functionName, label: functionName }
+    if (url === "") return { where: "(native)", label: functionName || "(native)" }
+    if (!url.startsWith("file:")) return { where: url, label: `${url}  ${functionName}` }
     const map = mapOf(fileURLToPath(url))
     const entry = map.findEntry(lineNumber, columnNumber)
-    if (!("originalSource" in entry)) return { where: basename(url), text: "" }
+    if (!("originalSource" in entry))
+      return { where: basename(url), label: `${basename(url)}  ${functionName}` }
     const { originalLine, originalSource } = entry
-    return {
-      where: `${shortPath(originalSource)}:${originalLine + 1}`,
-      text: functionName === "" ? lineOf(map, originalSource, originalLine) : functionName
-    }
+    const where = shortPath(originalSource)
+    const text = functionName || lineOf(map, originalSource, originalLine)
+    return { where, label: `${where}:${originalLine + 1}  ${text}` }
   }
+}
 
-  const frames = new Map(nodes.map(({ callFrame, id }) => [id, callFrame]))
-  const own = new Map<string, number>()
+const tables = (costs: ReadonlyArray<Cost>, out: string, figure: (cost: number) => string): string => {
+  const nameOf = namer(out)
+  const functions = new Map<string, number>()
   const parts = new Map<string, number>()
-  const names = new Map<number, { readonly label: string; readonly part: string }>()
-  let total = 0
-  for (const [i, id] of samples.entries()) {
-    const frame = frames.get(id)!
-    if (frame.functionName === "(idle)") continue
-    let name = names.get(id)
-    if (name === undefined) {
-      const { text, where } = whereIs(frame)
-      const label = where.startsWith("(") ? frame.functionName : `${where}  ${text || frame.functionName}`
-      name = { label, part: partOf(where) }
-      names.set(id, name)
-    }
-    const took = timeDeltas[i]!
-    total += took
-    own.set(name.label, (own.get(name.label) ?? 0) + took)
-    parts.set(name.part, (parts.get(name.part) ?? 0) + took)
+  const add = (to: Map<string, number>, key: string, cost: number) => to.set(key, (to.get(key) ?? 0) + cost)
+  for (const { cost, frame } of costs) {
+    const { label, where } = nameOf(frame)
+    add(functions, label, cost)
+    add(parts, partOf(where), cost)
   }
   const lines = (counts: ReadonlyMap<string, number>) =>
     [...counts]
       .toSorted((a, b) => b[1] - a[1])
       .slice(0, shown)
-      .map(([label, took]) => `${((100 * took) / total).toFixed(1).padStart(5)} %  ${label}`)
+      .map(([label, cost]) => `${figure(cost).padStart(10)}  ${label}`)
       .join("\n")
-  return `By part, of ${(total / 1e6).toFixed(1)} s busy\n${lines(parts)}\n\nBy function, self time\n${lines(own)}`
+  return `${lines(parts)}\n\n${lines(functions)}`
+}
+
+/** The functions that took most of the time themselves; idle time is left out. */
+export const hottest = (file: string, out: string): string => {
+  const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, "utf8")) as CpuProfile
+  const frames = new Map(nodes.map(({ callFrame, id }) => [id, callFrame]))
+  const took = new Map<number, number>()
+  for (const [i, id] of samples.entries()) took.set(id, (took.get(id) ?? 0) + timeDeltas[i]!)
+  const costs = [...took]
+    .map(([id, cost]): Cost => ({ frame: frames.get(id)!, cost }))
+    .filter(({ frame }) => frame.functionName !== "(idle)")
+  const total = costs.reduce((sum, { cost }) => sum + cost, 0)
+  const figure = (cost: number) => `${((100 * cost) / total).toFixed(1)} %`
+  return `Time, by part and by function, of ${(total / 1e6).toFixed(1)} s busy\n\n${tables(costs, out, figure)}`
+}
+
+/** The functions that allocated most themselves, in bytes a run. */
+export const largest = (file: string, out: string, runs: number): string => {
+  const { head } = JSON.parse(readFileSync(file, "utf8")) as { readonly head: HeapNode }
+  const costs: Array<Cost> = []
+  const visit = ({ callFrame, children, selfSize }: HeapNode) => {
+    costs.push({ frame: callFrame, cost: selfSize })
+    for (const child of children) visit(child)
+  }
+  visit(head)
+  const figure = (cost: number) => `${(cost / runs).toFixed(0)} B`
+  return `Allocated a run, by part and by function, of ${runs} runs\n\n${tables(costs, out, figure)}`
 }

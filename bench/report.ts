@@ -1,4 +1,5 @@
 import type { Measured } from "./compare.ts"
+import type { Counts } from "./contender.ts"
 import { contenders, groups, ladders, scenarios } from "./scenarios.ts"
 import { median, range, short, spread } from "./statistics.ts"
 
@@ -9,7 +10,7 @@ export interface Row {
   readonly inFiber: ReadonlyArray<number>
   /** The median of the rounds. */
   readonly kib: number
-  readonly spans: number
+  readonly counts: Counts
 }
 
 export const rowOf = (
@@ -27,7 +28,7 @@ export const rowOf = (
     cpu: own.flatMap(({ samples }) => samples.map(({ cpu }) => cpu)),
     inFiber: own.flatMap(({ inFiber }) => inFiber.map(({ wall }) => wall)),
     kib: median(own.map(({ bytes }) => bytes / 1024)),
-    spans: own[0]!.spans
+    counts: own[0]!.counts
   }
 }
 
@@ -50,13 +51,14 @@ const scenarioTable = (measured: ReadonlyArray<Measured>, group: string, scenari
   })
   const cpuOf = (name: string) => rows.find((each) => each.name === name)?.row.cpu ?? []
   return table(
-    ["", "µs a run", "µs in one fiber", "CPU µs", "KiB", "× cockatiel", "× hand"],
+    ["", "µs a run", "µs in one fiber", "CPU µs", "KiB", "fibers", "steps", "× cockatiel", "× hand"],
     rows.map(({ name, row }) => [
       name,
       spread(row.wall),
       spread(row.inFiber),
       spread(row.cpu),
       short(row.kib),
+      ...[row.counts.fibers, row.counts.steps].map((count) => (count === 0 ? "–" : String(count))),
       short(median(ratios(row.cpu, cpuOf("cockatiel")))),
       short(median(ratios(row.cpu, cpuOf("hand"))))
     ])
@@ -85,7 +87,7 @@ const stolen = (measured: ReadonlyArray<Measured>): string => {
   const stretch = measured
     .filter(({ scenario }) => scenario !== "retry")
     .flatMap(({ samples }) => samples.map(({ cpu, wall }) => wall / cpu))
-  return `The clock ran ${short(median(stretch))} × as fast as the CPU time (${range(stretch)}); on a quiet machine it is 1.\n`
+  return `By the clock a run took ${short(median(stretch))} × its CPU time (${range(stretch)}); on a quiet machine 1 ×.\n`
 }
 
 /** All tables as Markdown. */
@@ -106,6 +108,7 @@ export const report = (measured: ReadonlyArray<Measured>): string => {
   return [
     "µs: median (min–max) of all samples; a run is one `runPromise`, or one call of a library of promises.",
     "CPU: of all threads of the process; the ratios are medians over pairs of samples of it. KiB: allocated a run.",
+    "Steps: turns of Effect's run loop a run takes.",
     stolen(measured),
     ...shown.map(({ name, what }) => `- ${name}: ${what}`),
     "",

@@ -47,7 +47,7 @@ const base = []
 if (values.against !== undefined) {
   const archive = execFileSync("git", ["archive", values.against, "packages/core/src"], { cwd: root })
   execFileSync("tar", ["-x", "-C", out], { input: archive })
-  base.push(contender("base", "ours", { "@understudy/core": join(out, "packages/core/src/index.ts") }))
+  base.push(contender("base", "ours", { "@understudy/core": join(out, "packages/core/src") }))
 }
 await Promise.all([
   bundle("main", `export { main } from "./main.ts"`),

@@ -1,4 +1,7 @@
-import { Backoff, CircuitBreaker, Fallback, Tier } from "@understudy/core"
+import * as Backoff from "@understudy/core/Backoff"
+import * as CircuitBreaker from "@understudy/core/CircuitBreaker"
+import * as Fallback from "@understudy/core/Fallback"
+import * as Tier from "@understudy/core/Tier"
 import * as Effect from "effect/Effect"
 import { ofEffect } from "../contender.ts"
 import { attemptTimeout, openFor } from "../scenarios.ts"

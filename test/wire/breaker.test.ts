@@ -149,6 +149,31 @@ describe("a tier's circuit breaker, from outside", () => {
     })
   )
 
+  const atOnce: Readonly<Record<string, Behaviour>> = {
+    "a refused key": fails(401, "invalid_api_key"),
+    "a used-up quota": fails(429, "insufficient_quota"),
+    "an unpaid bill": fails(402),
+    "a model that is gone": fails(404, "model_not_found"),
+    "a long Retry-After of a 503": fails(503, null, { "retry-after": "3600" }),
+    "a long Retry-After of a 429": fails(429, null, { "retry-after": "3600" })
+  }
+  for (const [what, behaviour] of Object.entries(atOnce)) {
+    it.scopedLive(`opens at once on ${what}, without a retry`, () =>
+      Effect.gen(function* () {
+        const [first, second] = [yield* wall, yield* wall]
+        first.script(behaviour)
+        const running = yield* gateway(chat([first.url, second.url]))
+        const [failing, resting] = yield* times(2, running.url)
+        assert.deepStrictEqual(
+          [failing, resting].map((served) => served?.headers["x-understudy-attempts"]),
+          ["2", "1"]
+        )
+        assert.deepStrictEqual(moves(running), ["tier1 Closed-Open"])
+        assert.strictEqual(first.received.length, 1)
+      })
+    )
+  }
+
   it.scopedLive("the caller's own mistakes never move it", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* wall, yield* wall]

@@ -196,6 +196,26 @@ describe("a stream that is odd but whole", () => {
     })
   )
 
+  it.scopedLive("whose connection breaks after its finish_reason: nothing is missing", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(stream([role, content("Hello"), finish], "reset"))
+      const { url } = yield* gateway(chat([only.url]))
+      const served = yield* ask(url, request)
+      assert.deepStrictEqual([said(served), served.text.endsWith(ends)], ["Hello", true])
+    })
+  )
+
+  it.scopedLive("leaves its connection to the next one", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      const { url } = yield* gateway(chat([only.url]))
+      const shares = () => only.connections() < only.received.length
+      for (let round = 0; round < 50 && !shares(); round++) yield* ask(url, request)
+      assert.isTrue(shares())
+    })
+  )
+
   for (const [name, end] of [
     ["CR", "\r"],
     ["CRLF", "\r\n"],

@@ -1,3 +1,4 @@
+import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { call, chatBody, exchange, get } from "../support/caller.ts"
@@ -118,17 +119,25 @@ describe("a gateway that is stopped", () => {
       only.script(behaviour)
       const { stop, url } = yield* stoppable([only], "1h")
       const body = JSON.stringify(chatBody({ stream: true }))
-      const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n`
-      const ready = "GET /health/ready HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
-      const both = yield* Effect.fork(exchange(url, head + body + ready))
+      const socket = connect(Number(new URL(url).port), "127.0.0.1")
+      socket.write(
+        `POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+      )
+      let text = ""
+      socket.on("data", (chunk) => {
+        text += chunk
+      })
       yield* eventually(() => only.received.length === 1)
+      send(role, content("Hel"))
+      yield* eventually(() => text.includes("Hel"))
       const stopping = yield* stop
       yield* Effect.repeat(refused(url), { until: (yes) => yes })
-      send(role, content("Hello"), finish)
+      socket.write("GET /health/ready HTTP/1.1\r\nhost: a\r\n\r\n")
+      send(content("lo"), finish)
       end()
-      const text = yield* Fiber.join(both)
-      assert.include(text, "[DONE]")
       yield* Fiber.join(stopping)
+      yield* eventually(() => socket.destroyed)
+      assert.match(text, /"lo".*\[DONE\].*HTTP\/1\.1 503 .*"status":"draining"/s)
     })
   )
 })

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { type Answer, ask, call, chatBody, envelope, get, type Options } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
-import { content, finish, held, role, wall } from "../support/wall.ts"
+import { content, fails, finish, held, role, stream, wall } from "../support/wall.ts"
 
 const refusal = (answer: Answer) => {
   const { code, param, type } = envelope(answer)
@@ -117,6 +117,58 @@ describe("the surface of the gateway", () => {
         new Set(log.map((line) => line["request_id"])),
         new Set(ids.slice(0, 2))
       )
+    })
+  )
+
+  it.scopedLive("the log has one line for every attempt and one for the run, each with these fields", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      first.script(fails(503))
+      const { log, url } = yield* gateway(chat([first.url, second.url], { tier: "retry: { times: 0 }" }))
+      yield* ask(url)
+      const common = ["timestamp", "level", "message", "request_id", "route", "tier", "model", "provider"]
+      const rest = ["outcome", "error_type", "latency_ms", "trace_id", "span_id"]
+      const attempt = [...common, "attempt", "status", "waited_ms", ...rest]
+      const run = [...common, "served_by", "attempts", "fallback", ...rest]
+      assert.deepStrictEqual(
+        log.map((line) => Object.keys(line).sort()),
+        [attempt, attempt, run].map((names) => names.sort())
+      )
+      assert.deepStrictEqual(
+        log.map((line) => [line.level, line["tier"], line["provider"], line["status"], line["outcome"]]),
+        [
+          ["WARN", "tier1", "provider1", 503, "failure"],
+          ["INFO", "tier2", "provider2", 200, "success"],
+          ["INFO", "tier2", "provider2", undefined, "success"]
+        ]
+      )
+      assert.strictEqual(new Set(log.map((line) => line["trace_id"])).size, 1)
+      assert.strictEqual(new Set(log.map((line) => line["span_id"])).size, 3)
+    })
+  )
+
+  it.scopedLive("fifty streams at once: each caller gets its own", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script((response, received) => {
+        const { user } = JSON.parse(received.body.toString())
+        const words = Array.from({ length: 20 }, (_, index) => content(`${user}.${index} `))
+        stream([role, ...words, finish])(response, received)
+      })
+      const { url } = yield* gateway(chat([only.url]))
+      const all = yield* Effect.forEach(
+        Array.from({ length: 50 }, (_, index) => `user${index}`),
+        (user) =>
+          Effect.map(ask(url, { body: chatBody({ stream: true, user }) }), ({ text }) => ({ text, user })),
+        { concurrency: "unbounded" }
+      )
+      for (const { text, user } of all) {
+        const words = [...text.matchAll(/"content":"(user[^"]+) "/g)].map(([, word]) => word)
+        assert.deepStrictEqual(
+          words,
+          Array.from({ length: 20 }, (_, index) => `${user}.${index}`)
+        )
+      }
     })
   )
 

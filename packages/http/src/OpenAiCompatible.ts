@@ -6,6 +6,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -61,7 +62,7 @@ export const make = (options: Options): Provider => {
   const headers = {
     "content-type": "application/json",
     ...(options.apiKey && { authorization: `Bearer ${Redacted.value(options.apiKey)}` }),
-    ...options.headers
+    ...Record.mapKeys(options.headers ?? {}, (name) => name.toLowerCase())
   }
 
   const send = (request: ChatRequest, model: string, accept: string) =>

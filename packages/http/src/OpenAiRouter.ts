@@ -312,6 +312,6 @@ const withHeaders = (response: Response, headers: Record<string, string>): Respo
 })
 
 // Header values are Latin-1; names from a file need not be.
-const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/g, encodeURIComponent)
+const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/gu, encodeURIComponent)
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0")

@@ -3,14 +3,11 @@
  *
  * @since 0.1.0
  */
-import * as CircuitBreaker from "@understudy/core/CircuitBreaker"
-import * as Deadline from "@understudy/core/Deadline"
 import * as Fallback from "@understudy/core/Fallback"
 import * as FallbackStream from "@understudy/core/FallbackStream"
 import * as Outcome from "@understudy/core/Outcome"
-import type * as Policy from "@understudy/core/Policy"
-import * as Tier from "@understudy/core/Tier"
-import * as Arr from "effect/Array"
+import * as Policy from "@understudy/core/Policy"
+import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { ChatRequest } from "./ChatCompletion.ts"
 import type { Answer, Part, Provider } from "./Provider.ts"
@@ -70,68 +67,25 @@ export interface RouteTier extends Policy.TierPolicy {
  */
 export const make = (name: string, policy: Policy.Policy<RouteTier>): Effect.Effect<Route> =>
   Effect.map(
-    Effect.forEach(policy.tiers, (tier) =>
-      Effect.map(CircuitBreaker.make({ ...tier.breaker, key: `${name}/${tier.name}` }), (breaker) => ({
-        ...tier,
-        breaker
-      }))
-    ),
-    (tiers): Route => {
-      const rungs = Arr.map(tiers as Arr.NonEmptyArray<(typeof tiers)[number]>, (tier) => ({
-        tier,
-        options: {
-          name: tier.name,
-          labels: { model: tier.model, provider: tier.provider.name },
-          timeout: tier.timeout,
-          backoff: tier.backoff,
-          maxRetryAfter: tier.maxRetryAfter,
-          retryTimeouts: tier.retryTimeouts,
-          breaker: tier.breaker,
-          span: { name: `chat ${tier.model}`, attributes: spanAttributes(tier) }
-        }
-      }))
-      const maxTiers = policy.maxTiers ?? tiers.length
-      return {
-        name,
-        tiers: policy.tiers,
-        available: Effect.map(
-          Effect.zip(
-            Deadline.now,
-            Effect.forEach(tiers, ({ breaker }) => breaker.state)
-          ),
-          ([now, states]) => states.some((state) => state._tag !== "Open" || state.until <= now)
-        ),
-        complete: (request) =>
-          Arr.map(rungs, ({ options, tier }) =>
-            Tier.make({
-              ...options,
-              classify: outcome,
-              effect: tier.provider.complete(request, tier.model),
-              attemptTimeout: tier.attemptTimeout
-            })
-          )
-            .reduce((above, below) => Fallback.orElse(above, below))
-            .pipe(Fallback.named(name), Fallback.within(policy.deadline), Fallback.atMost(maxTiers)),
-        stream: (request) =>
-          Arr.map(rungs, ({ options, tier }) =>
-            FallbackStream.tier({
-              ...options,
-              classify: (error) => (error._tag === "EmptyStream" ? emptyStream : outcome(error)),
-              stream: tier.provider.stream(request, tier.model),
-              isContent: (part) => part.content,
-              firstToken: tier.firstToken,
-              idle: tier.idle,
-              maxStream: tier.maxStream
-            })
-          )
-            .reduce((above, below) => FallbackStream.orElse(above, below))
-            .pipe(
-              FallbackStream.named(name),
-              FallbackStream.within(policy.deadline),
-              FallbackStream.atMost(maxTiers)
-            )
-      }
-    }
+    Policy.compile(policy, {
+      name,
+      labels: ({ model, provider }) => ({ model, provider: provider.name }),
+      span: (tier) => ({ name: `chat ${tier.model}`, attributes: spanAttributes(tier) })
+    }),
+    (compiled): Route => ({
+      name,
+      tiers: policy.tiers,
+      available: compiled.available,
+      complete: (request) =>
+        Fallback.fromPolicy(compiled, ({ model, provider }) => provider.complete(request, model), {
+          classify: outcome
+        }),
+      stream: (request) =>
+        FallbackStream.fromPolicy(compiled, ({ model, provider }) => provider.stream(request, model), {
+          isContent: (part) => part.content,
+          classify: (error) => (error._tag === "EmptyStream" ? emptyStream : outcome(error))
+        })
+    })
   )
 
 const emptyStream = Outcome.failure({ errorType: "stream_truncated" })

@@ -21,6 +21,7 @@ export const response = (
 
   const list = attemptList(attempts)
   const reason = error instanceof AllTiersFailed ? error.reason : undefined
+  const refusals = error instanceof AllTiersFailed ? error.refusals.length : 0
   if (reason === "open") {
     return ours(
       503,
@@ -36,13 +37,19 @@ export const response = (
   if (last?.errorType === "defect") {
     return ours(500, "internal_error", "The gateway failed to handle this request.", list)
   }
-  if (attempts.length > 0 && attempts.every(({ errorType }) => errorType === "rate_limited")) {
+  if (
+    refusals === 0 &&
+    attempts.length > 0 &&
+    attempts.every(({ errorType }) => errorType === "rate_limited")
+  ) {
     return ours(429, "rate_limited", `Every tier of ${route} is rate limited.`, list, retryAfter(error) ?? 1)
   }
   if (attempts.length > 0 && attempts.every(({ errorType }) => errorType === "auth")) {
     return ours(502, "upstream_auth_error", `Every tier of ${route} refused the gateway's credentials.`, list)
   }
-  return ours(503, "all_tiers_failed", `No tier of ${route} could answer.`, list, retryAfter(error))
+  const named = attempts.flatMap((attempt) => attempt.retryAfter ?? [])
+  const soonest = named.length === 0 ? undefined : wholeSeconds(named.reduce(Duration.min))
+  return ours(503, "all_tiers_failed", `No tier of ${route} could answer.`, list, soonest)
 }
 
 /** A failure of the request itself, or one that no other tier could mend, goes back as the upstream put it. */
@@ -76,8 +83,11 @@ const ours = (
   body: encode({ code, message, type: status === 429 ? "rate_limit_error" : "upstream_error", attempts })
 })
 
-/** Whole seconds, 1 to 60: what lies outside, clients ignore, obey for days, or answer by giving up. */
 const retryAfter = (error: unknown): number | undefined =>
   error instanceof AllTiersFailed && error.retryAfter !== undefined
-    ? Math.min(60, Math.max(1, Math.ceil(Duration.toSeconds(error.retryAfter))))
+    ? wholeSeconds(error.retryAfter)
     : undefined
+
+/** From 1 to 60: what lies outside, clients ignore, obey for days, or answer by giving up. */
+const wholeSeconds = (wait: Duration.Duration): number =>
+  Math.min(60, Math.max(1, Math.ceil(Duration.toSeconds(wait))))

@@ -1,0 +1,190 @@
+import { connect } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import type { Handler, Response } from "@understudy/http/OpenAiRouter"
+import { Duration, Effect, Fiber, Stream } from "effect"
+import { ask, call, get } from "../../../test/support/caller.ts"
+import { eventually } from "../../../test/support/eventually.ts"
+import * as Server from "../src/Server.ts"
+
+const text = (body: string) => new TextEncoder().encode(body)
+
+const ok = (body: Response["body"], headers: Record<string, string> = {}): Response => ({
+  status: 200,
+  headers: { "content-type": "text/plain", ...headers },
+  body
+})
+
+const serve = (handler: Handler, options: Partial<Parameters<typeof Server.serve>[0]> = {}) =>
+  Server.serve({
+    handler,
+    host: "127.0.0.1",
+    port: 0,
+    maxBody: 1000,
+    drain: Duration.seconds(1),
+    ...options
+  })
+
+/** A handler that notes when its scope opens and closes. */
+const traced =
+  (log: Array<string>, handler: Handler): Handler =>
+  (request) =>
+    Effect.zipRight(
+      Effect.acquireRelease(
+        Effect.sync(() => log.push("open")),
+        (_, exit) => Effect.sync(() => log.push(`close ${exit._tag}`))
+      ),
+      handler(request)
+    )
+
+describe("Server.serve", () => {
+  it.scopedLive(
+    "gives the handler the request as it stands on the wire, names of headers in lower case",
+    () =>
+      Effect.gen(function* () {
+        const { url } = yield* serve(({ body, headers, method, path }) =>
+          Effect.map(Effect.orDie(body), (bytes) =>
+            ok(
+              text(
+                JSON.stringify({
+                  method,
+                  path,
+                  mine: headers["x-mine"],
+                  body: Buffer.from(bytes).toString("hex")
+                })
+              )
+            )
+          )
+        )
+        const served = yield* ask(url, {
+          path: "/a%2Fb//c?d=%zz",
+          headers: { "X-MINE": "1" },
+          body: Buffer.from([0, 255, 128])
+        })
+        assert.deepStrictEqual(JSON.parse(served.text), {
+          method: "POST",
+          path: "/a%2Fb//c?d=%zz",
+          mine: "1",
+          body: "00ff80"
+        })
+      })
+  )
+
+  it.scopedLive("keeps the handler's scope open until the body is sent, and no longer", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const body = Stream.make("a", "b", "c").pipe(
+        Stream.map(text),
+        Stream.tap(() => Effect.sync(() => log.push("piece")))
+      )
+      const { url } = yield* serve(traced(log, () => Effect.succeed(ok(body))))
+      const served = yield* ask(url)
+      assert.deepStrictEqual([served.text, served.whole], ["abc", true])
+      yield* eventually(() => log.length === 5)
+      assert.deepStrictEqual(log, ["open", "piece", "piece", "piece", "close Success"])
+    })
+  )
+
+  it.scopedLive("closes it when the caller leaves", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const { url } = yield* serve(traced(log, () => Effect.never))
+      const { leave } = yield* call(url)
+      yield* eventually(() => log.length === 1)
+      leave()
+      yield* eventually(() => log.length === 2)
+      assert.deepStrictEqual(log, ["open", "close Failure"])
+    })
+  )
+
+  const broken: Readonly<Record<string, Handler>> = {
+    "a handler that dies": () => Effect.die("bug"),
+    "a handler that throws": () => {
+      throw new Error("bug")
+    },
+    "a body that dies at once": () => Effect.succeed(ok(Stream.die("bug"))),
+    "a body that dies on its way": () =>
+      Effect.succeed(ok(Stream.concat(Stream.make(text("a")), Stream.die("bug")))),
+    "a header that HTTP does not allow": () =>
+      Effect.succeed(ok(text("a"), { "x-a": "1\r\nset-cookie: a=b" })),
+    "a status that HTTP does not know": () => Effect.succeed({ ...ok(text("a")), status: 7 })
+  }
+  for (const [name, handler] of Object.entries(broken)) {
+    it.scopedLive(`${name}: the connection breaks, the server goes on`, () =>
+      Effect.gen(function* () {
+        const { url } = yield* serve((request) =>
+          request.path === "/good" ? Effect.succeed(ok(text("good"))) : Effect.suspend(() => handler(request))
+        )
+        const cut = yield* ask(url)
+        assert.isFalse(cut.whole)
+        assert.isUndefined(cut.headers["set-cookie"])
+        assert.strictEqual((yield* get(url, "/good")).text, "good")
+      })
+    )
+  }
+
+  it.scopedLive("answers HEAD with the head alone", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(() => Effect.succeed(ok(text("good"))))
+      const { headers, text: body, whole } = yield* ask(url, { method: "HEAD", path: "/" })
+      assert.deepStrictEqual([headers["content-length"], body, whole], ["4", "", true])
+    })
+  )
+
+  it.scopedLive("one body too many for the limit fails with BodyTooLarge; nobody has to read it", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(({ body, path }) =>
+        path === "/unread"
+          ? Effect.succeed(ok(text("unread")))
+          : Effect.match(body, {
+              onFailure: (error) => ok(text(error.message)),
+              onSuccess: (bytes) => ok(text(String(bytes.length)))
+            })
+      )
+      assert.strictEqual((yield* ask(url, { body: "x".repeat(1000) })).text, "1000")
+      const { headers, text: said } = yield* ask(url, { body: "x".repeat(1001) })
+      assert.deepStrictEqual([said, headers["connection"]], ["the body is larger than 1000 bytes", "close"])
+      assert.strictEqual((yield* ask(url, { path: "/unread", body: "x".repeat(500_000) })).text, "unread")
+    })
+  )
+
+  it.scopedLive("one that cannot listen says where and why", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(() => Effect.succeed(ok(text(""))))
+      const port = Number(new URL(url).port)
+      const taken = yield* Effect.flip(Effect.scoped(serve(() => Effect.never, { port })))
+      assert.deepStrictEqual([taken.code, taken.port], ["EADDRINUSE", port])
+      assert.strictEqual(
+        taken.message,
+        `cannot listen on 127.0.0.1:${port}: another program listens there; choose another server.port`
+      )
+      const elsewhere = yield* Effect.flip(Effect.scoped(serve(() => Effect.never, { host: "192.0.2.1" })))
+      assert.strictEqual(elsewhere.message, "cannot listen on 192.0.2.1:0: EADDRNOTAVAIL")
+    })
+  )
+
+  it.live("stops accepting, waits for drain at most, and leaves no connection behind", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const stop = yield* Effect.fork(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { accepting, url } = yield* serve(
+              traced(log, () => Effect.never),
+              { drain: Duration.millis(20) }
+            )
+            assert.isTrue(yield* accepting)
+            yield* Effect.forkDaemon(ask(url))
+            const socket = connect(Number(new URL(url).port), "127.0.0.1")
+            socket.on("close", () => log.push("idle one closed"))
+            yield* eventually(() => log.length === 1)
+            return { accepting }
+          })
+        )
+      )
+      const { accepting } = yield* Fiber.join(stop)
+      assert.isFalse(yield* accepting)
+      yield* eventually(() => log.length === 3)
+      assert.sameMembers(log, ["open", "close Failure", "idle one closed"])
+    })
+  )
+})

@@ -1,0 +1,184 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files write ${NAME}
+import { createServer } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { ask, call, chatBody, get } from "../support/caller.ts"
+import { eventually } from "../support/eventually.ts"
+import { chat } from "../support/gateway.ts"
+import { command, fileOf, program } from "../support/program.ts"
+import { content, finish, held, role, silence, wall } from "../support/wall.ts"
+
+const streamed = { body: chatBody({ stream: true }) }
+const drains = (url: string, drain: string) => chat([url]).replace("drain: 1s", `drain: ${drain}`)
+const timeout = 60_000
+
+describe("the program", () => {
+  it.scopedLive(
+    "on SIGTERM lets a stream in flight finish, takes nothing new and exits with 0",
+    () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        const { behaviour, end, send } = held()
+        only.script(behaviour)
+        const { lines, stop, url } = yield* program(drains(only.url, "1h"))
+        const { answer, text } = yield* call(url, streamed)
+        yield* eventually(() => only.received.length === 1)
+        send(role, content("Hel"))
+        yield* eventually(() => text().includes("Hel"))
+        const exited = stop()
+        yield* Effect.repeat(get(url, "/health/live"), { until: ({ status }) => status === 0 })
+        send(content("lo"), finish)
+        end()
+        const { text: all, whole } = yield* answer
+        assert.isTrue(whole)
+        assert.isTrue(all.endsWith("data: [DONE]\n\n"))
+        assert.strictEqual(yield* Effect.promise(() => exited), 0)
+        assert.deepStrictEqual(
+          lines.map(({ message, outcome }) => [message, outcome]),
+          [
+            ["listening", undefined],
+            ["attempt", "success"],
+            ["run", "success"]
+          ]
+        )
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "cuts what takes longer than drain, and exits with 0 all the same",
+    () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        only.script(silence)
+        const { stop, url } = yield* program(drains(only.url, "50ms"))
+        const { answer } = yield* call(url)
+        yield* eventually(() => only.received.length === 1)
+        assert.strictEqual(yield* Effect.promise(() => stop("SIGINT")), 0)
+        const { status, whole } = yield* answer
+        assert.deepStrictEqual([status, whole], [0, false])
+        yield* eventually(() => only.received[0]?.abandonedAt !== undefined)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "does not wait any longer after a second signal",
+    () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        only.script(silence)
+        const { stop, url } = yield* program(drains(only.url, "1h"))
+        yield* call(url)
+        yield* eventually(() => only.received.length === 1)
+        void stop()
+        yield* Effect.repeat(get(url, "/health/live"), { until: ({ status }) => status === 0 })
+        assert.strictEqual(yield* Effect.promise(() => stop()), 1)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "outlives what no caller should send",
+    () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        const { lines, stop, url } = yield* program(chat([only.url], { server: "maxBody: 1kB" }))
+        const hostile = [" ".repeat(2000), "", "{", '{"model":"a\\r\\nb"}', '{"model":"__proto__"}']
+        for (const body of hostile) assert.isAtLeast((yield* ask(url, { body })).status, 400)
+        assert.strictEqual((yield* ask(url)).status, 200)
+        yield* eventually(() => lines.length === 3)
+        assert.strictEqual(yield* Effect.promise(() => stop()), 0)
+      }),
+    timeout
+  )
+})
+
+const good = {
+  providers: "up: { kind: openai, baseUrl: http://127.0.0.1:1/v1 }",
+  tiers: "[ { name: a, provider: up, model: m } ]"
+}
+
+const file = ({ providers, tiers }: Partial<typeof good>): string =>
+  `providers:\n  ${providers ?? good.providers}\nroutes:\n  chat:\n    tiers: ${tiers ?? good.tiers}\n`
+
+/** What follows the file's name: place, reason, remedy. */
+const refusals: Readonly<Record<string, readonly [string, RegExp]>> = {
+  "an unknown key": [
+    file({ tiers: "[ { name: a, provider: up, model: m, timout: 5s } ]" }),
+    /^:5:\d+ routes\.chat\.tiers\[0\]\.timout: unknown key; did you mean "timeout"\?$/
+  ],
+  "a missing variable": [
+    file({ providers: 'up: { kind: openai, baseUrl: http://127.0.0.1:1/v1, apiKey: "${NO_SUCH_KEY}" }' }),
+    /^:2:\d+ providers\.up\.apiKey: .*NO_SUCH_KEY.*; .+$/
+  ],
+  "a bad duration": [
+    file({ tiers: "[ { name: a, provider: up, model: m, timeout: fast } ]" }),
+    /^:5:\d+ routes\.chat\.tiers\[0\]\.timeout: cannot use "fast"; expected .*20s.*$/
+  ],
+  "no tiers": [file({ tiers: "[]" }), /^:5:\d+ routes\.chat\.tiers: .+; .+$/],
+  "the same tier twice": [
+    file({ tiers: "[ { name: a, provider: up, model: m }, { name: a, provider: up, model: n } ]" }),
+    /^:5:\d+ routes\.chat\.tiers.*: .*"?a"?.*; .+$/
+  ],
+  "an unknown provider": [
+    file({ tiers: "[ { name: a, provider: upp, model: m } ]" }),
+    /^:5:\d+ routes\.chat\.tiers\[0\]\.provider: unknown provider "upp"; did you mean "up"\?$/
+  ],
+  "no YAML": ["providers: {", /^:\d+:\d+: .+; .+$/]
+}
+
+describe("the program, given", () => {
+  for (const [name, [yaml, expected]] of Object.entries(refusals)) {
+    it.live(
+      `${name}, exits with 1 and one line: file, place, reason, remedy`,
+      () =>
+        Effect.gen(function* () {
+          const path = fileOf(yaml)
+          const { code, stderr, stdout } = yield* command(["serve", path, "--port", "0", "--log", "json"])
+          assert.deepStrictEqual([code, stdout], [1, ""])
+          assert.isTrue(stderr.startsWith(`understudy: ${path}`) && stderr.endsWith("\n"), stderr)
+          assert.match(stderr.slice(`understudy: ${path}`.length, -1), expected)
+        }),
+      timeout
+    )
+  }
+
+  it.live(
+    "a file that is not there, a command or an option that it does not know: the same",
+    () =>
+      Effect.gen(function* () {
+        const lines = [
+          [["serve", "nowhere.yaml"], /^understudy: nowhere\.yaml: no such file; .+\n$/],
+          [["sevre"], /^understudy: unknown command "sevre"; .+\n$/],
+          [["serve", "--prot", "1"], /^understudy: .*'--prot'.*; .+\n$/],
+          [["serve", "--port", "http"], /^understudy: --port takes .+; .+\n$/],
+          [["serve", "--log", "xml"], /^understudy: --log takes .+; .+\n$/]
+        ] as const
+        for (const [args, expected] of lines) {
+          const { code, stderr, stdout } = yield* command(args)
+          assert.deepStrictEqual([code, stdout], [1, ""])
+          assert.match(stderr, expected)
+        }
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "a port that is taken: the same",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* Effect.acquireRelease(
+          Effect.sync(() => createServer().listen(0, "127.0.0.1")),
+          (server) => Effect.sync(() => server.close())
+        )
+        yield* eventually(() => server.listening)
+        const address = server.address()
+        const port = typeof address === "object" ? String(address?.port) : ""
+        const { code, stderr, stdout } = yield* command(["serve", fileOf(file({})), "--port", port])
+        assert.deepStrictEqual([code, stdout], [1, ""])
+        assert.match(stderr, new RegExp(`^understudy: cannot listen on 127\\.0\\.0\\.1:${port}: .+; .+\\n$`))
+      }),
+    timeout
+  )
+})
