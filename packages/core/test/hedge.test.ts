@@ -32,7 +32,7 @@ describe("Fallback.hedge", () => {
           events.map((event) =>
             event._tag === "AttemptEnded" ? [event.attempt.tier, event.attempt.outcome] : event._tag
           ),
-          [["a", "interrupted"], ["b", "success"], "RunEnded"]
+          [["b", "success"], ["a", "interrupted"], "RunEnded"]
         )
       })
   )

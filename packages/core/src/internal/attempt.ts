@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as Runtime from "effect/Runtime"
@@ -12,12 +13,21 @@ import * as Tracer from "effect/Tracer"
 import * as Deadline from "../Deadline.ts"
 import { after } from "./timer.ts"
 
+/** What the run has around it, and every attempt of it too. */
+export interface Around<R> {
+  readonly fiberId: FiberId.FiberId
+  readonly context: Context.Context<R>
+  readonly fiberRefs: FiberRefs.FiberRefs
+  readonly runtimeFlags: RuntimeFlags.RuntimeFlags
+}
+
 /** What is to be known of an attempt to make it. */
 export interface Options<X, E, R> {
   readonly effect: Effect.Effect<X, E, R>
   readonly scope: Scope.CloseableScope
   /** Whether a success leaves the scope open, for whoever was given what lives in it. */
   readonly keepScope: boolean
+  readonly around: Around<R>
   readonly clock: Clock.Clock
   readonly span: Tracer.Span | undefined
   /** The instant that `limit` milliseconds from now are. */
@@ -45,12 +55,12 @@ export class AttemptFiber<X, E, R> {
 
   /** Starts it and waits for its end. Whoever interrupts this has to {@link stop} it. */
   readonly exit: Effect.Effect<Exit.Exit<X, E | Deadline.DeadlineExceeded>, never, Exclude<R, Scope.Scope>> =
-    Effect.withFiberRuntime((parent, { runtimeFlags }) => {
-      const { clock, effect, exceeded, keepScope, limit, scope } = this.options
+    Effect.suspend(() => {
+      const { around, clock, effect, exceeded, keepScope, limit, scope } = this.options
       const runtime = Runtime.make({
-        context: contextOf(this.options, parent.currentContext as Context.Context<R>),
-        fiberRefs: parent.getFiberRefs(),
-        runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
+        context: contextOf(this.options),
+        fiberRefs: around.fiberRefs,
+        runtimeFlags: RuntimeFlags.disable(around.runtimeFlags, RuntimeFlags.Interruption)
       })
       // The attempt can be interrupted, the closing of its scope cannot.
       const inScope = Effect.matchCauseEffect(Effect.interruptible(effect), {
@@ -75,7 +85,7 @@ export class AttemptFiber<X, E, R> {
         })
         if (limit === Number.POSITIVE_INFINITY) return
         this.cancelTimer = after(clock, limit, () => {
-          child.unsafeInterruptAsFork(parent.id())
+          child.unsafeInterruptAsFork(around.fiberId)
           resume(Effect.as(letGo(child), Exit.fail(exceeded())))
         })
       })
@@ -107,11 +117,8 @@ const inherit = <X, E>(
 const ofFiberAlone: ReadonlySet<unknown> = new Set([FiberRef.currentContext, FiberRef.currentRuntimeFlags])
 
 /** What the attempt sees around it: all that the run does, and its own scope, span and deadline. */
-const contextOf = <X, E, R>(
-  { deadline, scope, span }: Options<X, E, R>,
-  outer: Context.Context<R>
-): Context.Context<R> => {
-  const services = new Map(outer.unsafeMap)
+const contextOf = <X, E, R>({ around, deadline, scope, span }: Options<X, E, R>): Context.Context<R> => {
+  const services = new Map(around.context.unsafeMap)
   services.set(Scope.Scope.key, scope)
   if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
   if (deadline !== Number.POSITIVE_INFINITY) services.set(Deadline.Current.key, deadline)

@@ -10,15 +10,15 @@ import type * as Tracer from "effect/Tracer"
 import * as Backoff from "../Backoff.ts"
 import type { Permit } from "../CircuitBreaker.ts"
 import * as Deadline from "../Deadline.ts"
-import type { Outcome } from "../Outcome.ts"
-import { AttemptFiber, type Options } from "./attempt.ts"
+import { type Outcome, success } from "../Outcome.ts"
+import { type Around, AttemptFiber, type Options } from "./attempt.ts"
 import { AllTiersFailed, type Group, type Ladder, type Rung, type Served } from "./ladder.ts"
 import { type OpenAttempt, RunObserver } from "./observer.ts"
 
 /** A run that has its answer, or the beginning of it. */
 export interface Committed<X, E> {
   readonly served: Served<X, E>
-  /** Ends the run: closes the serving attempt's scope, its spans and the run's. To be called once. */
+  /** With `keepScope`, ends the run: closes the serving attempt's scope, its spans and the run's. */
   readonly finish: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
@@ -35,20 +35,32 @@ export const run = <X, E, R, A, R2>(
   onCommit: (committed: Committed<X, E>) => Effect.Effect<A, never, R2>
 ): Effect.Effect<A, E | AllTiersFailed<E>, Exclude<R, Scope.Scope> | R2> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.withFiberRuntime((fiber) => {
+    Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
       const observer = new RunObserver<E>(fiber, ladder)
       const deadline = Math.min(
         Context.get(fiber.currentContext, Deadline.Current),
         observer.startedAt + ladder.deadline
       )
-      return Effect.matchCauseEffect(new Run(ladder, keepScope, restore, observer, deadline).climb(), {
-        onSuccess: onCommit,
-        onFailure: (cause) => {
-          const exit = Exit.failCause(cause)
-          observer.close(exit)
-          return exit
+      const around = {
+        fiberId: fiber.id(),
+        context: fiber.currentContext as Context.Context<R>,
+        fiberRefs: fiber.getFiberRefs(),
+        runtimeFlags
+      }
+      return Effect.matchCauseEffect(
+        new Run(ladder, keepScope, restore, observer, around, deadline).climb(),
+        {
+          onSuccess: (committed) => {
+            if (!keepScope) observer.close(Exit.void)
+            return onCommit(committed)
+          },
+          onFailure: (cause) => {
+            const exit = Exit.failCause(cause)
+            observer.close(exit)
+            return exit
+          }
         }
-      })
+      )
     })
   )
 
@@ -63,6 +75,7 @@ interface GroupProgress {
 /** The tier being tried. */
 interface Current<X, E, R> {
   readonly rung: Rung<X, E, R>
+  readonly enteredAt: number
   readonly deadline: number
   readonly groups: ReadonlyArray<GroupProgress>
   span: Tracer.Span | undefined
@@ -84,6 +97,7 @@ class Run<X, E, R> {
   private readonly keepScope: boolean
   private readonly restore: <A1, E1, R1>(effect: Effect.Effect<A1, E1, R1>) => Effect.Effect<A1, E1, R1>
   private readonly observer: RunObserver<E>
+  private readonly around: Around<R>
   private readonly deadline: number
   private readonly groups = new Map<Group, GroupProgress>()
   private index = 0
@@ -95,12 +109,14 @@ class Run<X, E, R> {
     keepScope: boolean,
     restore: <A1, E1, R1>(effect: Effect.Effect<A1, E1, R1>) => Effect.Effect<A1, E1, R1>,
     observer: RunObserver<E>,
+    around: Around<R>,
     deadline: number
   ) {
     this.ladder = ladder
     this.keepScope = keepScope
     this.restore = restore
     this.observer = observer
+    this.around = around
     this.deadline = deadline
   }
 
@@ -110,12 +126,13 @@ class Run<X, E, R> {
     while (this.started < ladder.maxTiers) {
       const rung = ladder.rungs[this.index++]
       if (rung === undefined) break
-      const now = observer.now()
+      const now = this.index === 1 ? observer.startedAt : observer.now()
       if (now >= this.deadline) return this.allTiersFailed("deadline")
       const groups = this.enter(rung, now)
       if (groups.some((group) => group.started >= group.maxTiers || group.deadline <= now)) continue
       const tier: Current<X, E, R> = {
         rung,
+        enteredAt: now,
         deadline: groups.reduce((least, group) => Math.min(least, group.deadline), now + rung.timeout),
         groups,
         span: undefined,
@@ -157,16 +174,13 @@ class Run<X, E, R> {
   private admit(tier: Current<X, E, R>): Climbing<X, E, R> {
     const { breaker } = tier.rung
     if (breaker === undefined) return this.attempt(tier, undefined)
-    return Effect.matchEffect(breaker.admit, {
-      onFailure: (refusal) => {
-        this.observer.refused(tier.rung, refusal.retryAfter)
-        const leave = Effect.suspend(() => this.leave(tier, Exit.fail(refusal)))
-        return tier.number === 1 ? leave : Effect.zipRight(refund(tier.rung), leave)
-      },
-      onSuccess: ({ permit, transition }) => {
-        this.observer.breakerChanged(tier.rung, transition)
-        return this.attempt(tier, permit)
-      }
+    return Effect.flatMap(breaker.decide, ({ changes, permit, rejection }) => {
+      this.observer.breakerChanged(tier.rung, changes)
+      if (permit !== undefined) return this.attempt(tier, permit)
+      this.observer.refused(tier.rung, Duration.millis(rejection?.retryAfter ?? 0))
+      if (tier.number === 1) return tier.otherwise()
+      const leave = Effect.suspend(() => this.leave(tier, Exit.fail("circuit open")))
+      return Effect.zipRight(refund(tier.rung), leave)
     })
   }
 
@@ -177,7 +191,8 @@ class Run<X, E, R> {
       this.started++
       for (const group of tier.groups) group.started++
     }
-    const attempt = observer.openAttempt(tier.rung, tier.span, tier.number, tier.waited)
+    const now = tier.number === 1 ? tier.enteredAt : observer.now()
+    const attempt = observer.openAttempt(tier.rung, tier.span, tier.number, tier.waited, now)
     return Effect.flatMap(Scope.make(), (scope) => {
       const ended = (exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>) =>
         this.report(tier, attempt, scope, permit, exit)
@@ -211,7 +226,7 @@ class Run<X, E, R> {
           )
     if (rung.breaker === undefined || permit === undefined) return then()
     return Effect.flatMap(rung.breaker.report(permit, outcome), (transition) => {
-      this.observer.breakerChanged(rung, transition)
+      if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
       return then()
     })
   }
@@ -252,6 +267,7 @@ class Run<X, E, R> {
         tier.number++
         tier.backoff = plan.backoff
         tier.waited = Duration.toMillis(plan.wait)
+        if (tier.waited === 0) return this.admit(tier)
         return Effect.matchCauseEffect(this.restore(Effect.sleep(plan.wait)), {
           onSuccess: () => this.admit(tier),
           onFailure: (cause) => {
@@ -276,23 +292,31 @@ class Run<X, E, R> {
   ): Committed<X, E> {
     this.won = true
     const { keepScope, ladder, observer } = this
-    const answer = observer.committed(attempt)
-    const end = (exit: Exit.Exit<unknown, unknown>) =>
-      Effect.sync(() => {
-        observer.closeAttempt(attempt, exit, rung.judge(exit), undefined)
-        observer.closeTier(span, exit)
-        observer.close(exit)
-      })
-    return {
-      served: {
-        value,
-        tier: rung.name,
-        labels: rung.labels,
-        fallback: rung !== ladder.rungs[0],
-        attempts: [...observer.attempts, answer]
-      },
-      finish: (exit) => (keepScope ? Effect.zipRight(Scope.close(scope, exit), end(exit)) : end(exit))
+    observer.serves(attempt)
+    const end = (exit: Exit.Exit<unknown, unknown>, outcome: Outcome) => {
+      observer.closeAttempt(attempt, exit, outcome, undefined)
+      observer.closeTier(span, exit)
     }
+    const served = (attempts: Served<X, E>["attempts"]): Served<X, E> => ({
+      value,
+      tier: rung.name,
+      labels: rung.labels,
+      fallback: rung !== ladder.rungs[0],
+      attempts
+    })
+    if (keepScope) {
+      const finish = (exit: Exit.Exit<unknown, unknown>) =>
+        Effect.zipRight(
+          Scope.close(scope, exit),
+          Effect.sync(() => {
+            end(exit, rung.judge(exit))
+            observer.close(exit)
+          })
+        )
+      return { served: served([...observer.attempts, observer.streams(attempt)]), finish }
+    }
+    end(Exit.void, success)
+    return { served: served(observer.attempts), finish: () => Effect.void }
   }
 
   /** Another tier's answer came first, in the very same moment. */
@@ -333,6 +357,7 @@ class Run<X, E, R> {
 
   /** The groups a tier lies in; the clock of a group starts with its first tier. */
   private enter(rung: Rung<X, E, R>, now: number): ReadonlyArray<GroupProgress> {
+    if (rung.groups.length === 0) return noGroups
     return rung.groups.map((group) => {
       const known = this.groups.get(group)
       if (known !== undefined) return known
@@ -345,10 +370,9 @@ class Run<X, E, R> {
   /** The attempt under the nearest of its bounds; its own bound wins a tie. */
   private bounded(
     { deadline, rung }: Current<X, E, R>,
-    { span }: OpenAttempt<E>,
+    { span, startedAt: now }: OpenAttempt<E>,
     scope: Scope.CloseableScope
   ): Options<X, E, R> {
-    const now = this.observer.now()
     const limit = Math.min(rung.attemptTimeout, deadline - now, this.deadline - now)
     const bound =
       limit === rung.attemptTimeout ? rung.attemptBound : limit === deadline - now ? "timeout" : "deadline"
@@ -356,6 +380,7 @@ class Run<X, E, R> {
       effect: rung.attempt,
       scope,
       keepScope: this.keepScope,
+      around: this.around,
       clock: this.observer.clock,
       span,
       deadline: now + limit,
@@ -372,6 +397,8 @@ const heed = (rung: Rung<unknown, unknown, unknown>, outcome: Outcome): Outcome 
   Duration.toMillis(outcome.retryAfter) > rung.maxRetryAfter
     ? { ...outcome, trip: true, next: outcome.next === "retry" ? "nextTier" : outcome.next }
     : outcome
+
+const noGroups: ReadonlyArray<GroupProgress> = []
 
 type Plan =
   | { readonly _tag: "retry"; readonly wait: Duration.Duration; readonly backoff: Duration.Duration }

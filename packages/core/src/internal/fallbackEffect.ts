@@ -1,6 +1,5 @@
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import * as Exit from "effect/Exit"
 import * as engine from "./engine.ts"
 import type { AllTiersFailed, Ladder, Served } from "./ladder.ts"
 
@@ -14,14 +13,16 @@ export class FallbackEffect<A, E, R> extends Effectable.Class<A, E | AllTiersFai
   }
 
   override commit(): Effect.Effect<A, E | AllTiersFailed<E>, R> {
-    return Effect.map(served(this.ladder), ({ value }) => value)
+    return engine.run(this.ladder, false, ({ served }) => Effect.succeed(served.value)) as ReturnType<
+      this["commit"]
+    >
   }
 }
 
 export const served = <A, E, R>(
   ladder: Ladder<A, E, R>
 ): Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R> =>
-  engine.run(ladder, false, ({ finish, served }) => Effect.as(finish(Exit.void), served)) as Effect.Effect<
+  engine.run(ladder, false, ({ served }) => Effect.succeed(served)) as Effect.Effect<
     Served<A, E>,
     E | AllTiersFailed<E>,
     R

@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Tracer from "effect/Tracer"
 import * as Attempt from "../Attempt.ts"
-import type { Transition } from "../CircuitBreaker.ts"
+import type { Change } from "../CircuitBreaker.ts"
 import { type Next, type Outcome, success } from "../Outcome.ts"
 import type { Ladder, Rung } from "./ladder.ts"
 import { openSpan } from "./span.ts"
@@ -63,15 +63,19 @@ export class RunObserver<E> {
     this.emit({ _tag: "TierRefused", run: this.ladder.name, refusal })
   }
 
-  breakerChanged(rung: AnyRung<E>, transition: Transition | undefined): void {
-    if (transition === undefined) return
-    this.emit({
-      _tag: "BreakerChanged",
-      run: this.ladder.name,
-      tier: rung.name,
-      labels: rung.labels,
-      transition
-    })
+  breakerChanged(rung: AnyRung<E>, changes: ReadonlyArray<Change>): void {
+    const key = rung.breaker?.key
+    if (key === undefined) return
+    for (const change of changes) {
+      const transition = { key, ...change }
+      this.emit({
+        _tag: "BreakerChanged",
+        run: this.ladder.name,
+        tier: rung.name,
+        labels: rung.labels,
+        transition
+      })
+    }
   }
 
   openTier(rung: AnyRung<E>): Tracer.Span | undefined {
@@ -91,29 +95,39 @@ export class RunObserver<E> {
     rung: AnyRung<E>,
     tier: Tracer.Span | undefined,
     number: number,
-    waited: number
+    waited: number,
+    startedAt: number
   ): OpenAttempt<E> {
-    const attributes = {
-      "understudy.tier": rung.name,
-      "understudy.attempt.number": number,
-      ...(number > 1 && { "http.request.resend_count": number - 1 })
-    }
     return {
       rung,
       number,
       waited,
-      startedAt: this.now(),
+      startedAt,
       firstToken: undefined,
-      span: tier && openSpan(this.fiber, "attempt", "client", attributes, tier)
+      span:
+        tier &&
+        openSpan(
+          this.fiber,
+          "attempt",
+          "client",
+          {
+            "understudy.tier": rung.name,
+            "understudy.attempt.number": number,
+            ...(number > 1 && { "http.request.resend_count": number - 1 })
+          },
+          tier
+        )
     }
   }
 
-  /** The attempt has its answer, or the beginning of its stream. */
-  committed(attempt: OpenAttempt<E>): Attempt.Attempt<E> {
+  /** The attempt's answer is the run's. */
+  serves(attempt: OpenAttempt<E>): void {
     this.servedBy = attempt.rung
-    if (attempt.rung.attemptBound === "firstToken") {
-      attempt.firstToken = Duration.millis(this.now() - attempt.startedAt)
-    }
+  }
+
+  /** The attempt's stream has begun: its record so far, which is not its last. */
+  streams(attempt: OpenAttempt<E>): Attempt.Attempt<E> {
+    attempt.firstToken = Duration.millis(this.now() - attempt.startedAt)
     return this.record(attempt, Exit.void, success, undefined)
   }
 
@@ -175,7 +189,7 @@ export class RunObserver<E> {
       cause: Exit.isSuccess(exit) ? undefined : (exit.cause as Cause.Cause<E>),
       duration: Duration.millis(this.now() - startedAt),
       firstToken,
-      waited: Duration.millis(waited),
+      waited: waited === 0 ? Duration.zero : Duration.millis(waited),
       retryAfter: outcome._tag === "Failure" ? outcome.retryAfter : undefined,
       next,
       span: spanIds(span)
