@@ -14,12 +14,11 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
-import * as Ref from "effect/Ref"
 import {
+  Cell,
   type CircuitBreaker,
   type CircuitOpen,
   hub,
-  refStore,
   type Store,
   unsafeMake
 } from "./internal/breaker.ts"
@@ -179,16 +178,7 @@ export const step: (config: Config, state: State, event: Event) => readonly [Dec
  * @since 0.1.0
  * @category decisions
  */
-export const notBefore = (state: State): number => {
-  switch (state._tag) {
-    case "Open":
-      return state.until
-    case "Isolated":
-      return Number.POSITIVE_INFINITY
-    default:
-      return 0
-  }
-}
+export const notBefore: (state: State) => number = machine.notBefore
 
 /**
  * Makes a closed breaker. The options are those of {@link config}; `key` names it in errors and events, and its
@@ -214,9 +204,7 @@ export const make = (
 ): Effect.Effect<CircuitBreaker> => {
   const { key, store } = options
   const settings = config(options)
-  return Effect.map(hub, (hub) =>
-    unsafeMake(key, settings, store ?? refStore(Ref.unsafeMake<State>(initial)), hub)
-  )
+  return Effect.map(hub, (hub) => unsafeMake(key, settings, store ?? new Cell(), hub))
 }
 
 /**
@@ -243,7 +231,7 @@ export const keyed = (
     return (key) => {
       const known = breakers.get(key)
       if (known !== undefined) return known
-      const store = options?.store ?? refStore(Ref.unsafeMake<State>(initial))
+      const store = options?.store ?? new Cell()
       const breaker = unsafeMake(key, settings, store, Effect.runSync(hub))
       breakers.set(key, breaker)
       return breaker

@@ -4,11 +4,16 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
+import type * as Scope from "effect/Scope"
+import { ladderFrom } from "./internal/compiled.ts"
 import { FallbackEffect, served as servedBy } from "./internal/fallbackEffect.ts"
 import type { AllTiersFailed, Served } from "./internal/ladder.ts"
 import * as ladder from "./internal/ladder.ts"
+import { runs } from "./internal/rung.ts"
+import type { Outcome } from "./Outcome.ts"
+import type { Compiled, TierPolicy } from "./Policy.ts"
 
 /**
  * An ordered list of tiers that *is* an `Effect`: `yield*` it, `pipe` it, or compose it further.
@@ -241,6 +246,48 @@ export const named: {
   <A, E, R>(self: Fallback<A, E, R>, name: string): Fallback<A, E, R> =>
     new FallbackEffect({ ...self.ladder, name })
 )
+
+/**
+ * The tiers of a policy, each with its effect. The policy is compiled once, for its breakers are its memory; the
+ * fallback is cheap to make, and may be made for every run.
+ *
+ * **Details**
+ * - `effect` is called when an attempt starts, and never for a tier that is not asked. What it throws is a defect
+ *   of that attempt.
+ * - `classify` judges a typed error, by default as `Outcome.classifyError` does.
+ *
+ * @example
+ * import { Effect, Either } from "effect"
+ * import { Fallback, Policy } from "@understudy/core"
+ *
+ * const policy = Either.getOrThrow(Policy.decode({ tiers: [{ name: "primary" }, { name: "standby" }] }))
+ *
+ * const program = Effect.gen(function* () {
+ *   const compiled = yield* Policy.compile(policy)
+ *   return yield* Fallback.fromPolicy(compiled, (tier) => Effect.succeed(`the ${tier.name} answers`))
+ * })
+ *
+ * console.log(await Effect.runPromise(program)) // => the primary answers
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromPolicy = <Tier extends TierPolicy, A, E, R>(
+  policy: Compiled<Tier>,
+  effect: (tier: Tier) => Effect.Effect<A, E, R>,
+  options?: { readonly classify?: ((error: E, tier: Tier) => Outcome) | undefined }
+): Fallback<A, E, Exclude<R, Scope.Scope>> => {
+  const classify = options?.classify
+  return new FallbackEffect(
+    ladderFrom(policy, ({ answer, tier }) =>
+      runs(
+        answer,
+        Effect.suspend(() => effect(tier)) as Effect.Effect<A, E, Exclude<R, Scope.Scope>>,
+        classify && ((error: E) => classify(error, tier))
+      )
+    )
+  )
+}
 
 /**
  * Runs the fallback and says how its answer came about: which tier served it, and every attempt on the way.

@@ -15,10 +15,13 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { DeadlineExceeded } from "./Deadline.ts"
 import { commit, type EmptyStream } from "./internal/commit.ts"
+import { ladderFrom } from "./internal/compiled.ts"
 import * as engine from "./internal/engine.ts"
 import type { AllTiersFailed, Served } from "./internal/ladder.ts"
 import * as ladder from "./internal/ladder.ts"
-import { rung } from "./internal/rung.ts"
+import { rung, runs } from "./internal/rung.ts"
+import type { Outcome } from "./Outcome.ts"
+import type { Compiled, TierPolicy } from "./Policy.ts"
 import type * as Tier from "./Tier.ts"
 
 /**
@@ -85,21 +88,69 @@ export const tier = <A, E, R>(
     readonly maxStream?: Duration.DurationInput | undefined
   }
 ): FallbackStream<A, E, Exclude<R, Scope.Scope>> =>
-  fromLadder(
-    ladder.ladderOf(
-      rung(
-        options,
-        commit({
-          stream: options.stream,
-          isContent: options.isContent ?? constTrue,
-          idle: Duration.toMillis(options.idle ?? Duration.infinity),
-          maxStream: Duration.toMillis(options.maxStream ?? Duration.infinity)
-        }) as Effect.Effect<Committed<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>>,
-        "firstToken",
-        options.firstToken
-      )
-    )
+  fromLadder(ladder.ladderOf(rung(options, committed(options), "firstToken", options.firstToken)))
+
+/**
+ * The tiers of a policy, each with its stream. The policy is compiled once, for its breakers are its memory; the
+ * fallback is cheap to make, and may be made for every run.
+ *
+ * **Details**
+ * - `stream` is called when an attempt starts, and never for a tier that is not asked. What it throws is a defect
+ *   of that attempt.
+ * - `isContent` tells the elements that count, as in {@link tier}. `classify` judges a typed error, by default as
+ *   `Outcome.classifyError` does.
+ *
+ * @example
+ * import { Chunk, Effect, Either, Stream } from "effect"
+ * import { FallbackStream, Policy } from "@understudy/core"
+ *
+ * const policy = Either.getOrThrow(Policy.decode({ tiers: [{ name: "primary" }, { name: "standby" }] }))
+ *
+ * const program = Effect.gen(function* () {
+ *   const compiled = yield* Policy.compile(policy)
+ *   return yield* Stream.runCollect(FallbackStream.fromPolicy(compiled, (tier) => Stream.make("the", tier.name)))
+ * })
+ *
+ * console.log(Chunk.toArray(await Effect.runPromise(program))) // => [ 'the', 'primary' ]
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromPolicy = <Tier extends TierPolicy, A, E, R>(
+  policy: Compiled<Tier>,
+  stream: (tier: Tier) => Stream.Stream<A, E, R>,
+  options?: {
+    readonly isContent?: ((element: NoInfer<A>) => boolean) | undefined
+    readonly classify?: ((error: E | EmptyStream, tier: Tier) => Outcome) | undefined
+  }
+): FallbackStream<A, E, Exclude<R, Scope.Scope>> => {
+  const { classify, isContent } = options ?? {}
+  return fromLadder(
+    ladderFrom(policy, ({ stream: fixed, tier }) => {
+      const { idle, maxStream } = tier
+      const committing = committed({ stream: Stream.suspend(() => stream(tier)), isContent, idle, maxStream })
+      return runs(fixed, committing, classify && ((error: E | EmptyStream) => classify(error, tier)))
+    })
   )
+}
+
+const committed = <A, E, R>({
+  idle = Duration.infinity,
+  isContent = constTrue,
+  maxStream = Duration.infinity,
+  stream
+}: {
+  readonly stream: Stream.Stream<A, E, R>
+  readonly isContent?: ((element: A) => boolean) | undefined
+  readonly idle?: Duration.DurationInput | undefined
+  readonly maxStream?: Duration.DurationInput | undefined
+}): Effect.Effect<Committed<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>> =>
+  commit({
+    stream,
+    isContent,
+    idle: Duration.toMillis(idle),
+    maxStream: Duration.toMillis(maxStream)
+  }) as Effect.Effect<Committed<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>>
 
 /**
  * Asks `that` when `self` fails before its commit point. Associative, as `Fallback.orElse`.

@@ -7,16 +7,41 @@
  * @since 0.1.0
  */
 import type * as Arr from "effect/Array"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as Backoff from "./Backoff.ts"
+import type { Labels } from "./Attempt.ts"
+import type * as Backoff from "./Backoff.ts"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type { Alert } from "./Health.ts"
-import * as breakers from "./internal/breakerFile.ts"
+import * as compiled from "./internal/compiled.ts"
 import * as fields from "./internal/fields.ts"
+import type { Finding } from "./internal/lint.ts"
+import * as checks from "./internal/lint.ts"
+import * as file from "./internal/policyFile.ts"
+import type { Fixed } from "./internal/rung.ts"
+import type { WorstCase } from "./internal/worstCase.ts"
+import * as bounds from "./internal/worstCase.ts"
+import type { RetryBudget } from "./RetryBudget.ts"
+import type { Policy as TierOptions } from "./Tier.ts"
+
+/**
+ * What {@link lint} has to say of a policy; names are those that files use.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { Finding, Rule } from "./internal/lint.ts"
+
+/**
+ * The most that a run can take, and each of its tiers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { Bounds, TierBounds, WorstCase } from "./internal/worstCase.ts"
 
 /**
  * One rung of the ladder.
@@ -77,7 +102,7 @@ export interface PolicyFile<out Extra = {}> {
  * @since 0.1.0
  * @category models
  */
-export interface TierFile extends Schema.Struct.Encoded<typeof tierFields> {}
+export interface TierFile extends Schema.Struct.Encoded<typeof file.tierFields> {}
 
 /**
  * An alert as files write it.
@@ -85,7 +110,7 @@ export interface TierFile extends Schema.Struct.Encoded<typeof tierFields> {}
  * @since 0.1.0
  * @category models
  */
-export interface AlertFile extends Schema.Schema.Encoded<typeof AlertFields> {}
+export interface AlertFile extends Schema.Schema.Encoded<typeof file.Alert> {}
 
 /**
  * A duration as files write it: Effect's own text or a short form such as `20s`, `250ms`, `1.5s` or `1h30m`.
@@ -117,86 +142,6 @@ export const DurationText: Schema.Schema<Duration.Duration, string> = fields.Dur
  */
 export const Name: Schema.Schema<string> = fields.Name
 
-const { factor, integerFrom, share } = fields
-
-const backoff = Backoff.exponential()
-
-const Retry = Schema.Struct({
-  times: Schema.optionalWith(integerFrom(0), { default: () => backoff.times }),
-  base: Schema.optionalWith(DurationText, { default: () => backoff.base }),
-  factor: Schema.optionalWith(factor, { default: () => backoff.factor }),
-  max: Schema.optionalWith(DurationText, { default: () => backoff.max }),
-  jitter: Schema.optionalWith(Schema.Literal("none", "full", "equal", "decorrelated"), {
-    default: () => backoff.jitter
-  }),
-  maxRetryAfter: Schema.optionalWith(DurationText, { default: () => Duration.seconds(5) }),
-  onTimeout: Schema.optionalWith(Schema.Boolean, { default: () => false })
-}).annotations({ title: "retry" })
-
-const tierFields = {
-  name: Name,
-  timeout: Schema.optionalWith(DurationText, { default: () => Duration.seconds(30) }),
-  attemptTimeout: Schema.optional(DurationText),
-  firstToken: Schema.optional(DurationText),
-  idle: Schema.optionalWith(DurationText, { default: () => Duration.minutes(4) }),
-  maxStream: Schema.optionalWith(DurationText, { default: () => Duration.minutes(15) }),
-  retry: Schema.optionalWith(Retry, { default: () => Schema.decodeSync(Retry)({}) }),
-  breaker: Schema.optionalWith(breakers.Breaker, {
-    default: () => Schema.decodeSync(breakers.Breaker)({})
-  })
-}
-
-const AlertFields = Schema.Struct({
-  tier: Name,
-  successBelow: Schema.optionalWith(share, { default: () => 0.95 }),
-  over: Schema.optionalWith(DurationText, { default: () => Duration.minutes(5) }),
-  atLeast: Schema.optionalWith(integerFrom(1), { default: () => 20 })
-}).annotations({ title: "alert" })
-
-type Tier = Schema.Struct.Type<typeof tierFields>
-
-const isTierPolicy = (value: unknown): value is TierPolicy =>
-  Predicate.hasProperty(value, "backoff") && Predicate.hasProperty(value, "breaker")
-
-const fromFile = ({ retry, breaker, ...tier }: Tier): TierPolicy => {
-  const { maxRetryAfter, onTimeout, ...backoff } = retry
-  const attemptTimeout = tier.attemptTimeout ?? tier.timeout
-  const firstToken = tier.firstToken ?? tier.timeout
-  return {
-    ...tier,
-    attemptTimeout,
-    firstToken,
-    backoff,
-    maxRetryAfter,
-    retryTimeouts: onTimeout,
-    breaker: breakers.fromFile(breaker, Duration.max(attemptTimeout, firstToken))
-  }
-}
-
-const toFile = ({ backoff, maxRetryAfter, retryTimeouts, breaker, ...tier }: TierPolicy): Tier => ({
-  ...tier,
-  retry: { ...backoff, maxRetryAfter, onTimeout: retryTimeouts },
-  breaker: breakers.toFile(breaker, Duration.max(tier.attemptTimeout, tier.firstToken))
-})
-
-const duplicateName = (tiers: ReadonlyArray<TierPolicy>): Schema.FilterOutput | undefined => {
-  const names = tiers.map((tier) => tier.name)
-  const index = names.findIndex((name, i) => names.indexOf(name) < i)
-  return index === -1
-    ? undefined
-    : { path: [index, "name"], message: "duplicate tier name; give every tier its own name" }
-}
-
-const unknownTier = (policy: {
-  readonly tiers: ReadonlyArray<unknown>
-  readonly alert?: Alert | undefined
-}): Schema.FilterOutput | undefined => {
-  const { alert, tiers } = policy
-  return alert === undefined || (tiers as ReadonlyArray<TierPolicy>).some(({ name }) => name === alert.tier)
-    ? undefined
-    : { path: ["alert", "tier"], message: "no tier of this name; name one of the policy's tiers" }
-}
-
 /**
  * The schema of a policy whose tiers have further fields: what a gateway adds to say where a tier leads to.
  *
@@ -218,23 +163,7 @@ export const struct = <Extra extends Schema.Struct.Fields>(
   Policy<TierPolicy & Schema.Struct.Type<Extra>>,
   PolicyFile<Schema.Struct.Encoded<Extra>>,
   Schema.Struct.Context<Extra>
-> => {
-  // The transformation names only the fields it changes: the extra ones ride along, which no type can say here.
-  const fields: Schema.Schema<Tier, unknown> = Schema.Struct({ ...tierFields, ...extra }) as never
-  const tier = Schema.transform(fields, Schema.declare(isTierPolicy), {
-    decode: fromFile,
-    encode: toFile
-  }).annotations({ title: "tier" })
-  const first = Schema.element(tier).annotations({ missingMessage: () => "expected at least one tier" })
-  return Schema.Struct({
-    deadline: Schema.optionalWith(DurationText, { default: () => Duration.minutes(1) }),
-    maxTiers: Schema.optionalWith(Schema.UndefinedOr(integerFrom(1)), { default: () => undefined }),
-    tiers: Schema.Tuple([first], tier).pipe(Schema.filter(duplicateName, { title: "tiers" })),
-    alert: Schema.optional(AlertFields)
-  })
-    .annotations({ title: "policy", parseOptions: { onExcessProperty: "error" } })
-    .pipe(Schema.filter(unknownTier)) as never
-}
+> => file.struct(extra)
 
 /**
  * The schema of a policy.
@@ -245,7 +174,7 @@ export const struct = <Extra extends Schema.Struct.Fields>(
  *   {@link CircuitBreaker.config}, with `maxRetryAfter: 5s` and `onTimeout: false`. Of an `alert`, which is off
  *   unless there is one, `successBelow: 0.95`, `over: 5m`, `atLeast: 20`.
  * - An unknown key is an error, whatever the options of the decoder say.
- * - It encodes to the file form with every default written out.
+ * - It encodes to the file form with every default written out; what few say of a breaker, only where it differs.
  *
  * @example
  * import { Schema } from "effect"
@@ -290,3 +219,129 @@ export const decodeUnknown = (input: unknown): Either.Either<Policy, ParseResult
  * @category decoding
  */
 export const decode: (policy: PolicyFile) => Either.Either<Policy, ParseResult.ParseError> = decodeUnknown
+
+/**
+ * The most that one run of a policy can take, in attempts and in time, for each tier and in all.
+ *
+ * **Details**
+ * - A tier takes its `timeout`, or all its attempts at their longest and all its waits at their largest, whichever
+ *   is less. The largest wait is that of its backoff or its `maxRetryAfter`, for a hint up to that is waited out.
+ * - The run takes what its tiers take together, or its `deadline`, whichever is less; with `maxTiers`, those tiers
+ *   that take most, for breakers decide which ones are asked.
+ * - An attempt takes at most its `attemptTimeout`. For a run of a stream say `stream: true`: the way to its commit
+ *   point, on which an attempt takes at most its `firstToken`.
+ * - Where nothing bounds it, the duration is infinite.
+ *
+ * @example
+ * import { Duration, Either } from "effect"
+ * import { Policy } from "@understudy/core"
+ *
+ * const retry = { times: 2, base: "1s", max: "4s", maxRetryAfter: "1s" }
+ * const policy = Either.getOrThrow(
+ *   Policy.decode({
+ *     tiers: [{ name: "primary", timeout: "20s", attemptTimeout: "5s", retry }, { name: "standby", timeout: "10s" }]
+ *   })
+ * )
+ * const { attempts, duration, tiers } = Policy.worstCase(policy)
+ *
+ * console.log(attempts, Duration.toSeconds(duration)) // => 6 28
+ * console.log(tiers.map((tier) => Duration.toSeconds(tier.duration))) // => [ 18, 10 ]
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export const worstCase: (policy: Policy, options?: { readonly stream?: boolean | undefined }) => WorstCase =
+  bounds.worstCase
+
+/**
+ * Looks for what a policy says and cannot mean: bounds that never come into play, tiers that are not reached when
+ * they are needed, waits that cannot lead to an attempt. No finding is no proof that a policy is a good one.
+ *
+ * @example
+ * import { Either } from "effect"
+ * import { Policy } from "@understudy/core"
+ *
+ * const policy = Either.getOrThrow(
+ *   Policy.decode({ deadline: "30s", tiers: [{ name: "primary", timeout: "30s" }, { name: "standby" }] })
+ * )
+ *
+ * console.log(Policy.lint(policy).map(({ rule, tier }) => `${tier}: ${rule}`)) // => [ 'standby: unreachable-tier' ]
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export const lint: (policy: Policy) => ReadonlyArray<Finding> = checks.lint
+
+/**
+ * A policy ready to run: its tiers with their breakers. Make it once, for the breakers are its memory, and give it
+ * to `Fallback.fromPolicy` or `FallbackStream.fromPolicy` for every run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Compiled<out Tier extends TierPolicy = TierPolicy> {
+  /** Names the runs. */
+  readonly name: string
+  readonly policy: Policy<Tier>
+  readonly tiers: Arr.NonEmptyReadonlyArray<CompiledTier<Tier>>
+  /** Whether any tier's breaker would let a call through now. */
+  readonly available: Effect.Effect<boolean>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompiledTier<out Tier extends TierPolicy = TierPolicy> {
+  readonly tier: Tier
+  readonly breaker: CircuitBreaker.CircuitBreaker
+  /** @internal */
+  readonly answer: Fixed
+  /** @internal */
+  readonly stream: Fixed
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompileOptions<in Tier extends TierPolicy = TierPolicy> {
+  /** Names the runs in spans and events. Default: the name of the first tier. */
+  readonly name?: string | undefined
+  /** What else to say of a tier in records, logs, spans and metrics, such as its model. Default: nothing. */
+  readonly labels?: ((tier: Tier) => Labels) | undefined
+  /** A tier's span. Default name: `tier {name}`. */
+  readonly span?: ((tier: Tier) => TierOptions<never>["span"]) | undefined
+  /** A breaker to be shared with others. Default: one of its own, as the tier's `breaker` says. */
+  readonly breaker?: ((tier: Tier) => CircuitBreaker.CircuitBreaker | undefined) | undefined
+  /** What bounds a tier's retries. Default: nothing but its `backoff`. */
+  readonly budget?: ((tier: Tier) => RetryBudget | undefined) | undefined
+}
+
+/**
+ * Makes the breakers of a policy, closed, each with the key `{name}/{tier}`.
+ *
+ * @example
+ * import { Effect, Either } from "effect"
+ * import { Fallback, Outcome, Policy } from "@understudy/core"
+ *
+ * const policy = Either.getOrThrow(Policy.decode({ tiers: [{ name: "primary" }, { name: "standby" }] }))
+ * const ask = (tier: string, question: string) =>
+ *   tier === "primary" ? Effect.fail("down") : Effect.succeed(`${question} Yes.`)
+ *
+ * const program = Effect.gen(function* () {
+ *   const chat = yield* Policy.compile(policy, { name: "chat" })
+ *   return yield* Fallback.fromPolicy(chat, (tier) => ask(tier.name, "Still there?"), {
+ *     classify: () => Outcome.failure({ next: "nextTier" })
+ *   })
+ * })
+ *
+ * console.log(await Effect.runPromise(program)) // => Still there? Yes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const compile: <Tier extends TierPolicy>(
+  policy: Policy<Tier>,
+  options?: CompileOptions<Tier>
+) => Effect.Effect<Compiled<Tier>> = compiled.compile

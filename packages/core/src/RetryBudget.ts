@@ -87,9 +87,7 @@ export const step = (config: Config, state: State, event: Event): readonly [gran
   switch (event._tag) {
     case "Withdraw": {
       const paid = refill(config, state, event.now)
-      return paid.thousandths >= token
-        ? [true, { ...paid, thousandths: paid.thousandths - token }]
-        : [false, paid]
+      return paid.thousandths >= token ? [true, add(config, paid, -token)] : [false, paid]
     }
     // Neither needs the time: what a bucket earns adds up to the same in any order.
     case "Deposit":
@@ -103,16 +101,15 @@ const token = 1_000
 
 const refill = (config: Config, state: State, now: number): State => {
   // Fibers read the clock before they come to the bucket, and may come in another order.
-  const elapsed = Math.max(0, now - state.paidUntil)
-  return add(config, { ...state, paidUntil: state.paidUntil + elapsed }, elapsed * config.minPerSecond)
+  const paidUntil = Math.max(state.paidUntil, now)
+  const earned = (paidUntil - state.paidUntil) * config.minPerSecond
+  return add(config, { thousandths: state.thousandths, paidUntil }, earned)
 }
 
-const add = (config: Config, state: State, thousandths: number): State => {
-  const max = config.max * token
-  return state.thousandths === max
-    ? state
-    : { ...state, thousandths: Math.min(max, state.thousandths + thousandths) }
-}
+const add = (config: Config, { paidUntil, thousandths }: State, more: number): State => ({
+  thousandths: Math.min(config.max * token, thousandths + more),
+  paidUntil
+})
 
 /**
  * A budget that can be shared by any number of tiers and runs.

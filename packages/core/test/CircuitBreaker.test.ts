@@ -1,177 +1,457 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, FastCheck, TestClock } from "effect"
+import { Chunk, Duration, Effect, Exit, Fiber, Random, Scope, Stream, TestClock } from "effect"
 import { CircuitBreaker, Outcome } from "../src/index.ts"
 
-const config = CircuitBreaker.config({
-  trip: CircuitBreaker.consecutive(3),
-  openFor: "10 seconds",
-  jitter: 0
-})
+const { consecutive, execute, rate, slow } = CircuitBreaker
 
-/** Feeds a machine one event after the other and shows each state. */
-const trace = (settings: CircuitBreaker.Config, ...events: ReadonlyArray<CircuitBreaker.Event>) => {
-  const states: Array<CircuitBreaker.State> = []
-  let state = CircuitBreaker.initial
-  for (const event of events) {
-    state = CircuitBreaker.step(settings, state, event)[1]
-    states.push(state)
+const config = CircuitBreaker.config({ trip: consecutive(3), openFor: "10 seconds", jitter: 0 })
+
+/** A machine by hand. */
+class Machine {
+  state: CircuitBreaker.State = CircuitBreaker.initial
+  readonly reasons: Array<CircuitBreaker.Reason> = []
+  readonly config: CircuitBreaker.Config
+
+  constructor(options: CircuitBreaker.Options) {
+    this.config = CircuitBreaker.config({ jitter: 0, openFor: "10 seconds", ...options })
   }
-  return states
+
+  step(event: CircuitBreaker.Event): CircuitBreaker.Decision {
+    const [decision, state] = CircuitBreaker.step(this.config, this.state, event)
+    this.state = state
+    this.reasons.push(...decision.changes.map(({ reason }) => reason))
+    return decision
+  }
+
+  admit(now: number): CircuitBreaker.Permit {
+    const { permit } = this.step({ _tag: "Admit", now })
+    assert(permit !== undefined)
+    return permit
+  }
+
+  report(permit: CircuitBreaker.Permit, now: number, outcome: Outcome.Outcome, random = 0): void {
+    this.step({ _tag: "Report", now, permit, outcome, random })
+  }
+
+  /** One call after the other, all at one instant. */
+  calls(now: number, outcomes: string): this {
+    for (const letter of outcomes) {
+      const outcome = { f: failed, s: Outcome.success, i: Outcome.ignored() }[letter]
+      this.report(this.admit(now), now, outcome!)
+    }
+    return this
+  }
 }
 
-const admit = (now: number): CircuitBreaker.Event => ({ _tag: "Admit", now })
-const report = (now: number, epoch: number, outcome: Outcome.Outcome): CircuitBreaker.Event => ({
-  _tag: "Report",
-  now,
-  permit: { epoch, probe: false },
-  outcome,
-  random: 0
-})
 const failed = Outcome.failure()
 
 describe("CircuitBreaker.step", () => {
   it("opens at the third failure in a row; a success ends the row, an ignored outcome does not", () => {
-    const states = trace(
-      config,
-      report(0, 0, failed),
-      report(0, 0, failed),
-      report(0, 0, Outcome.success),
-      report(0, 0, failed),
-      report(0, 0, Outcome.ignored()),
-      report(0, 0, failed),
-      report(5, 0, failed)
-    )
-    assert.deepStrictEqual(
-      states.map((state) => (state._tag === "Closed" ? state.failures : state)),
-      [1, 2, 0, 1, 1, 2, { _tag: "Open", epoch: 1, until: 10_005, openings: 1 }]
-    )
-  })
-
-  it("refuses until its time and admits one probe at it", () => {
-    const open: CircuitBreaker.State = { _tag: "Open", epoch: 1, until: 100, openings: 1 }
-    assert.strictEqual(CircuitBreaker.step(config, open, admit(99.5))[0].retryAfter, 0.5)
-    const [first, halfOpen] = CircuitBreaker.step(config, open, admit(100))
-    assert.deepStrictEqual(first.permit, { epoch: 2, probe: true })
-    assert.strictEqual(CircuitBreaker.step(config, halfOpen, admit(100))[0].permit, undefined)
-  })
-
-  it("a probe's success closes it, its failure opens it longer, its interruption gives the place back", () => {
-    const grow = CircuitBreaker.config({
-      openFor: "10 seconds",
-      factor: 2,
-      maxOpenFor: "30 seconds",
-      jitter: 0
+    const machine = new Machine({ trip: consecutive(3) })
+    const rows = [..."ffsfif"].map((call) => {
+      const { state } = machine.calls(0, call)
+      return state._tag === "Closed" && state.consecutive
     })
-    const probing: CircuitBreaker.State = { _tag: "HalfOpen", epoch: 2, probing: 1, openings: 1 }
-    const after = (outcome: Outcome.Outcome, state: CircuitBreaker.State = probing) =>
-      CircuitBreaker.step(grow, state, report(0, 2, outcome))[1]
-    assert.deepStrictEqual(after(Outcome.success), { _tag: "Closed", epoch: 3, failures: 0 })
-    assert.deepStrictEqual(after(failed), { _tag: "Open", epoch: 3, until: 20_000, openings: 2 })
-    assert.deepStrictEqual(after(failed, { ...probing, openings: 5 }), {
-      _tag: "Open",
-      epoch: 3,
-      until: 30_000,
-      openings: 6
-    })
-    assert.deepStrictEqual(after(Outcome.ignored()), { ...probing, probing: 0 })
+    assert.deepStrictEqual(rows, [1, 2, 0, 1, 1, 2])
+    assert.deepInclude(machine.calls(5, "f").state, { _tag: "Open", epoch: 1, until: 10_005 })
+    assert.deepStrictEqual(machine.reasons, ["consecutive"])
   })
 
-  it("results of an older epoch change nothing", () => {
-    const states: ReadonlyArray<CircuitBreaker.State> = [
-      { _tag: "Closed", epoch: 4, failures: 2 },
-      { _tag: "Open", epoch: 4, until: 9, openings: 1 },
-      { _tag: "HalfOpen", epoch: 4, probing: 1, openings: 1 }
-    ]
-    for (const state of states) {
-      for (const outcome of [Outcome.success, failed, Outcome.failure({ trip: true }), Outcome.ignored()]) {
-        assert.strictEqual(CircuitBreaker.step(config, state, report(0, 3, outcome))[1], state)
-      }
+  it("opens at a share of failures, only with enough calls, and only at a failure", () => {
+    const machine = new Machine({ trip: rate({ threshold: 0.5, size: 4, minimumCalls: 4 }) })
+    // Two of four, and then three of four, after a success; the failure is what opens it.
+    assert.strictEqual(machine.calls(0, "ffss").state._tag, "Closed")
+    assert.strictEqual(machine.calls(0, "f").state._tag, "Open")
+    assert.strictEqual(new Machine({ trip: rate({ size: 4 }) }).calls(0, "fff").state._tag, "Closed")
+    assert.strictEqual(new Machine({ trip: rate({ size: 4 }) }).calls(0, "ffff").state._tag, "Open")
+    assert.strictEqual(
+      new Machine({ trip: rate({ threshold: 0, size: 9 }) }).calls(0, "s".repeat(50)).state._tag,
+      "Closed"
+    )
+  })
+
+  it("a share of exactly the threshold is enough, for thresholds that binary fractions only come near", () => {
+    for (const [hits, calls] of [
+      [1, 10],
+      [3, 10],
+      [7, 10],
+      [1, 3],
+      [7, 100],
+      [29, 100]
+    ] as const) {
+      const machine = new Machine({ trip: rate({ threshold: hits / calls, size: calls }) })
+      machine.calls(0, "s".repeat(calls - hits)).calls(0, "f".repeat(hits))
+      assert.strictEqual(machine.state._tag, "Open", `${hits} of ${calls}`)
     }
   })
 
-  it("a tripping failure opens at once, for as long as was asked but no longer than the most", () => {
-    const asked = (retryAfter: Duration.DurationInput) =>
-      CircuitBreaker.step(
-        config,
-        CircuitBreaker.initial,
-        report(0, 0, Outcome.failure({ trip: true, retryAfter: Duration.decode(retryAfter) }))
-      )[1]
-    assert.deepInclude(asked("1 second"), { _tag: "Open", until: 10_000 })
-    assert.deepInclude(asked("1 minute"), { _tag: "Open", until: 60_000 })
-    assert.deepInclude(asked("1 day"), { _tag: "Open", until: 300_000 })
+  it("looks back on a time: what has left it no longer counts", () => {
+    const trip = rate({ window: "10 seconds", minimumCalls: 3 })
+    const at = (now: number) => new Machine({ trip }).calls(0, "ff").calls(now, "f").state._tag
+    assert.deepStrictEqual([at(0), at(9_999), at(10_000)], ["Open", "Open", "Closed"])
   })
 
-  it("law: the epoch grows by one with every transition and never otherwise; probes never exceed their number", () => {
-    const outcome = FastCheck.constantFrom<Outcome.Outcome>(
-      Outcome.success,
-      failed,
-      Outcome.ignored(),
-      Outcome.failure({ trip: true })
+  it("a clock that went back loses nothing that was counted", () => {
+    const machine = new Machine({ trip: rate({ window: "10 seconds", minimumCalls: 9 }) })
+    const { state } = machine.calls(20_000, "ff").calls(5_000, "f").calls(20_000, "s")
+    assert(state._tag === "Closed")
+    assert.deepInclude(state.windows[0], { calls: 4, hits: 3 })
+  })
+
+  it("opens at slow calls, failures among them; exactly as long as allowed is not slow", () => {
+    const trip = slow({ after: "1 second", threshold: 1, size: 2 })
+    const after = (...calls: ReadonlyArray<readonly [took: number, Outcome.Outcome]>) => {
+      const machine = new Machine({ trip })
+      for (const [took, outcome] of calls) machine.report(machine.admit(0), took, outcome)
+      return [machine.state._tag, ...machine.reasons]
+    }
+    assert.deepStrictEqual(after([1_001, Outcome.success], [1_001, failed]), ["Open", "slow"])
+    assert.deepStrictEqual(after([1_000, Outcome.success], [1_001, failed]), ["Closed"])
+    assert.deepStrictEqual(after([1_001, Outcome.success], [0, failed]), ["Closed"])
+    assert.deepStrictEqual(after([1_001, Outcome.success], [1_001, Outcome.ignored()]), ["Closed"])
+  })
+
+  it("several triggers: the first of them that says so is the reason", () => {
+    const trip = [consecutive(3), rate({ threshold: 0.5, size: 4, minimumCalls: 2 })] as const
+    assert.deepStrictEqual(new Machine({ trip }).calls(0, "sf").reasons, ["rate"])
+    assert.deepStrictEqual(
+      new Machine({ trip: [consecutive(2), rate({ size: 2 })] }).calls(0, "ff").reasons,
+      ["consecutive"]
     )
-    const operation = FastCheck.oneof(
-      FastCheck.record({ kind: FastCheck.constant("admit" as const), wait: FastCheck.nat(15_000) }),
-      FastCheck.record({
-        kind: FastCheck.constant("report" as const),
-        wait: FastCheck.nat(100),
-        which: FastCheck.nat(20),
-        outcome
+  })
+
+  it("a tripping failure opens at once, for as long as was asked but no longer than the most", () => {
+    const asked = (retryAfter: Duration.DurationInput) => {
+      const machine = new Machine({})
+      machine.report(
+        machine.admit(0),
+        0,
+        Outcome.failure({ trip: true, retryAfter: Duration.decode(retryAfter) })
+      )
+      assert.deepStrictEqual(machine.reasons, ["pushback"])
+      return CircuitBreaker.notBefore(machine.state)
+    }
+    assert.deepStrictEqual([asked("1 second"), asked("1 minute"), asked("1 day")], [10_000, 60_000, 300_000])
+  })
+
+  it("refuses until its time and admits one probe at it", () => {
+    const machine = new Machine({ trip: consecutive(1) }).calls(0, "f")
+    assert.deepStrictEqual(machine.step({ _tag: "Admit", now: 9_999.5 }).rejection, {
+      state: "Open",
+      retryAfter: 0.5
+    })
+    assert.deepInclude(machine.admit(10_000), { epoch: 2, id: 1 })
+    assert.deepStrictEqual(machine.step({ _tag: "Admit", now: 10_000 }).rejection, {
+      state: "HalfOpen",
+      retryAfter: 0
+    })
+  })
+
+  it("a probe's success closes it, its failure opens it longer, an ignored one gives the place back", () => {
+    const machine = new Machine({ trip: consecutive(1), factor: 2, maxOpenFor: "30 seconds" }).calls(0, "f")
+    assert.deepInclude(machine.calls(10_000, "f").state, { until: 30_000, consecutiveOpenings: 2 })
+    assert.deepInclude(machine.calls(30_000, "f").state, { until: 60_000, consecutiveOpenings: 3 })
+    assert.deepInclude(machine.calls(60_000, "i").state, { _tag: "HalfOpen", probes: [] })
+    assert.deepInclude(machine.calls(60_000, "s").state, { _tag: "Closed", consecutive: 0 })
+    assert.deepInclude(machine.calls(60_000, "f").state, { until: 70_000, consecutiveOpenings: 1 })
+  })
+
+  it("with resetAfter, opening again soon after a close goes on with the growth", () => {
+    const next = (wait: number) => {
+      const machine = new Machine({ trip: consecutive(1), factor: 2, resetAfter: "1 minute" })
+      machine
+        .calls(0, "f")
+        .calls(10_000, "s")
+        .calls(10_000 + wait, "f")
+      return CircuitBreaker.notBefore(machine.state) - 10_000 - wait
+    }
+    assert.deepStrictEqual([next(59_999), next(60_000)], [20_000, 10_000])
+  })
+
+  it("jitter adds to the capped time, never takes away", () => {
+    const machine = new Machine({ trip: consecutive(1), jitter: 0.5, maxOpenFor: "4 seconds" })
+    machine.report(machine.admit(0), 0, failed, 0.5)
+    assert.strictEqual(CircuitBreaker.notBefore(machine.state), 5_000)
+  })
+
+  it("several probes: so many successes close it, so many failures open it, and no more run than can matter", () => {
+    const options = { trip: consecutive(1), probes: 9, successesToClose: 3, failuresToOpen: 2 }
+    const probing = () => new Machine(options).calls(0, "f")
+    assert.strictEqual(probing().calls(10_000, "ss").state._tag, "HalfOpen")
+    assert.strictEqual(probing().calls(10_000, "sfss").state._tag, "Closed")
+    assert.deepStrictEqual(probing().calls(10_000, "sfsf").reasons.slice(1), ["elapsed", "probe"])
+    const all = probing()
+    for (let probe = 1; probe <= 4; probe++) assert.strictEqual(all.admit(10_000).id, probe)
+    assert.isUndefined(all.step({ _tag: "Admit", now: 10_000 }).permit)
+  })
+
+  it("a slow probe counts as failed where slow calls count, a tripping one opens at once", () => {
+    const options = { trip: [consecutive(1), slow({ after: "1 second" })], failuresToOpen: 2 } as const
+    const probed = (took: number, outcome: Outcome.Outcome) => {
+      const machine = new Machine(options).calls(0, "f")
+      machine.report(machine.admit(10_000), 10_000 + took, outcome)
+      return machine
+    }
+    assert.deepInclude(probed(1_001, Outcome.success).state, { _tag: "HalfOpen", failures: 1 })
+    assert.strictEqual(probed(1_000, Outcome.success).state._tag, "Closed")
+    assert.strictEqual(probed(0, Outcome.failure({ trip: true })).reasons.at(-1), "pushback")
+    const twice = probed(1_001, Outcome.success)
+    twice.report(twice.admit(20_000), 30_000, Outcome.success)
+    assert.strictEqual(twice.reasons.at(-1), "slow")
+  })
+
+  it("a lease that has run out is a probe that failed then, and what it says later is late", () => {
+    const machine = new Machine({ trip: consecutive(1), lease: "2 seconds", jitter: 1 }).calls(0, "f")
+    const lost = machine.admit(10_000)
+    // Another caller notices after 9 seconds: the breaker has been open for 7 of them.
+    assert.deepStrictEqual(machine.step({ _tag: "Admit", now: 19_000 }).rejection, {
+      state: "Open",
+      retryAfter: 3_000
+    })
+    machine.report(lost, 19_000, Outcome.success)
+    assert.deepInclude(machine.state, { _tag: "Open", openedAt: 12_000, late: 1 })
+    const exactly = new Machine({ trip: consecutive(1), lease: "2 seconds" }).calls(0, "f")
+    exactly.report(exactly.admit(10_000), 12_000, Outcome.success)
+    assert.deepInclude(exactly.state, { _tag: "Open", until: 22_000 })
+  })
+
+  it("isolated by two, it is closed again when both have let go; a reset does not matter", () => {
+    const machine = new Machine({})
+    const tags = (["Isolate", "Isolate", "Reset", "Release", "Admit", "Release", "Release"] as const).map(
+      (_tag) => {
+        machine.step({ _tag, now: 0 })
+        return machine.state._tag
+      }
+    )
+    assert.deepStrictEqual(tags, [...Array<string>(5).fill("Isolated"), "Closed", "Closed"])
+    assert.deepStrictEqual(machine.reasons, ["isolated", "released"])
+  })
+
+  it("a reset closes it, forgets the count, and what was under way is late", () => {
+    const machine = new Machine({ trip: consecutive(2) }).calls(0, "f")
+    const underway = machine.admit(0)
+    machine.step({ _tag: "Reset", now: 0 })
+    machine.report(underway, 0, failed)
+    assert.deepInclude(machine.state, { _tag: "Closed", consecutive: 0, late: 1, epoch: 1 })
+    machine.calls(0, "ff").step({ _tag: "Reset", now: 0 })
+    assert.deepInclude(machine.state, { _tag: "Closed", epoch: 3 })
+  })
+
+  it("counting nothing but a row, a success on a closed breaker makes no new state", () => {
+    for (const outcome of [Outcome.success, Outcome.ignored()]) {
+      const [{ permit }, admitted] = CircuitBreaker.step(config, CircuitBreaker.initial, {
+        _tag: "Admit",
+        now: 1
       })
-    )
-    FastCheck.assert(
-      FastCheck.property(
-        FastCheck.array(operation, { maxLength: 60 }),
-        FastCheck.integer({ min: 1, max: 3 }),
-        (operations, probes) => {
-          const settings = { ...config, probes }
-          const permits: Array<CircuitBreaker.Permit> = []
-          let state = CircuitBreaker.initial
-          let now = 0
-          for (const op of operations) {
-            now += op.wait
-            const permit =
-              op.kind === "report" ? permits.splice(op.which % (permits.length || 1), 1)[0] : undefined
-            if (op.kind === "report" && permit === undefined) continue
-            const event: CircuitBreaker.Event =
-              op.kind === "admit" || permit === undefined
-                ? { _tag: "Admit", now }
-                : { _tag: "Report", now, permit, outcome: op.outcome, random: 0.5 }
-            const [decision, next] = CircuitBreaker.step(settings, state, event)
-            if (decision.permit !== undefined) permits.push(decision.permit)
-            assert.strictEqual(next.epoch - state.epoch, next._tag === state._tag ? 0 : 1)
-            if (next._tag === "HalfOpen") {
-              assert.isAtMost(next.probing, probes)
-              assert.strictEqual(next.probing, permits.filter(({ epoch }) => epoch === next.epoch).length)
-            }
-            if (state._tag === "Open" && now < state.until) assert.strictEqual(next, state)
-            state = next
-          }
-        }
-      ),
-      { numRuns: 1000 }
-    )
+      const report = { _tag: "Report", now: 2, permit: permit!, outcome, random: 0 } as const
+      assert.strictEqual(admitted, CircuitBreaker.initial)
+      assert.strictEqual(CircuitBreaker.step(config, admitted, report)[1], admitted)
+    }
   })
 })
 
 describe("CircuitBreaker", () => {
-  it.effect("of many calls at once exactly as many probe as may", () =>
+  const options = { key: "k", trip: consecutive(1), openFor: "10 seconds", jitter: 0 } as const
+  const fail = Effect.fail("down")
+
+  it.effect("a transition says what happened, why, when and for how long", () =>
     Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make({ key: "k", trip: CircuitBreaker.consecutive(1), probes: 3 })
-      yield* Effect.ignore(CircuitBreaker.execute(Effect.fail("down"), breaker))
-      yield* TestClock.adjust("1 minute")
-      const slow = CircuitBreaker.execute(Effect.sleep("1 second"), breaker)
-      const fiber = yield* Effect.fork(
-        Effect.all(Effect.replicate(Effect.either(slow), 100), { concurrency: "unbounded" })
-      )
-      yield* TestClock.adjust("1 minute")
-      const results = yield* fiber
-      assert.strictEqual(results.filter((result) => result._tag === "Right").length, 3)
+      const breaker = yield* CircuitBreaker.make(options)
+      const listening = yield* Effect.fork(Stream.runCollect(Stream.take(breaker.transitions, 3)))
+      yield* Effect.repeatN(Effect.yieldNow(), 10)
+      yield* Effect.ignore(execute(fail, breaker))
+      yield* TestClock.adjust("10 seconds")
+      yield* execute(Effect.void, breaker)
+      const opening = { retryAfter: undefined, consecutiveOpenings: undefined }
+      assert.deepStrictEqual(Chunk.toReadonlyArray(yield* listening), [
+        {
+          key: "k",
+          from: "Closed",
+          to: "Open",
+          reason: "consecutive",
+          epoch: 1,
+          at: 0,
+          retryAfter: Duration.seconds(10),
+          consecutiveOpenings: 1
+        },
+        { key: "k", from: "Open", to: "HalfOpen", reason: "elapsed", epoch: 2, at: 10_000, ...opening },
+        { key: "k", from: "HalfOpen", to: "Closed", reason: "recovered", epoch: 3, at: 10_000, ...opening }
+      ])
     })
   )
 
+  it.effect("a listener that sleeps delays nobody and misses the oldest", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make(options)
+      const heard: Array<number> = []
+      const listener = yield* breaker.transitions.pipe(
+        Stream.rechunk(1),
+        Stream.runForEach(({ epoch }) =>
+          Effect.zipRight(
+            Effect.sync(() => heard.push(epoch)),
+            heard.length === 1 ? Effect.sleep("1 hour") : Effect.void
+          )
+        ),
+        Effect.fork
+      )
+      yield* Effect.repeatN(Effect.yieldNow(), 10)
+      yield* breaker.reset
+      yield* Effect.repeatN(Effect.yieldNow(), 10)
+      yield* Effect.repeatN(breaker.reset, 999)
+      yield* TestClock.adjust("1 hour")
+      yield* Fiber.interrupt(listener)
+      assert.strictEqual(heard[0], 1)
+      assert.strictEqual(heard.at(-1), 1_001)
+      assert.deepStrictEqual(
+        heard.slice(-64),
+        Array.from({ length: 64 }, (_, index) => 938 + index)
+      )
+      assert.isBelow(heard.length, 80)
+    })
+  )
+
+  it.effect("a listener that dies takes nobody with it", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make(options)
+      const listener = yield* Effect.fork(Stream.runForEach(breaker.transitions, () => Effect.die("bug")))
+      yield* Effect.repeatN(Effect.yieldNow(), 10)
+      assert.deepStrictEqual(yield* Effect.exit(execute(fail, breaker)), Exit.fail("down"))
+      yield* Effect.repeatN(Effect.yieldNow(), 10)
+      assert.isTrue(Exit.isFailure(yield* Fiber.await(listener)))
+      assert.strictEqual((yield* breaker.state)._tag, "Open")
+    })
+  )
+
+  it.effect("isolate lasts as long as its scope, whatever is due in the meantime", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make(options)
+      const scope = yield* Scope.make()
+      yield* Scope.extend(breaker.isolate, scope)
+      const inner = Effect.zipRight(
+        breaker.isolate,
+        Effect.zipRight(breaker.reset, TestClock.adjust("1 day"))
+      )
+      yield* Effect.scoped(inner)
+      assert.deepInclude(yield* breaker.state, { _tag: "Isolated", handles: 1 })
+      assert.strictEqual((yield* Effect.flip(execute(Effect.void, breaker))).state, "Isolated")
+      assert.strictEqual(CircuitBreaker.notBefore(yield* breaker.state), Number.POSITIVE_INFINITY)
+      yield* Scope.close(scope, Exit.void)
+      yield* execute(Effect.void, breaker)
+    })
+  )
+
+  it.effect("observing only, it opens, says whom it would refuse and refuses nobody but when isolated", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ ...options, observeOnly: true })
+      yield* Effect.ignore(execute(fail, breaker))
+      const { permit, wouldReject } = yield* breaker.admit
+      assert.deepStrictEqual(wouldReject, { state: "Open", retryAfter: 10_000 })
+      assert.isUndefined(yield* breaker.report(permit, Outcome.failure({ trip: true })))
+      assert.deepInclude(yield* breaker.state, { _tag: "Open", late: 0, until: 10_000 })
+      const isolated = Effect.scoped(Effect.zipRight(breaker.isolate, Effect.flip(breaker.admit)))
+      assert.strictEqual((yield* isolated).state, "Isolated")
+      assert.strictEqual(yield* breaker.notBefore, 0)
+      const whileIsolated = Effect.scoped(Effect.zipRight(breaker.isolate, breaker.notBefore))
+      assert.strictEqual(yield* whileIsolated, Number.POSITIVE_INFINITY)
+    })
+  )
+
+  it.effect("two breakers of one store and key are one", () =>
+    Effect.gen(function* () {
+      const states = new Map<string, CircuitBreaker.State>()
+      const store: CircuitBreaker.Store = {
+        modify: (key, f) =>
+          Effect.sync(() => {
+            const [a, state] = f(states.get(key) ?? CircuitBreaker.initial)
+            states.set(key, state)
+            return a
+          })
+      }
+      const here = yield* CircuitBreaker.make({ ...options, store })
+      const there = yield* CircuitBreaker.make({ ...options, store })
+      const other = (yield* CircuitBreaker.keyed({ ...options, store }))("other")
+      yield* Effect.ignore(execute(fail, here))
+      assert.strictEqual((yield* Effect.flip(there.admit))._tag, "CircuitOpen")
+      yield* execute(Effect.void, other)
+      assert.deepStrictEqual([...states.keys()], ["k", "other"])
+    })
+  )
+
+  it.effect("the jitter is the Random service's: one seed, one trace", () =>
+    Effect.gen(function* () {
+      const opening = Effect.gen(function* () {
+        const breaker = yield* CircuitBreaker.make({ ...options, jitter: 1 })
+        yield* Effect.ignore(execute(fail, breaker))
+        return CircuitBreaker.notBefore(yield* breaker.state)
+      })
+      const times = yield* Effect.forEach(["a", "a", "b"], (seed) =>
+        Effect.withRandom(opening, Random.make(seed))
+      )
+      assert.strictEqual(times[0], times[1])
+      assert.notStrictEqual(times[0], times[2])
+      assert.isTrue(times.every((time) => time >= 10_000 && time < 20_000))
+    })
+  )
+
+  it.effect(
+    "execute: interruption is ignored whatever classify says; one that throws kills the call alone",
+    () =>
+      Effect.gen(function* () {
+        const breaker = yield* CircuitBreaker.make(options)
+        yield* Effect.exit(execute(Effect.interrupt, breaker, { classify: () => failedOutcome }))
+        assert.deepStrictEqual(yield* breaker.state, CircuitBreaker.initial)
+        const throws = {
+          classify: () => {
+            throw new Error("bug")
+          }
+        }
+        const exit = yield* Effect.exit(execute(fail, breaker, throws))
+        assert.isTrue(Exit.isFailure(exit))
+        assert.deepStrictEqual(yield* breaker.state, CircuitBreaker.initial)
+      })
+  )
+
+  const failedOutcome = Outcome.failure()
+
   it("options out of range are refused with their name", () => {
-    assert.throws(() => CircuitBreaker.consecutive(0), /failures must be an integer of 1 or more, got 0/)
-    assert.throws(() => CircuitBreaker.config({ jitter: 2 }), /jitter must be between 0 and 1/)
-    assert.throws(() => CircuitBreaker.config({ probes: 0.5 }), /probes must be an integer/)
-    assert.throws(() => CircuitBreaker.config({ factor: Number.NaN }), /factor must be a finite number/)
+    const refused: ReadonlyArray<readonly [() => unknown, RegExp]> = [
+      [() => consecutive(0), /^CircuitBreaker.consecutive: failures must be an integer of 1 or more, got 0/],
+      [() => rate({ threshold: 1.1 }), /CircuitBreaker.rate: threshold must be between 0 and 1, got 1.1/],
+      [() => rate({ size: 0 }), /size must be an integer of 1 or more/],
+      [() => rate({ minimumCalls: 0 }), /minimumCalls must be an integer of 1 or more/],
+      [() => rate({ minimumCalls: 0, window: 1 }), /minimumCalls must be an integer of 1 or more/],
+      [() => rate({ size: 10, minimumCalls: 11 }), /minimumCalls must not exceed size, got 11 of 10/],
+      [() => rate({ minimumCalls: 101 }), /minimumCalls must not exceed size, got 101 of 100/],
+      [() => rate({ size: 10, window: "1 minute" }), /give either size or window, not both/],
+      [() => rate({ size: 10, buckets: 2 }), /buckets go with a window, not with a size/],
+      [() => rate({ window: 0 }), /window must be finite and longer than nothing, got 0/],
+      [() => rate({ window: Duration.infinity }), /window must be finite/],
+      [() => rate({ window: "1 minute", buckets: 0.5 }), /buckets must be an integer/],
+      [
+        () => slow({ after: 1, threshold: -1 }),
+        /CircuitBreaker.slow: threshold must be between 0 and 1, got -1/
+      ],
+      [() => CircuitBreaker.config({ trip: [] as never }), /trip must name at least one trigger/],
+      [() => CircuitBreaker.config({ jitter: 2 }), /CircuitBreaker: jitter must be between 0 and 1, got 2/],
+      [() => CircuitBreaker.config({ probes: 0.5 }), /probes must be an integer/],
+      [() => CircuitBreaker.config({ successesToClose: 0 }), /successesToClose must be an integer/],
+      [() => CircuitBreaker.config({ failuresToOpen: 0 }), /failuresToOpen must be an integer/],
+      [() => CircuitBreaker.config({ factor: Number.NaN }), /factor must be a finite number of 1 or more/],
+      [() => CircuitBreaker.config({ factor: 0.5 }), /factor must be a finite number of 1 or more/],
+      [() => CircuitBreaker.config({ lease: 0 }), /lease must be longer than nothing, got 0/],
+      [
+        () => CircuitBreaker.config({ maxOpenFor: Duration.infinity }),
+        /maxOpenFor must be finite, got Infinity/
+      ]
+    ]
+    for (const [make, message] of refused) assert.throws(make, RangeError, message)
+  })
+
+  it("a lease and an open time may be without end, a share of all or nothing", () => {
+    const unbounded = CircuitBreaker.config({ lease: Duration.infinity, openFor: Duration.infinity })
+    assert.strictEqual(Duration.toMillis(unbounded.lease), Number.POSITIVE_INFINITY)
+    assert.strictEqual(new Machine({ ...unbounded, trip: consecutive(1) }).calls(0, "f").state._tag, "Open")
+    assert.deepInclude(rate({ threshold: 0, size: 1, minimumCalls: 1 }), { threshold: 0 })
+    assert.deepInclude(slow({ after: 0, threshold: 1 }), { threshold: 1, size: 100, minimumCalls: 100 })
   })
 })

@@ -1,305 +1,132 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, FastCheck, Fiber, Stream, TestClock } from "effect"
+import { Duration, Effect, FastCheck, Fiber, Stream, TestClock } from "effect"
+import { Attempt, Backoff, CircuitBreaker, Fallback, FallbackStream, Health, Tier } from "../src/index.ts"
 import {
-  Attempt,
-  Backoff,
-  CircuitBreaker,
-  Fallback,
-  FallbackStream,
-  Health,
-  Outcome,
-  Tier
-} from "../src/index.ts"
-import { runs } from "./law.ts"
+  alerts,
+  byRank,
+  type Heard,
+  histories,
+  naiveAlert,
+  remembered,
+  underClock,
+  verdicts,
+  window,
+  within
+} from "./healthModel.ts"
+import { law } from "./law.ts"
 import { callersFault, classify, nextTier, retryable, scripted } from "./scripted.ts"
 
-/** One thing that a health hears, and how long after the one before. */
-interface Heard {
-  readonly after: number
-  readonly event: Attempt.Event
-}
-
-const window = 1_000
-const slice = window / 20
-
-const labels = FastCheck.constantFrom({ model: "large" }, { model: "small" }, {})
-const place = { run: FastCheck.constantFrom("chat", "mail"), tier: FastCheck.constantFrom("a", "b"), labels }
-
-const attempts: FastCheck.Arbitrary<Attempt.Event> = FastCheck.record({
-  ...place,
-  outcome: FastCheck.constantFrom(
-    "success" as const,
-    "success" as const,
-    "failure" as const,
-    "timeout" as const,
-    "ignored" as const,
-    "interrupted" as const
-  ),
-  next: FastCheck.constantFrom("retry" as const, "nextTier" as const, "abort" as const, undefined),
-  duration: FastCheck.oneof(
-    FastCheck.double({ min: 1, max: 50, noNaN: true }),
-    FastCheck.double({ min: 1, max: 86_400_000, noNaN: true })
-  ).map(Duration.millis),
-  firstToken: FastCheck.option(FastCheck.integer({ min: 1, max: 900 }).map(Duration.millis), {
-    nil: undefined
-  })
-}).map(({ run, ...attempt }) => ({
-  _tag: "AttemptEnded",
-  run,
-  attempt: {
-    number: 1,
-    errorType: undefined,
-    cause: undefined,
-    waited: Duration.zero,
-    retryAfter: undefined,
-    span: undefined,
-    ...attempt
-  }
-}))
-
-const refusals: FastCheck.Arbitrary<Attempt.Event> = FastCheck.record(place).map(({ run, ...refusal }) => ({
-  _tag: "TierRefused",
-  run,
-  refusal: { ...refusal, retryAfter: Duration.zero }
-}))
-
-const ends: FastCheck.Arbitrary<Attempt.Event> = FastCheck.record({
-  ...place,
-  outcome: FastCheck.constantFrom(
-    "success" as const,
-    "failure" as const,
-    "rejected" as const,
-    "cancelled" as const
-  ),
-  answered: FastCheck.boolean(),
-  fallback: FastCheck.boolean()
-}).map(({ answered, fallback, labels, outcome, run, tier }) => ({
-  _tag: "RunEnded",
-  run,
-  outcome,
-  servedBy: answered ? tier : undefined,
-  labels: answered ? labels : undefined,
-  fallback: answered && fallback,
-  errorType: undefined,
-  attempts: 1,
-  duration: Duration.zero,
-  span: undefined
-}))
-
-const histories = (max: number): FastCheck.Arbitrary<ReadonlyArray<Heard>> =>
-  FastCheck.array(
-    FastCheck.record({
-      after: FastCheck.oneof(
-        FastCheck.constant(0),
-        FastCheck.integer({ min: 0, max: 40 }),
-        FastCheck.constantFrom(slice, window - slice, window, window + slice),
-        FastCheck.integer({ min: 0, max: 3 * window })
-      ),
-      event: FastCheck.oneof({ weight: 3, arbitrary: attempts }, refusals, ends)
-    }),
-    { maxLength: max }
+describe("Health", () => {
+  law(
+    "law: counts what a model counts that forgets nothing",
+    [histories(30), FastCheck.nat(2 * window)],
+    (history, later) => {
+      const health = underClock()
+      for (const heard of history) health.hear(heard)
+      health.wait(later)
+      const all = remembered(history)
+      const live = within(all, (all.at(-1)?.at ?? 0) + later)
+      const { models, runs, tiers } = health.snapshot()
+      const ends = live.flatMap(({ event }) => (event._tag === "RunEnded" ? [event] : []))
+      const latencies = (isOf: (attempt: Attempt.Attempt<unknown>, run: string) => boolean) =>
+        live.flatMap(({ event }) =>
+          event._tag === "AttemptEnded" &&
+          event.attempt.outcome === "success" &&
+          isOf(event.attempt, event.run)
+            ? [Duration.toMillis(event.attempt.firstToken ?? event.attempt.duration)]
+            : []
+        )
+      const check = (
+        stats: Health.Stats,
+        found: ReadonlyArray<boolean>,
+        ends: ReadonlyArray<Attempt.RunEnded>,
+        isServed: (end: Attempt.RunEnded) => boolean,
+        seen: ReadonlyArray<number>
+      ) => {
+        assert.strictEqual(stats.due, found.length)
+        assert.strictEqual(stats.served, found.filter(Boolean).length)
+        assert.strictEqual(stats.successRate, found.length === 0 ? undefined : stats.served / found.length)
+        const answered = ends.filter(({ servedBy }) => servedBy !== undefined)
+        const fallbacks = answered.filter((end) => end.fallback && isServed(end)).length
+        assert.strictEqual(stats.fallbacks, fallbacks)
+        assert.strictEqual(
+          stats.fallbackRate,
+          answered.length === 0 ? undefined : fallbacks / answered.length
+        )
+        if (seen.length === 0) return assert.isUndefined(stats.latency)
+        for (const [percentile, share] of [
+          ["p50", 0.5],
+          ["p95", 0.95],
+          ["p99", 0.99]
+        ] as const) {
+          const exact = byRank(seen, share)
+          const read = Duration.toMillis(stats.latency?.[percentile] ?? 0)
+          assert.isAtMost(Math.abs(read - exact), exact * 0.01 + 1e-6)
+        }
+      }
+      for (const { labels, run, tier, ...stats } of tiers) {
+        const isOf = (r: string, t: string, l: Attempt.Labels) =>
+          r === run && t === tier && l["model"] === labels["model"]
+        check(
+          stats,
+          verdicts(live, isOf),
+          ends.filter((end) => end.run === run),
+          (end) => isOf(end.run, end.servedBy ?? "", end.labels ?? {}),
+          latencies((attempt, run) => isOf(run, attempt.tier, attempt.labels))
+        )
+      }
+      for (const { model, ...stats } of models) {
+        const names = new Set(tiers.filter(({ labels }) => labels["model"] === model).map(({ run }) => run))
+        check(
+          stats,
+          verdicts(live, (_, __, labels) => labels["model"] === model),
+          ends.filter(({ run }) => names.has(run)),
+          (end) => end.labels?.["model"] === model,
+          latencies(({ labels }) => labels["model"] === model)
+        )
+      }
+      for (const { run, due, served, fallbacks, fallbackRate } of runs) {
+        const own = ends.filter((end) => end.run === run)
+        assert.strictEqual(due, own.filter(({ outcome }) => /success|failure/.test(outcome)).length)
+        assert.strictEqual(served, own.filter(({ outcome }) => outcome === "success").length)
+        const answered = own.filter(({ servedBy }) => servedBy !== undefined).length
+        assert.strictEqual(fallbackRate, answered === 0 ? undefined : fallbacks / answered)
+      }
+      // What the model has something to say of is there.
+      const counted = tiers.reduce((sum, { due }) => sum + due, 0)
+      assert.strictEqual(counted, verdicts(live, () => true).length)
+      assert.strictEqual(runs.length, new Set(ends.map(({ run }) => run)).size)
+    }
   )
 
-/** A health whose clock is moved by hand. */
-const underClock = (alerts: ReadonlyArray<Health.Alert> = []) => {
-  let now = 0
-  const clock: Clock.Clock = {
-    ...Clock.make(),
-    unsafeCurrentTimeNanos: () => BigInt(now) * 1_000_000n,
-    currentTimeNanos: Effect.sync(() => BigInt(now) * 1_000_000n)
-  }
-  const run = <A>(effect: Effect.Effect<A>): A => Effect.runSync(Effect.withClock(effect, clock))
-  const health = run(Health.make({ over: Duration.millis(window), alerts }))
-  return {
-    wait: (millis: number) => {
-      now += millis
-    },
-    hear: (heard: Heard) => {
-      now += heard.after
-      health.listener(heard.event)
-    },
-    snapshot: () => run(health.snapshot),
-    alerts: () => run(health.alerts)
-  }
-}
-
-/** Everything that was ever heard, with its time: the model forgets nothing and counts anew every time. */
-const remembered = (history: ReadonlyArray<Heard>) => {
-  let now = 0
-  return history.map(({ after, event }) => {
-    now += after
-    return { at: now, event }
-  })
-}
-
-type Remembered = ReturnType<typeof remembered>
-
-const within = (all: Remembered, now: number): Remembered =>
-  all.filter(({ at }) => at <= now && Math.floor(at / slice) > Math.floor(now / slice) - 20)
-
-/** `true` for a run that the tier served, `false` for one that it missed. */
-const verdicts = (all: Remembered, isOf: (run: string, tier: string, labels: Attempt.Labels) => boolean) =>
-  all.flatMap(({ event }) => {
-    if (event._tag === "TierRefused") {
-      return isOf(event.run, event.refusal.tier, event.refusal.labels) ? [false] : []
+  law(
+    "law: an alert is what a model says that looks at every moment",
+    [histories(15), alerts, FastCheck.nat(2 * window)],
+    (history, alert, later) => {
+      const health = underClock([alert])
+      for (const heard of history) health.hear(heard)
+      health.wait(later)
+      const all = remembered(history)
+      const now = (all.at(-1)?.at ?? 0) + later
+      assert.strictEqual(health.alerts()[0]?.firing, naiveAlert(alert, all, now))
     }
-    if (event._tag !== "AttemptEnded" || !isOf(event.run, event.attempt.tier, event.attempt.labels)) return []
-    const { next, outcome } = event.attempt
-    if (outcome === "success") return [true]
-    return outcome === "ignored" || outcome === "interrupted" || next === "retry" ? [] : [false]
-  })
+  )
 
-const naiveAlert = (alert: Health.Alert, all: Remembered, now: number): boolean => {
-  const isOf = (run: string, tier: string) =>
-    tier === alert.tier && (alert.run === undefined || alert.run === run)
-  let firing = false
-  const judge = (heard: Remembered) => {
-    const found = verdicts(heard, isOf)
-    const rate = found.filter(Boolean).length / found.length
-    if (found.length === 0) firing = false
-    else if (found.length >= alert.atLeast) {
-      firing = rate < (firing ? 1 - (1 - alert.successBelow) / 2 : alert.successBelow)
+  law(
+    "law: looking changes nothing",
+    [histories(20), alerts, FastCheck.infiniteStream(FastCheck.boolean())],
+    (history, alert, looks) => {
+      const [watched, left] = [underClock([alert]), underClock([alert])]
+      for (const heard of history) {
+        watched.hear(heard)
+        if (looks.next().value) watched.snapshot()
+        if (looks.next().value) watched.alerts()
+        left.hear(heard)
+      }
+      assert.deepStrictEqual(watched.snapshot(), left.snapshot())
+      assert.deepStrictEqual(watched.alerts(), left.alerts())
     }
-  }
-  let index = 0
-  for (let boundary = 0; boundary <= now; boundary += slice) {
-    const before = all.slice(0, index)
-    judge(within(before, boundary))
-    for (; index < all.length && all[index]!.at < boundary + slice; index++) {
-      if (all[index]!.at <= now) judge(within(all.slice(0, index + 1), all[index]!.at))
-    }
-  }
-  return firing
-}
-
-const byRank = (latencies: ReadonlyArray<number>, share: number): number =>
-  latencies.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(share * latencies.length - 1e-9) - 1)]!
-
-const alerts = FastCheck.record({
-  run: FastCheck.constantFrom("chat", undefined),
-  tier: FastCheck.constantFrom("a", "b"),
-  // Halves and quarters, so that the model may reckon in another order.
-  successBelow: FastCheck.constantFrom(0, 0.25, 0.5, 0.75, 1),
-  over: FastCheck.constant(Duration.millis(window)),
-  atLeast: FastCheck.integer({ min: 1, max: 4 })
-})
-
-describe("Health", () => {
-  it("law: counts what a model counts that forgets nothing", () =>
-    FastCheck.assert(
-      FastCheck.property(histories(30), FastCheck.nat(2 * window), (history, later) => {
-        const health = underClock()
-        for (const heard of history) health.hear(heard)
-        health.wait(later)
-        const all = remembered(history)
-        const live = within(all, (all.at(-1)?.at ?? 0) + later)
-        const { models, runs, tiers } = health.snapshot()
-        const ends = live.flatMap(({ event }) => (event._tag === "RunEnded" ? [event] : []))
-        const latencies = (isOf: (attempt: Attempt.Attempt<unknown>, run: string) => boolean) =>
-          live.flatMap(({ event }) =>
-            event._tag === "AttemptEnded" &&
-            event.attempt.outcome === "success" &&
-            isOf(event.attempt, event.run)
-              ? [Duration.toMillis(event.attempt.firstToken ?? event.attempt.duration)]
-              : []
-          )
-        const check = (
-          stats: Health.Stats,
-          found: ReadonlyArray<boolean>,
-          ends: ReadonlyArray<Attempt.RunEnded>,
-          isServed: (end: Attempt.RunEnded) => boolean,
-          seen: ReadonlyArray<number>
-        ) => {
-          assert.strictEqual(stats.due, found.length)
-          assert.strictEqual(stats.served, found.filter(Boolean).length)
-          assert.strictEqual(stats.successRate, found.length === 0 ? undefined : stats.served / found.length)
-          const answered = ends.filter(({ servedBy }) => servedBy !== undefined)
-          const fallbacks = answered.filter((end) => end.fallback && isServed(end)).length
-          assert.strictEqual(stats.fallbacks, fallbacks)
-          assert.strictEqual(
-            stats.fallbackRate,
-            answered.length === 0 ? undefined : fallbacks / answered.length
-          )
-          if (seen.length === 0) return assert.isUndefined(stats.latency)
-          for (const [percentile, share] of [
-            ["p50", 0.5],
-            ["p95", 0.95],
-            ["p99", 0.99]
-          ] as const) {
-            const exact = byRank(seen, share)
-            const read = Duration.toMillis(stats.latency?.[percentile] ?? 0)
-            assert.isAtMost(Math.abs(read - exact), exact * 0.01 + 1e-6)
-          }
-        }
-        for (const { labels, run, tier, ...stats } of tiers) {
-          const isOf = (r: string, t: string, l: Attempt.Labels) =>
-            r === run && t === tier && l["model"] === labels["model"]
-          check(
-            stats,
-            verdicts(live, isOf),
-            ends.filter((end) => end.run === run),
-            (end) => isOf(end.run, end.servedBy ?? "", end.labels ?? {}),
-            latencies((attempt, run) => isOf(run, attempt.tier, attempt.labels))
-          )
-        }
-        for (const { model, ...stats } of models) {
-          const names = new Set(tiers.filter(({ labels }) => labels["model"] === model).map(({ run }) => run))
-          check(
-            stats,
-            verdicts(live, (_, __, labels) => labels["model"] === model),
-            ends.filter(({ run }) => names.has(run)),
-            (end) => end.labels?.["model"] === model,
-            latencies(({ labels }) => labels["model"] === model)
-          )
-        }
-        for (const { run, due, served, fallbacks, fallbackRate } of runs) {
-          const own = ends.filter((end) => end.run === run)
-          assert.strictEqual(due, own.filter(({ outcome }) => /success|failure/.test(outcome)).length)
-          assert.strictEqual(served, own.filter(({ outcome }) => outcome === "success").length)
-          const answered = own.filter(({ servedBy }) => servedBy !== undefined).length
-          assert.strictEqual(fallbackRate, answered === 0 ? undefined : fallbacks / answered)
-        }
-        // What the model has something to say of is there.
-        const counted = tiers.reduce((sum, { due }) => sum + due, 0)
-        assert.strictEqual(counted, verdicts(live, () => true).length)
-        assert.strictEqual(runs.length, new Set(ends.map(({ run }) => run)).size)
-      }),
-      { numRuns: runs }
-    ))
-
-  it("law: an alert is what a model says that looks at every moment", () =>
-    FastCheck.assert(
-      FastCheck.property(histories(15), alerts, FastCheck.nat(2 * window), (history, alert, later) => {
-        const health = underClock([alert])
-        for (const heard of history) health.hear(heard)
-        health.wait(later)
-        const all = remembered(history)
-        const now = (all.at(-1)?.at ?? 0) + later
-        assert.strictEqual(health.alerts()[0]?.firing, naiveAlert(alert, all, now))
-      }),
-      { numRuns: runs }
-    ))
-
-  it("law: looking changes nothing", () =>
-    FastCheck.assert(
-      FastCheck.property(
-        histories(20),
-        alerts,
-        FastCheck.infiniteStream(FastCheck.boolean()),
-        (history, alert, looks) => {
-          const [watched, left] = [underClock([alert]), underClock([alert])]
-          for (const heard of history) {
-            watched.hear(heard)
-            if (looks.next().value) watched.snapshot()
-            if (looks.next().value) watched.alerts()
-            left.hear(heard)
-          }
-          assert.deepStrictEqual(watched.snapshot(), left.snapshot())
-          assert.deepStrictEqual(watched.alerts(), left.alerts())
-        }
-      ),
-      { numRuns: runs }
-    ))
+  )
 
   const ask = (health: Health.Health, fallback: Fallback.Fallback<string, unknown, never>) =>
     Effect.exit(Effect.provideService(fallback, Attempt.Listener, health.listener))

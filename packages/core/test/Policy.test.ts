@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Either, FastCheck, ParseResult, Schema } from "effect"
-import { Backoff, CircuitBreaker, Policy } from "../src/index.ts"
+import { Backoff, CircuitBreaker, Health, Policy } from "../src/index.ts"
 
 const tier = (fields: object = {}) => ({ tiers: [{ name: "primary", ...fields }] })
 
@@ -42,7 +42,8 @@ describe("Policy", () => {
           maxRetryAfter: Duration.seconds(5),
           retryTimeouts: false,
           breaker: {
-            trip: { _tag: "Consecutive", failures: 5 },
+            ...CircuitBreaker.config(),
+            trip: [{ _tag: "Consecutive", failures: 5 }],
             openFor: Duration.seconds(20),
             factor: 1,
             maxOpenFor: Duration.minutes(5),
@@ -87,7 +88,8 @@ describe("Policy", () => {
       maxRetryAfter: Duration.seconds(8),
       retryTimeouts: true,
       breaker: {
-        trip: CircuitBreaker.consecutive(2),
+        ...CircuitBreaker.config(),
+        trip: [CircuitBreaker.consecutive(2)],
         openFor: Duration.seconds(3),
         factor: 2,
         maxOpenFor: Duration.minutes(1),
@@ -96,6 +98,34 @@ describe("Policy", () => {
       }
     })
     assert.deepStrictEqual<unknown>(Schema.encodeSync(Policy.Policy)(policy), file)
+  })
+
+  it("an alert is off unless there is one, and is of a tier that exists", () => {
+    const alert = (fields: object) => ({ ...tier(), alert: { tier: "primary", ...fields } })
+    assert.isUndefined(Either.getOrThrow(Policy.decodeUnknown(tier())).alert)
+    const policy = Either.getOrThrow(Policy.decodeUnknown(alert({})))
+    const { run: _, ...defaults } = Health.alert({ tier: "primary" })
+    assert.deepStrictEqual(policy.alert, defaults)
+    assert.deepStrictEqual(Schema.encodeSync(Policy.Policy)(policy).alert, {
+      tier: "primary",
+      successBelow: 0.95,
+      over: "5m",
+      atLeast: 20
+    })
+    assert.strictEqual(
+      refusal(alert({ tier: "standby" })),
+      "alert.tier: no tier of this name; name one of the policy's tiers"
+    )
+    assert.strictEqual(refusal(alert({ over: "0s" })), "alert.over: expected a duration longer than nothing")
+    assert.strictEqual(
+      refusal(alert({ successBelow: 95 })),
+      "alert.successBelow: Expected a number from 0 to 1, actual 95"
+    )
+    assert.strictEqual(
+      refusal(alert({ atLeast: 0 })),
+      "alert.atLeast: Expected an integer of 1 or more, actual 0"
+    )
+    assert.match(refusal(alert({ below: 1 })), /^alert\.below: is unexpected/)
   })
 
   it("attemptTimeout and firstToken follow the tier's own timeout", () => {

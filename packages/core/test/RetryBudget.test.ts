@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Clock, Effect, FastCheck, TestClock } from "effect"
 import { RetryBudget } from "../src/index.ts"
-import { runs } from "./law.ts"
+import { law } from "./law.ts"
 
 const settings = FastCheck.record({
   max: FastCheck.integer({ min: 1, max: 12 }),
@@ -60,60 +60,56 @@ const replay = (config: RetryBudget.Config, history: History) => {
 }
 
 describe("RetryBudget", () => {
-  it("law: grants what a bucket filled drop by drop grants", () =>
-    FastCheck.assert(
-      FastCheck.property(settings, histories, (config, history) => {
-        const model = naive(config)
-        const expected = history.map(({ _tag, after }) => {
-          model.wait(after)
-          if (_tag === "Withdraw") return model.take()
-          model.earn(_tag === "Deposit" ? config.perSuccess : 1)
-          return false
+  law("law: grants what a bucket filled drop by drop grants", [settings, histories], (config, history) => {
+    const model = naive(config)
+    const expected = history.map(({ _tag, after }) => {
+      model.wait(after)
+      if (_tag === "Withdraw") return model.take()
+      model.earn(_tag === "Deposit" ? config.perSuccess : 1)
+      return false
+    })
+    assert.deepStrictEqual(
+      replay(config, history).map(({ granted }) => granted),
+      expected
+    )
+  })
+
+  law(
+    "L31: in any stretch of time, what is taken was there, earned, given back or paid by time",
+    [settings, histories],
+    (config, history) => {
+      const steps = replay(config, history)
+      for (const [from, start] of steps.entries()) {
+        const balance = { charged: 0, earned: 0 }
+        for (const { _tag, granted, now } of steps.slice(from + 1)) {
+          if (granted) balance.charged++
+          if (_tag === "Deposit") balance.earned += config.perSuccess
+          if (_tag === "Refund") balance.earned += 1
+          const paid = (config.minPerSecond * (now - start.now)) / 1_000
+          assert.isAtMost(balance.charged, config.max + balance.earned + paid + 1e-9)
+        }
+      }
+    }
+  )
+
+  law(
+    "law: it holds between nothing and max, and time that runs backwards pays nothing",
+    [settings, histories, FastCheck.nat(5_000)],
+    (config, history, back) => {
+      for (const { now, state } of replay(config, history)) {
+        assert.isAtLeast(state.thousandths, 0)
+        assert.isAtMost(state.thousandths, config.max * 1_000)
+        const [granted, later] = RetryBudget.step(config, state, {
+          _tag: "Withdraw",
+          now: Math.min(now, state.paidUntil) - back
         })
-        assert.deepStrictEqual(
-          replay(config, history).map(({ granted }) => granted),
-          expected
-        )
-      }),
-      { numRuns: runs }
-    ))
-
-  it("law (L31): in any stretch of time, what is taken was there, earned, given back or paid by time", () =>
-    FastCheck.assert(
-      FastCheck.property(settings, histories, (config, history) => {
-        const steps = replay(config, history)
-        for (const [from, start] of steps.entries()) {
-          const balance = { charged: 0, earned: 0 }
-          for (const { _tag, granted, now } of steps.slice(from + 1)) {
-            if (granted) balance.charged++
-            if (_tag === "Deposit") balance.earned += config.perSuccess
-            if (_tag === "Refund") balance.earned += 1
-            const paid = (config.minPerSecond * (now - start.now)) / 1_000
-            assert.isAtMost(balance.charged, config.max + balance.earned + paid + 1e-9)
-          }
-        }
-      }),
-      { numRuns: runs }
-    ))
-
-  it("law: it holds between nothing and max, and time that runs backwards pays nothing", () =>
-    FastCheck.assert(
-      FastCheck.property(settings, histories, FastCheck.nat(5_000), (config, history, back) => {
-        for (const { now, state } of replay(config, history)) {
-          assert.isAtLeast(state.thousandths, 0)
-          assert.isAtMost(state.thousandths, config.max * 1_000)
-          const [granted, later] = RetryBudget.step(config, state, {
-            _tag: "Withdraw",
-            now: Math.min(now, state.paidUntil) - back
-          })
-          assert.deepStrictEqual(later, {
-            ...state,
-            thousandths: state.thousandths - (granted ? 1_000 : 0)
-          })
-        }
-      }),
-      { numRuns: runs }
-    ))
+        assert.deepStrictEqual(later, {
+          ...state,
+          thousandths: state.thousandths - (granted ? 1_000 : 0)
+        })
+      }
+    }
+  )
 
   it.effect("ten successes pay for one retry, exactly", () =>
     Effect.gen(function* () {

@@ -13,8 +13,8 @@ describe("ConfigError", () => {
       ],
       [
         "a key that is near to none",
-        yaml({ route: "alert: {}" }),
-        ":6:5 routes.chat.alert: unknown key; known: deadline, maxTiers, tiers"
+        yaml({ route: "weather: {}" }),
+        ":6:5 routes.chat.weather: unknown key; known: deadline, maxTiers, tiers, alert"
       ],
       [
         "a top-level key",

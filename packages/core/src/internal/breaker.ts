@@ -1,16 +1,26 @@
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
+import { currentServices } from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { RuntimeFiber } from "effect/Fiber"
 import * as PubSub from "effect/PubSub"
 import * as Random from "effect/Random"
-import type * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Outcome } from "../Outcome.ts"
 import type { Config } from "./breakerConfig.ts"
-import { Issued, step } from "./breakerMachine.ts"
-import type { Change, Decision, Event, Permit, Rejection, State } from "./breakerState.ts"
+import { Issued, notBefore, step } from "./breakerMachine.ts"
+import {
+  type Change,
+  type Decision,
+  type Event,
+  initial,
+  type Permit,
+  type Rejection,
+  type State
+} from "./breakerState.ts"
 
 /**
  * The call was not made: the breaker is open, or half-open with its probes under way, or isolated.
@@ -62,6 +72,8 @@ export interface CircuitBreaker {
   readonly config: Config
   /** As it was left by the last event: an open breaker whose time is over is open until somebody asks. */
   readonly state: Effect.Effect<State>
+  /** `notBefore` of its state; an open breaker that only observes refuses nobody. */
+  readonly notBefore: Effect.Effect<number>
   /** Admits one call or refuses it. Every permit must be reported, whatever became of the call. */
   readonly admit: Effect.Effect<Admission, CircuitOpen>
   /** The same without an error and with every change of state that came with it. */
@@ -106,81 +118,104 @@ export type Hub = PubSub.PubSub<Transition>
 
 export const hub: Effect.Effect<Hub> = PubSub.sliding(64)
 
-export const refStore = (ref: Ref.Ref<State>): Store => ({ modify: (_, f) => ref.modify(f) })
+/** One state in memory. */
+export class Cell implements Store {
+  private state: State = initial
+
+  modify<A>(_: string, f: (state: State) => readonly [A, State]): Effect.Effect<A> {
+    return Effect.sync(() => this.unsafeModify(f))
+  }
+
+  unsafeModify<A>(f: (state: State) => readonly [A, State]): A {
+    const [a, next] = f(this.state)
+    this.state = next
+    return a
+  }
+}
+
+type Fiber = RuntimeFiber<unknown, unknown>
+
+const timeOf = (fiber: Fiber): number =>
+  Number(Context.get(fiber.getFiberRef(currentServices), Clock.Clock).unsafeCurrentTimeNanos()) / 1e6
 
 export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub): CircuitBreaker => {
   const measures = config.trip.some((trip) => trip._tag === "Slow")
   const timed = measures || config.trip.some((trip) => "window" in trip)
 
-  /**
-   * The time, where anything depends on it. A closed breaker that counts only a row of failures asks no clock,
-   * whose nanoseconds are a `bigint`, on its way to and from a call that succeeds.
-   */
-  const timeOf = (state: State, clock: Clock.Clock, opens: boolean): number =>
-    state._tag === "Closed" && !timed && !opens ? 0 : Number(clock.unsafeCurrentTimeNanos()) / 1e6
-
-  /** Runs in the same turn of the fiber as the change itself, so that transitions are told in their order. */
-  const tell = (decision: Decision): Decision => {
-    for (const change of decision.changes) {
-      const transition = { key, ...change }
+  const tell = ({ changes }: Decision): Transition | undefined => {
+    let transition: Transition | undefined
+    for (const change of changes) {
+      transition = { key, ...change }
       // To a full hub `unsafeOffer` says no; `publish` makes room, and never waits.
       if (!hub.unsafeOffer(transition)) Effect.runSync(PubSub.publish(hub, transition))
     }
-    return decision
+    return transition
   }
 
-  const apply = (clock: Clock.Clock, event: (state: State, clock: Clock.Clock) => Event) =>
-    Effect.map(
-      store.modify(key, (state) => step(config, state, event(state, clock))),
-      tell
+  /** A state at hand changes in this very turn of the fiber, which `then` belongs to: so what it tells is in order. */
+  const modify = <B, E>(
+    f: (state: State) => readonly [Decision, State],
+    then: (decision: Decision) => Effect.Effect<B, E>
+  ): Effect.Effect<B, E> =>
+    store instanceof Cell ? then(store.unsafeModify(f)) : Effect.flatMap(store.modify(key, f), then)
+
+  // A breaker that counts only a row of failures asks no clock, whose nanoseconds are a `bigint`, on the way to
+  // and from a call that succeeds.
+  const ask = (fiber: Fiber) => (state: State) =>
+    step(config, state, state._tag === "Closed" && !timed ? anyTime : { _tag: "Admit", now: timeOf(fiber) })
+
+  const report = (fiber: Fiber, permit: Permit, outcome: Outcome, random: number) =>
+    modify(
+      (state) => {
+        const anyTime = state._tag === "Closed" && !timed && outcome._tag !== "Failure"
+        const now = anyTime ? 0 : timeOf(fiber)
+        return step(config, state, { _tag: "Report", now, permit, outcome, random })
+      },
+      (decision) => (decision.changes.length === 0 ? nothing : Effect.succeed(tell(decision)))
     )
 
-  const decide = Effect.clockWith((clock) =>
-    apply(clock, (state) => ({ _tag: "Admit", now: timeOf(state, clock, false) }))
-  )
-
-  const last = ({ changes }: Decision): Transition | undefined => {
-    const change = changes.at(-1)
-    return change && { key, ...change }
-  }
-
-  const report = (permit: Permit, outcome: Outcome, random: number) =>
-    Effect.clockWith((clock) =>
-      Effect.map(
-        apply(clock, (state) => ({
-          _tag: "Report",
-          now: timeOf(state, clock, outcome._tag === "Failure"),
-          permit,
-          outcome,
-          random
-        })),
-        last
+  const byHand = (_tag: "Isolate" | "Release" | "Reset"): Effect.Effect<void> =>
+    Effect.withFiberRuntime((fiber) =>
+      modify(
+        (state) => step(config, state, { _tag, now: timeOf(fiber) }),
+        (decision) => {
+          tell(decision)
+          return Effect.void
+        }
       )
     )
 
-  const byHand = (_tag: "Isolate" | "Release" | "Reset") =>
-    Effect.asVoid(
-      Effect.clockWith((clock) => apply(clock, (state) => ({ _tag, now: timeOf(state, clock, true) })))
-    )
+  const state = Effect.suspend(() => store.modify(key, (state) => [state, state]))
 
   return {
     key,
     config,
-    state: store.modify(key, (state) => [state, state]),
-    decide,
-    admit: Effect.flatMap(decide, (decision) => {
-      const { permit, rejection } = decision
-      return permit === undefined
-        ? Effect.fail(refusal(key, rejection!))
-        : Effect.succeed({ permit, transition: last(decision), wouldReject: rejection })
-    }),
+    state,
+    notBefore: Effect.map(state, (state) =>
+      config.observeOnly && state._tag === "Open" ? 0 : notBefore(state)
+    ),
+    decide: Effect.withFiberRuntime((fiber) =>
+      modify(ask(fiber), (decision) => {
+        tell(decision)
+        return Effect.succeed(decision)
+      })
+    ),
+    admit: Effect.withFiberRuntime((fiber) =>
+      modify(ask(fiber), (decision): Effect.Effect<Admission, CircuitOpen> => {
+        const transition = tell(decision)
+        const { permit, rejection } = decision
+        return permit === undefined
+          ? Effect.fail(refusal(key, rejection!))
+          : Effect.succeed({ permit, transition, wouldReject: rejection })
+      })
+    ),
     report: (permit, outcome) =>
-      Effect.suspend(() => {
+      Effect.withFiberRuntime((fiber) => {
         if (!Issued.claim(permit)) return nothing
         // Only what may open the breaker needs chance, and only what counts against the tier opens it.
         return outcome._tag === "Failure" || (measures && outcome._tag === "Success")
-          ? Effect.flatMap(Random.next, (random) => report(permit, outcome, random))
-          : report(permit, outcome, 0)
+          ? Effect.flatMap(Random.next, (random) => report(fiber, permit, outcome, random))
+          : report(fiber, permit, outcome, 0)
       }),
     isolate: Effect.acquireRelease(byHand("Isolate"), () => byHand("Release")),
     reset: byHand("Reset"),
@@ -188,7 +223,9 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
   }
 }
 
-const nothing = Effect.succeed(undefined)
+const anyTime: Event = { _tag: "Admit", now: 0 }
+
+const nothing: Effect.Effect<undefined> = Effect.succeed(undefined)
 
 export const refusal = (key: string, { retryAfter, state }: Rejection): CircuitOpen =>
   new CircuitOpen({ key, state, retryAfter: Duration.millis(retryAfter) })

@@ -10,11 +10,7 @@ import {
   slow,
   type Trip
 } from "./breakerConfig.ts"
-import { DurationText, factor, integerFrom, share } from "./fields.ts"
-
-const SomeTime = DurationText.pipe(
-  Schema.filter((duration) => Duration.toMillis(duration) > 0 || "expected a duration longer than nothing")
-)
+import { DurationText, factor, integerFrom, SomeTime, share } from "./fields.ts"
 
 const shareFields = {
   threshold: Schema.optional(share),

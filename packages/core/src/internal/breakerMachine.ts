@@ -44,6 +44,17 @@ export const step = (config: Config, state: State, event: Event): readonly [Deci
   }
 }
 
+export const notBefore = (state: State): number => {
+  switch (state._tag) {
+    case "Open":
+      return state.until
+    case "Isolated":
+      return Number.POSITIVE_INFINITY
+    default:
+      return 0
+  }
+}
+
 /** Not a state of its own: lets the same permit be reported by several, and heard once. */
 export class Issued implements Permit {
   readonly epoch: number
@@ -155,7 +166,7 @@ const record = (
   let windows: Array<Window> | undefined
   for (const trip of config.trip) {
     if (trip._tag === "Consecutive") {
-      if (failed && consecutive >= trip.failures) reason ??= "consecutive"
+      if (consecutive >= trip.failures) reason ??= "consecutive"
       continue
     }
     windows ??= []

@@ -50,14 +50,12 @@ const pushAt = (
 ): Window => {
   const { buckets } = span
   const index = Math.floor(now / (Duration.toMillis(span.window) / buckets))
-  const sameTime = fitting(known, 2 * buckets)
-  const window =
-    sameTime === undefined || index - sameTime.head >= buckets ? empty(2 * buckets, index) : sameTime
+  const window = fitting(known, 2 * buckets) ?? empty(2 * buckets, index)
   // A clock that went back writes into the newest bucket: what is already counted stays counted.
   const head = Math.max(window.head, index)
   const cells = [...window.cells]
   let { calls, hits } = window
-  for (let passed = window.head + 1; passed <= head; passed++) {
+  for (let passed = Math.max(window.head, head - buckets) + 1; passed <= head; passed++) {
     const place = placeOf(passed, buckets)
     calls -= cells[place]!
     hits -= cells[place + 1]!

@@ -20,6 +20,10 @@ export const DurationText: Schema.Schema<Duration.Duration, string> = Schema.tra
   message: () => ({ message: 'expected a duration such as 20s or "20 seconds"', override: true })
 })
 
+export const SomeTime: Schema.Schema<Duration.Duration, string> = DurationText.pipe(
+  Schema.filter((duration) => Duration.toMillis(duration) > 0 || "expected a duration longer than nothing")
+)
+
 export const Name: Schema.Schema<string> = Schema.String.pipe(
   Schema.pattern(/^[!-~]([ -~]*[!-~])?$/, { description: "a name in plain ASCII" })
 )

@@ -82,19 +82,30 @@ export const record = (config: Config, before: State, event: Event, time: number
       ? verdictOf(event.attempt)
       : { ...event.refusal, served: false, latency: undefined }
   if (verdict === undefined) return state
-  return {
-    ...countTier(config, state, event.run, verdict.tier, verdict.labels, (tally) => ({
-      ...tally,
-      due: tally.due + 1,
-      served: tally.served + (verdict.served ? 1 : 0),
-      latencies:
-        verdict.latency === undefined ? tally.latencies : Histogram.add(tally.latencies, verdict.latency)
-    })),
-    watches: state.watches.map((watch) =>
-      watches(watch.alert, event.run, verdict.tier) ? countWatch(watch, now, verdict.served) : watch
-    )
-  }
+  const { latency, served } = verdict
+  const counted = countTier(config, state, event.run, verdict.tier, verdict.labels, (tally) => ({
+    due: tally.due + 1,
+    served: tally.served + (served ? 1 : 0),
+    fallbacks: tally.fallbacks,
+    latencies: latency === undefined ? tally.latencies : Histogram.add(tally.latencies, latency)
+  }))
+  return state.watches.length === 0
+    ? counted
+    : changed(counted, {
+        watches: state.watches.map((watch) =>
+          watches(watch.alert, event.run, verdict.tier) ? countWatch(watch, now, served) : watch
+        )
+      })
 }
+
+/** What a spread would give; to override what was spread is many times slower, and this is done at every event. */
+const changed = ({ now, runs, tiers, uncounted, watches }: State, to: Partial<State>): State => ({
+  now: to.now ?? now,
+  tiers: to.tiers ?? tiers,
+  runs: to.runs ?? runs,
+  watches: to.watches ?? watches,
+  uncounted: to.uncounted ?? uncounted
+})
 
 /**
  * One event is enough to judge: an attempt that is tried again is not yet the tier's last word, and what follows
@@ -131,8 +142,10 @@ const recordRun = (config: Config, state: State, event: RunEnded): State => {
   }))
   return fallback && servedBy !== undefined
     ? countTier(config, counted, run, servedBy, labels ?? {}, (tally) => ({
-        ...tally,
-        fallbacks: tally.fallbacks + 1
+        due: tally.due,
+        served: tally.served,
+        fallbacks: tally.fallbacks + 1,
+        latencies: tally.latencies
       }))
     : counted
 }
@@ -145,21 +158,22 @@ const countTier = (
   labels: Labels,
   count: (tally: TierTally) => TierTally
 ): State => {
-  const key = JSON.stringify([run, tier, labels["model"]])
+  const model = labels["model"]
+  const key = `${run.length} ${tier.length} ${run}${tier}${model === undefined ? "" : ` ${model}`}`
   const known = Option.getOrUndefined(HashMap.get(state.tiers, key))
   if (known === undefined && HashMap.size(state.tiers) >= maxSeries) return uncounted(state)
   const window = Rolling.put(known?.window ?? [], sliceOf(config, state), noTier, count)
-  return { ...state, tiers: HashMap.set(state.tiers, key, { run, tier, labels, window }) }
+  return changed(state, { tiers: HashMap.set(state.tiers, key, { run, tier, labels, window }) })
 }
 
 const countRun = (config: Config, state: State, run: string, count: (tally: RunTally) => RunTally): State => {
   const known = Option.getOrUndefined(HashMap.get(state.runs, run))
   if (known === undefined && HashMap.size(state.runs) >= maxSeries) return uncounted(state)
   const window = Rolling.put(known ?? [], sliceOf(config, state), noRun, count)
-  return { ...state, runs: HashMap.set(state.runs, run, window) }
+  return changed(state, { runs: HashMap.set(state.runs, run, window) })
 }
 
-const uncounted = (state: State): State => ({ ...state, uncounted: state.uncounted + 1 })
+const uncounted = (state: State): State => changed(state, { uncounted: state.uncounted + 1 })
 
 const noTier: TierTally = { due: 0, served: 0, fallbacks: 0, latencies: Histogram.empty }
 const noRun: RunTally = { due: 0, served: 0, answered: 0, fallbacks: 0 }
@@ -168,14 +182,13 @@ const sliceOf = ({ over }: Config, { now }: State): number => Rolling.sliceAt(no
 
 /** Moves on to a time, and at the beginning of a slice forgets the series of which nothing is left. */
 const sweep = (config: Config, before: State, now: number): State => {
-  const state = { ...before, now }
+  const state = changed(before, { now })
   const index = sliceOf(config, state)
   if (index === sliceOf(config, before)) return state
-  return {
-    ...state,
+  return changed(state, {
     tiers: HashMap.filter(state.tiers, ({ window }) => Rolling.live(window, index).length > 0),
     runs: HashMap.filter(state.runs, (window) => Rolling.live(window, index).length > 0)
-  }
+  })
 }
 
 const watches = (alert: Alert, run: string, tier: string): boolean =>
@@ -188,7 +201,7 @@ const countWatch = (before: Watch, now: number, served: boolean): Watch => {
     due: tally.due + 1,
     served: tally.served + (served ? 1 : 0)
   }))
-  return { ...watch, window, firing: judge(watch, window) }
+  return { alert: watch.alert, window, firing: judge(watch, window) }
 }
 
 /**
@@ -201,7 +214,7 @@ export const watchAt = (watch: Watch, now: number): Watch => {
   for (let oldest = current.window[0]; oldest !== undefined; oldest = current.window[0]) {
     if (oldest.index > index - Rolling.slices) break
     const window = current.window.slice(1)
-    current = { ...current, window, firing: judge(current, window) }
+    current = { alert: current.alert, window, firing: judge(current, window) }
   }
   return current
 }

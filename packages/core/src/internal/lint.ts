@@ -1,4 +1,5 @@
 import * as Duration from "effect/Duration"
+import type { Trip } from "../CircuitBreaker.ts"
 import type { Policy, TierPolicy } from "../Policy.ts"
 import { formatDuration } from "./durationText.ts"
 import { attemptBound, sumOfWaits, worstCase } from "./worstCase.ts"
@@ -27,6 +28,10 @@ export type Rule =
   | "retry-after-beyond-timeout"
   | "timeouts-not-retried"
   | "open-beyond-max"
+  | "window-below-attempts"
+  | "slow-beyond-attempt"
+  | "lease-below-attempt"
+  | "endless-lease"
 
 export const lint = (policy: Policy): ReadonlyArray<Finding> => [
   ...noTime({ deadline: policy.deadline }).map((finding) => ({ ...finding, tier: undefined })),
@@ -47,7 +52,7 @@ const noTime = (bounds: { readonly [name: string]: Duration.Duration }): Readonl
     .map(([name]) => ({
       severity: "error",
       rule: "no-time",
-      message: `a ${name} of 0s leaves no time for an answer`,
+      message: `${name} of 0s leaves no time for an answer`,
       remedy: `give ${name} some time`
     }))
 
@@ -67,7 +72,7 @@ const checks: ReadonlyArray<Check> = [
   },
 
   (tier, { deadline }) => {
-    const cut = attemptBoundsAbove(tier, deadline)
+    const cut = millis(deadline) < millis(tier.timeout) ? attemptBoundsAbove(tier, deadline) : []
     return cut.length === 0
       ? undefined
       : warning(
@@ -77,7 +82,7 @@ const checks: ReadonlyArray<Check> = [
         )
   },
 
-  (tier, policy, index) => {
+  (_, policy, index) => {
     const { deadline, maxTiers = policy.tiers.length, tiers } = policy
     if (index === 0 || index >= maxTiers) return undefined
     const taken = (stream: boolean) =>
@@ -88,7 +93,7 @@ const checks: ReadonlyArray<Check> = [
       ? undefined
       : warning(
           "unreachable-tier",
-          `the deadline of ${text(deadline)} is over before ${tier.name} is asked if the tiers before it hang, which takes them ${text(Duration.millis(taken(first)))}${kinds.length === 2 ? "" : first ? " in a stream" : " in a whole answer"}`,
+          `the tiers before it take ${text(Duration.millis(taken(first)))} when they hang${kinds.length === 2 ? "" : first ? " in a stream" : " in a whole answer"}, and the deadline of ${text(deadline)} is over before it is asked`,
           "lengthen deadline or shorten the attempts of the tiers before"
         )
   },
@@ -147,7 +152,7 @@ const checks: ReadonlyArray<Check> = [
     return backoff.times > 0 && millis(maxRetryAfter) > millis(bound)
       ? warning(
           "retry-after-beyond-timeout",
-          `no wait as long as the ${name} of ${text(bound)} is ever made, but one asked for does not open the breaker either unless it is beyond the maxRetryAfter of ${text(maxRetryAfter)}`,
+          `no wait as long as the ${name} of ${text(bound)} is ever made, yet one that is asked for opens the breaker only beyond the maxRetryAfter of ${text(maxRetryAfter)}`,
           `lower retry.maxRetryAfter to ${text(bound)} or less`
         )
       : undefined
@@ -178,7 +183,54 @@ const checks: ReadonlyArray<Check> = [
           `a breaker.openFor of ${text(openFor)} is cut to the breaker.maxOpenFor of ${text(maxOpenFor)}`,
           "make breaker.openFor no longer than breaker.maxOpenFor"
         )
+      : undefined,
+
+  (tier, policy) => {
+    const longest = longestAttempt(tier, policy)
+    return tier.breaker.trip.flatMap((trigger) =>
+      "window" in trigger && millis(trigger.window) < 2 * longest
+        ? warning(
+            "window-below-attempts",
+            `a breaker.${key(trigger)}.window of ${text(trigger.window)} holds too few attempts to judge by: one may take ${text(Duration.millis(longest))}`,
+            "make the window at least twice as long as an attempt"
+          )
+        : []
+    )
+  },
+
+  (tier, policy) => {
+    const longest = longestAttempt(tier, policy)
+    return tier.breaker.trip.flatMap((trigger) =>
+      trigger._tag === "Slow" && millis(trigger.after) >= longest
+        ? warning(
+            "slow-beyond-attempt",
+            `no attempt is slower than a breaker.slow.after of ${text(trigger.after)}: it is ended after ${text(Duration.millis(longest))}`,
+            "make breaker.slow.after shorter than the attempts"
+          )
+        : []
+    )
+  },
+
+  (tier, policy) => {
+    const longest = longestAttempt(tier, policy)
+    const { lease } = tier.breaker
+    if (Duration.isFinite(lease)) {
+      return millis(lease) < longest
+        ? warning(
+            "lease-below-attempt",
+            `a probe counts as failed after a breaker.lease of ${text(lease)}, but may take ${text(Duration.millis(longest))}`,
+            "make breaker.lease longer than an attempt"
+          )
+        : undefined
+    }
+    return longest === Number.POSITIVE_INFINITY
+      ? warning(
+          "endless-lease",
+          "a probe that hangs keeps the breaker half-open for ever",
+          "give the attempts or breaker.lease an end"
+        )
       : undefined
+  }
 ]
 
 const warning = (rule: Rule, message: string, remedy: string): About => ({
@@ -195,6 +247,16 @@ const attemptBoundsAbove = (tier: TierPolicy, bound: Duration.Duration): Readonl
 
 const withValues = (tier: TierPolicy, names: ReadonlyArray<AttemptBound>): string =>
   names.map((name) => `the ${name} of ${text(tier[name])}`).join(" and ")
+
+/** How long an attempt can be under way, whichever of its bounds ends it. */
+const longestAttempt = (tier: TierPolicy, { deadline }: Policy): number =>
+  Math.min(
+    Math.max(millis(tier.attemptTimeout), millis(tier.firstToken)),
+    millis(tier.timeout),
+    millis(deadline)
+  )
+
+const key = ({ _tag }: Trip): string => _tag.toLowerCase()
 
 /** How long a tier keeps a run that it never answers. */
 const hangingTier = (tier: TierPolicy, stream: boolean): number => {

@@ -30,32 +30,62 @@ export interface RungOptions<in E> {
 export const rung = <X, E, R>(
   options: RungOptions<E>,
   attempt: Effect.Effect<X, E, R>,
-  attemptBound: Rung<X, E, R>["attemptBound"],
+  attemptBound: AttemptBound,
   attemptTimeout: Duration.DurationInput | undefined
-): Rung<X, E, R> => {
-  const classify: Outcome.Classify<E> = options.classify ?? Outcome.classifyError
-  const retryTimeouts = options.retryTimeouts ?? false
-  return {
-    name: options.name,
-    labels: options.labels ?? {},
-    span: {
-      name: options.span?.name ?? `tier ${options.name}`,
-      attributes: options.span?.attributes ?? {}
-    },
-    attempt,
-    timeout: bound(options.timeout),
-    attemptTimeout: bound(attemptTimeout),
-    attemptBound,
-    backoff: options.backoff ?? Backoff.none,
-    maxRetryAfter: Duration.toMillis(options.maxRetryAfter ?? "5 seconds"),
-    breaker: options.breaker,
-    budget: options.budget,
-    // The engine passes only exits of this very attempt.
-    judge: (exit) => Outcome.fromExit(exit as Exit.Exit<X, E>, classify, { retryTimeouts }),
-    groups: [],
-    hedgeAfter: Number.POSITIVE_INFINITY
-  }
+): Rung<X, E, R> => runs(fixed(options, attemptBound, attemptTimeout), attempt, options.classify)
+
+type AttemptBound = Rung<never, never, never>["attemptBound"]
+
+/** What stays the same of a tier, whatever it runs. */
+export interface Fixed extends Omit<Rung<unknown, unknown, unknown>, "attempt" | "judge"> {
+  readonly retryTimeouts: boolean
 }
+
+export const fixed = (
+  options: Omit<RungOptions<never>, "classify">,
+  attemptBound: AttemptBound,
+  attemptTimeout: Duration.DurationInput | undefined
+): Fixed => ({
+  name: options.name,
+  labels: options.labels ?? {},
+  span: {
+    name: options.span?.name ?? `tier ${options.name}`,
+    attributes: options.span?.attributes ?? {}
+  },
+  timeout: bound(options.timeout),
+  attemptTimeout: bound(attemptTimeout),
+  attemptBound,
+  backoff: options.backoff ?? Backoff.none,
+  maxRetryAfter: Duration.toMillis(options.maxRetryAfter ?? "5 seconds"),
+  retryTimeouts: options.retryTimeouts ?? false,
+  breaker: options.breaker,
+  budget: options.budget,
+  groups: [],
+  hedgeAfter: Number.POSITIVE_INFINITY
+})
+
+export const runs = <X, E, R>(
+  fixed: Fixed,
+  attempt: Effect.Effect<X, E, R>,
+  classify: Outcome.Classify<E> = Outcome.classifyError
+): Rung<X, E, R> => ({
+  // Made for every tier of every run: V8 takes fifty times as long to add to a spread.
+  name: fixed.name,
+  labels: fixed.labels,
+  span: fixed.span,
+  attempt,
+  timeout: fixed.timeout,
+  attemptTimeout: fixed.attemptTimeout,
+  attemptBound: fixed.attemptBound,
+  backoff: fixed.backoff,
+  maxRetryAfter: fixed.maxRetryAfter,
+  breaker: fixed.breaker,
+  budget: fixed.budget,
+  // The engine passes only exits of this very attempt.
+  judge: (exit) => Outcome.fromExit(exit as Exit.Exit<X, E>, classify, fixed),
+  groups: fixed.groups,
+  hedgeAfter: fixed.hedgeAfter
+})
 
 const bound = (input: Duration.DurationInput | undefined): number =>
   input === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(input)
