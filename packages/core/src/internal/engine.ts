@@ -99,7 +99,7 @@ class Run<X, E, R> {
   private readonly observer: RunObserver<E>
   private readonly around: Around<R>
   private readonly deadline: number
-  private readonly groups = new Map<Group, GroupProgress>()
+  private groups: Map<Group, GroupProgress> | undefined
   private index = 0
   private started = 0
   private won = false
@@ -358,11 +358,13 @@ class Run<X, E, R> {
   /** The groups a tier lies in; the clock of a group starts with its first tier. */
   private enter(rung: Rung<X, E, R>, now: number): ReadonlyArray<GroupProgress> {
     if (rung.groups.length === 0) return noGroups
+    this.groups ??= new Map()
+    const { groups } = this
     return rung.groups.map((group) => {
-      const known = this.groups.get(group)
+      const known = groups.get(group)
       if (known !== undefined) return known
       const progress = { deadline: now + group.deadline, maxTiers: group.maxTiers, started: 0 }
-      this.groups.set(group, progress)
+      groups.set(group, progress)
       return progress
     })
   }
