@@ -84,6 +84,15 @@ describe("a breaker in a file", () => {
     [{ observeOnly: 1 }, "observeOnly: Expected boolean, actual 1"]
   ])("refuses %j", (breaker, expected) => assert.strictEqual(refusal(breaker), expected))
 
+  it("of two rows the shorter is what it opens at", () => {
+    const policy = Either.getOrThrow(Policy.decodeUnknown(tier({})))
+    const breaker = CircuitBreaker.config({
+      trip: [CircuitBreaker.consecutive(7), CircuitBreaker.consecutive(3)]
+    })
+    const two = { ...policy, tiers: [{ ...policy.tiers[0], breaker }] as const }
+    assert.strictEqual(Schema.encodeSync(Policy.Policy)(two).tiers[0].breaker?.consecutive, 3)
+  })
+
   it("two rates are for code: a file would lose one of them", () => {
     const policy = Either.getOrThrow(Policy.decodeUnknown(tier({})))
     const { rate } = CircuitBreaker

@@ -3,8 +3,8 @@ import { Duration, Effect, FastCheck, Fiber, Stream, TestClock } from "effect"
 import { Attempt, Backoff, CircuitBreaker, Fallback, FallbackStream, Health, Tier } from "../src/index.ts"
 import {
   alerts,
+  answers,
   byRank,
-  type Heard,
   histories,
   naiveAlert,
   remembered,
@@ -98,6 +98,27 @@ describe("Health", () => {
       assert.strictEqual(runs.length, new Set(ends.map(({ run }) => run)).size)
     }
   )
+
+  law("law: a quantile is within 1 % of the latency of its rank", [answers], (history) => {
+    const health = underClock()
+    for (const heard of history) health.hear(heard)
+    const all = remembered(history)
+    const seen = within(all, all.at(-1)?.at ?? 0).flatMap(({ event }) =>
+      event._tag === "AttemptEnded"
+        ? [Duration.toMillis(event.attempt.firstToken ?? event.attempt.duration)]
+        : []
+    )
+    const [tier] = health.snapshot().tiers
+    for (const [percentile, percent] of [
+      ["p50", 50],
+      ["p95", 95],
+      ["p99", 99]
+    ] as const) {
+      const exact = byRank(seen, percent / 100)
+      const read = Duration.toMillis(tier?.latency?.[percentile] ?? 0)
+      assert.isAtMost(Math.abs(read - exact), exact * 0.01 + 1e-6)
+    }
+  })
 
   law(
     "law: an alert is what a model says that looks at every moment",
@@ -262,25 +283,50 @@ describe("Health", () => {
     })
   )
 
-  it("what it keeps is bounded, whatever it is told", () => {
-    const health = underClock()
-    const named = (run: string): Heard => ({
-      after: 0,
-      event: {
-        _tag: "TierRefused",
-        run,
-        refusal: { tier: "a", labels: {}, retryAfter: Duration.zero }
-      }
+  it.effect("an alert forgets slice by slice", () =>
+    Effect.gen(function* () {
+      const alert = Health.alert({ tier: "a", over: "1 minute", atLeast: 1 })
+      const health = yield* Health.make({ alerts: [alert] })
+      const status = Effect.map(health.alerts, ([status]) => [status?.firing, status?.served, status?.due])
+      yield* ask(health, Tier.make({ name: "a", effect: Effect.fail("down") }))
+      yield* TestClock.adjust("30 seconds")
+      yield* ask(health, Tier.make({ name: "a", effect: Effect.succeed("a") }))
+      assert.deepStrictEqual(yield* status, [true, 1, 2])
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(yield* status, [false, 1, 1])
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(yield* status, [false, 0, 0])
     })
-    for (let run = 0; run < 1_500; run++) health.hear(named(`run ${run}`))
-    assert.deepStrictEqual([health.snapshot().tiers.length, health.snapshot().uncounted], [1_000, 500])
-    health.hear(named("run 1"))
+  )
+
+  it.each([
+    ["tiers", { _tag: "TierRefused", refusal: { tier: "a", labels: {}, retryAfter: Duration.zero } }],
+    [
+      "runs",
+      {
+        _tag: "RunEnded",
+        outcome: "success",
+        servedBy: "a",
+        labels: {},
+        fallback: false,
+        errorType: undefined,
+        attempts: 1,
+        duration: Duration.zero,
+        span: undefined
+      }
+    ]
+  ] as const)("what it keeps of %s is bounded, whatever it is told", (what, event) => {
+    const health = underClock()
+    const hear = (run: string) => health.hear({ after: 0, event: { ...event, run } })
+    for (let run = 0; run < 1_500; run++) hear(`run ${run}`)
+    assert.deepStrictEqual([health.snapshot()[what].length, health.snapshot().uncounted], [1_000, 500])
+    hear("run 1")
     assert.strictEqual(health.snapshot().uncounted, 500)
     health.wait(window)
-    assert.strictEqual(health.snapshot().tiers.length, 0)
-    health.hear(named("new"))
+    assert.strictEqual(health.snapshot()[what].length, 0)
+    hear("new")
     assert.deepStrictEqual(
-      health.snapshot().tiers.map(({ run }) => run),
+      health.snapshot()[what].map(({ run }) => run),
       ["new"]
     )
   })

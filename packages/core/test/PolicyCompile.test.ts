@@ -176,7 +176,9 @@ describe("Policy.compile", () => {
   it.effect("an isolated breaker lets nothing through, one that only observes everything", () =>
     Effect.gen(function* () {
       const observed = Either.getOrThrow(
-        Policy.decode({ tiers: [{ name: "a", breaker: { consecutive: 1, observeOnly: true } }] })
+        Policy.decode({
+          tiers: [{ name: "a", retry: { times: 0 }, breaker: { consecutive: 1, observeOnly: true } }]
+        })
       )
       const [strict, lenient] = [yield* Policy.compile(policy), yield* Policy.compile(observed)]
       yield* Effect.scoped(
@@ -306,9 +308,11 @@ describe("Policy.compile", () => {
     })
   )
 
-  it("a maxTiers written in code is checked as well", () =>
-    assert.throws(
-      () => Effect.runSync(Policy.compile({ ...policy, maxTiers: 0 })),
-      /maxTiers must be an integer of 1 or more, got 0/
-    ))
+  it("a maxTiers written in code is checked as well", () => {
+    const compile = (maxTiers: number) => Policy.compile({ ...policy, maxTiers })
+    assert.strictEqual(Effect.runSync(compile(1)).policy.maxTiers, 1)
+    for (const maxTiers of [0, 1.5, Number.NaN]) {
+      assert.throws(() => compile(maxTiers), `maxTiers must be an integer of 1 or more, got ${maxTiers}`)
+    }
+  })
 })

@@ -45,6 +45,20 @@ const attempts: FastCheck.Arbitrary<Attempt.Event> = FastCheck.record({
   }
 }))
 
+/** Answers of one tier, soon one after another. */
+export const answers: FastCheck.Arbitrary<ReadonlyArray<Heard>> = FastCheck.array(
+  FastCheck.record({ after: FastCheck.nat(8), event: attempts }),
+  { minLength: 1, maxLength: 120, size: "max" }
+).map((history) =>
+  history.map(({ after, event }) => ({
+    after,
+    event:
+      event._tag === "AttemptEnded"
+        ? { ...event, run: "chat", attempt: { ...event.attempt, tier: "a", labels: {}, outcome: "success" } }
+        : event
+  }))
+)
+
 const refusals: FastCheck.Arbitrary<Attempt.Event> = FastCheck.record(place).map(({ run, ...refusal }) => ({
   _tag: "TierRefused",
   run,

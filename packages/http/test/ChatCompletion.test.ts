@@ -180,13 +180,13 @@ describe("ChatCompletion.withModel", () => {
       FastCheck.fullUnicodeString()
     ],
     ([object, indent, name]) => {
-      const before: unknown = JSON.parse(JSON.stringify(object, undefined, indent))
+      const before: object = JSON.parse(JSON.stringify(object, undefined, indent))
       const after: unknown = JSON.parse(
         decode(ChatCompletion.withModel(encode(JSON.stringify(object, undefined, indent)), name))
       )
       assert.deepStrictEqual(
         after,
-        Object.hasOwn(object, "model") ? Object.assign({}, before, { model: name }) : before
+        Object.hasOwn(object, "model") ? { ...before, model: name } : before
       )
     }
   )

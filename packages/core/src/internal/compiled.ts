@@ -47,12 +47,7 @@ export const compile = <Tier extends TierPolicy>(
     policy,
     tiers,
     available: Effect.flatMap(Deadline.now, (now) =>
-      Effect.exists(tiers, ({ breaker }) =>
-        Effect.map(
-          breaker.state,
-          (state) => breaker.config.observeOnly || CircuitBreaker.notBefore(state) <= now
-        )
-      )
+      Effect.exists(tiers, ({ breaker }) => Effect.map(breaker.notBefore, (instant) => instant <= now))
     )
   }))
 }

@@ -243,9 +243,7 @@ class Run<X, E, R> {
       if (resumeAt >= Math.min(deadline, this.deadline)) return nextTier
       const retry = withdraw(rung, { _tag: "retry", wait, backoff })
       if (rung.breaker === undefined) return retry
-      return Effect.flatMap(rung.breaker.state, (state) =>
-        state._tag === "Open" && state.until > resumeAt ? nextTier : retry
-      )
+      return Effect.flatMap(rung.breaker.notBefore, (instant) => (instant > resumeAt ? nextTier : retry))
     })
   }
 

@@ -1,0 +1,70 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FastCheck, Fiber, Random, TestClock, TestContext } from "effect"
+import { Attempt } from "../../src/index.ts"
+import { plans } from "./plan.ts"
+import { law } from "./property.ts"
+import { shapeOfExit } from "./shape.ts"
+import { type Entry, memory, predict } from "./simulator.ts"
+import { entry, World } from "./world.ts"
+
+describe("conformance", () => {
+  law("a run does what the sequential simulator says, attempt by attempt", plans(), async (plan) => {
+    const { ending, endedAt, log, tie } = predict(plan, 0, memory(plan))
+    FastCheck.pre(!tie)
+    const world = new World(plan)
+    const seen = await world.observe()
+    assert.deepStrictEqual([seen.log, seen.ending], [log, ending])
+    if (ending !== "never") assert.strictEqual(seen.endedAt, endedAt)
+    await world.leavesNothingBehind()
+  })
+
+  law(
+    "and so do runs that follow each other through the same breakers",
+    FastCheck.tuple(
+      plans({ breakers: true }),
+      FastCheck.array(FastCheck.nat(9_000), { minLength: 2, maxLength: 5 })
+    ),
+    async ([plan, pauses]) => {
+      const world = new World(plan)
+      const remembered = memory(plan)
+      for (const pause of pauses) {
+        const { ending, endedAt, log, tie } = predict(plan, world.now, remembered)
+        FastCheck.pre(!tie)
+        const seen = await world.observe()
+        assert.deepStrictEqual([seen.log, seen.ending], [log, ending])
+        if (ending === "never") break
+        assert.strictEqual(seen.endedAt, endedAt)
+        await world.pass(pause)
+      }
+      await world.leavesNothingBehind()
+    }
+  )
+})
+
+describe("virtual time", () => {
+  it("agrees with TestClock", { timeout: 60_000 }, async () => {
+    for (const plan of FastCheck.sample(plans({ breakers: true }), { numRuns: 30, seed: 1 })) {
+      const seen = await new World(plan).observe()
+      if (seen.exit === undefined) continue
+      const log: Array<Entry> = []
+      const tested = Effect.gen(function* () {
+        const world = new World(plan, { time: yield* Effect.clock })
+        const fiber = yield* Effect.fork(
+          Effect.provideService(world.fallback(), Attempt.Listener, (event) => {
+            if (event._tag === "AttemptEnded") log.push(entry(event.attempt, world.now))
+          })
+        )
+        yield* TestClock.adjust("1 hour")
+        return yield* Fiber.await(fiber)
+      })
+      const exit = await Effect.runPromise(
+        tested.pipe(
+          Effect.withRandom(Random.make(plan.seed)),
+          Effect.withTracerEnabled(false),
+          Effect.provide(TestContext.TestContext)
+        )
+      )
+      assert.deepStrictEqual([shapeOfExit(exit), log], [shapeOfExit(seen.exit), seen.log])
+    }
+  })
+})

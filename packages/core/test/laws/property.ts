@@ -1,0 +1,36 @@
+import { it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import { chai } from "vitest"
+import { runs } from "../law.ts"
+
+// A counterexample is of little use where the difference is cut short.
+chai.config.truncateThreshold = 0
+
+/**
+ * A law, tried with as many cases as `LAW_RUNS` says. One that fails prints the seed and the path that replay it:
+ * `LAW_SEED=… LAW_PATH=… npx vitest run packages/core/test/laws -t "L21"`.
+ */
+export const law = <A>(
+  name: string,
+  cases: FastCheck.Arbitrary<A>,
+  holds: (one: A) => Promise<void>,
+  /** What is to be said of all cases together. */
+  afterwards: () => void = () => {}
+): void => {
+  const { LAW_PATH: path, LAW_SEED: seed } = process.env
+  it(name, { timeout: 30_000 + runs * 100 }, async () => {
+    // The stack of an error that an adversary failed with costs more than the attempt.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
+    try {
+      await FastCheck.assert(FastCheck.asyncProperty(cases, holds), {
+        numRuns: runs,
+        ...(seed !== undefined && { seed: Number(seed) }),
+        ...(path !== undefined && { path })
+      })
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit
+    }
+    if (path === undefined) afterwards()
+  })
+}
