@@ -184,10 +184,7 @@ describe("ChatCompletion.withModel", () => {
       const after: unknown = JSON.parse(
         decode(ChatCompletion.withModel(encode(JSON.stringify(object, undefined, indent)), name))
       )
-      assert.deepStrictEqual(
-        after,
-        Object.hasOwn(object, "model") ? { ...before, model: name } : before
-      )
+      assert.deepStrictEqual(after, Object.hasOwn(object, "model") ? { ...before, model: name } : before)
     }
   )
 
