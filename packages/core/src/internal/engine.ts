@@ -7,13 +7,13 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
-import * as Backoff from "../Backoff.ts"
 import type { Permit } from "../CircuitBreaker.ts"
 import * as Deadline from "../Deadline.ts"
 import { type Outcome, success } from "../Outcome.ts"
 import { type Around, AttemptFiber, type Options } from "./attempt.ts"
 import { AllTiersFailed, type Group, type Ladder, type Rung, type Served } from "./ladder.ts"
 import { type OpenAttempt, RunObserver } from "./observer.ts"
+import { heed, type Plan, plan, refund } from "./plan.ts"
 
 /** A run that has its answer, or the beginning of it. */
 export interface Committed<X, E> {
@@ -221,29 +221,13 @@ class Run<X, E, R> {
           : rung.budget === undefined
             ? Effect.succeed(this.committed(tier, attempt, scope, exit.value))
             : Effect.as(rung.budget.deposit, this.committed(tier, attempt, scope, exit.value))
-        : Effect.flatMap(this.plan(tier, outcome), (plan) =>
+        : Effect.flatMap(plan(tier, outcome, Math.min(tier.deadline, this.deadline), this.observer), (plan) =>
             this.carryOut(tier, attempt, exit, outcome, plan)
           )
     if (rung.breaker === undefined || permit === undefined) return then()
     return Effect.flatMap(rung.breaker.report(permit, outcome), (transition) => {
       if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
       return then()
-    })
-  }
-
-  /** Decides what follows a failed attempt. A wait that cannot lead to another attempt is not begun. */
-  private plan({ backoff, deadline, number, rung }: Current<X, E, R>, outcome: Outcome): Effect.Effect<Plan> {
-    if (outcome._tag === "Ignored") return outcome.next === "abort" ? abort : nextTier
-    if (outcome._tag === "Success" || outcome.next === "nextTier") return nextTier
-    if (outcome.next === "abort") return abort
-    if (number > rung.backoff.times) return nextTier
-    return Effect.flatMap(Backoff.delay(rung.backoff, number, backoff), (backoff) => {
-      const wait = Duration.max(backoff, outcome.retryAfter ?? Duration.zero)
-      const resumeAt = this.observer.now() + Duration.toMillis(wait)
-      if (resumeAt >= Math.min(deadline, this.deadline)) return nextTier
-      const retry = withdraw(rung, { _tag: "retry", wait, backoff })
-      if (rung.breaker === undefined) return retry
-      return Effect.flatMap(rung.breaker.notBefore, (instant) => (instant > resumeAt ? nextTier : retry))
     })
   }
 
@@ -390,31 +374,7 @@ class Run<X, E, R> {
   }
 }
 
-/** A hint longer than the tier is willing to wait sends the run on at once and opens the breaker until then. */
-const heed = (rung: Rung<unknown, unknown, unknown>, outcome: Outcome): Outcome =>
-  outcome._tag === "Failure" &&
-  outcome.retryAfter !== undefined &&
-  Duration.toMillis(outcome.retryAfter) > rung.maxRetryAfter
-    ? { ...outcome, trip: true, next: outcome.next === "retry" ? "nextTier" : outcome.next }
-    : outcome
-
 const noGroups: ReadonlyArray<GroupProgress> = []
-
-type Plan =
-  | { readonly _tag: "retry"; readonly wait: Duration.Duration; readonly backoff: Duration.Duration }
-  | { readonly _tag: "nextTier" }
-  | { readonly _tag: "abort" }
-
-const withdraw = ({ budget }: Rung<unknown, unknown, unknown>, retry: Plan): Effect.Effect<Plan> =>
-  budget === undefined
-    ? Effect.succeed(retry)
-    : Effect.flatMap(budget.withdraw, (granted) => (granted ? Effect.succeed(retry) : nextTier))
-
-const refund = ({ budget }: Rung<unknown, unknown, unknown>): Effect.Effect<void> =>
-  budget?.refund ?? Effect.void
-
-const nextTier: Effect.Effect<Plan> = Effect.succeed({ _tag: "nextTier" })
-const abort: Effect.Effect<Plan> = Effect.succeed({ _tag: "abort" })
 
 const isOwn = <E>(cause: Cause.Cause<E | Deadline.DeadlineExceeded>): cause is Cause.Cause<E> => {
   const error = Cause.failureOption(cause)
