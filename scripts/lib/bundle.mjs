@@ -1,10 +1,13 @@
+import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { root } from "./install.mjs"
 
 /** Bundles the gateway into one folder that runs on plain Node; returns its main file. */
 export const bundle = async () => {
-  const { build } = await import("esbuild")
   const outdir = join(root, "packages/gateway/dist/bundle")
+  const main = join(outdir, "main.mjs")
+  if (isNewerThanSources(main)) return main
+  const { build } = await import("esbuild")
   await build({
     entryPoints: [join(root, "packages/gateway/src/main.ts")],
     outdir,
@@ -21,5 +24,16 @@ export const bundle = async () => {
       js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
     }
   })
-  return join(outdir, "main.mjs")
+  return main
+}
+
+const isNewerThanSources = (file) => {
+  const bundled = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const sources = readdirSync(join(root, "packages"))
+    .flatMap((name) => {
+      const src = join(root, "packages", name, "src")
+      return readdirSync(src, { recursive: true }).map((path) => join(src, path))
+    })
+    .concat(join(root, "pnpm-lock.yaml"), import.meta.filename)
+  return sources.every((source) => statSync(source).mtimeMs < bundled)
 }
