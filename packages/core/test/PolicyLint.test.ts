@@ -164,12 +164,12 @@ describe("lint", () => {
     [
       "waits-fill-timeout",
       found({ tiers: [{ ...tier, retry: { times: 10, base: "2s", factor: 1 } }] }),
-      "warning a waits-fill-timeout: the waits before its 10 retries can add up to 20s and leave nothing of the timeout of 20s; lower retry.times, retry.base or retry.max, or lengthen timeout"
+      "warning a waits-fill-timeout: the waits before its retries can add up to 20s and leave nothing of the timeout of 20s; lower retry.times, retry.base or retry.max, or lengthen timeout"
     ],
     [
       "waits-fill-timeout, of the deadline",
       found({ deadline: "18s", tiers: [{ ...tier, retry: { times: 9, base: "2s", factor: 1 } }] }),
-      "warning a waits-fill-timeout: the waits before its 9 retries can add up to 18s and leave nothing of the deadline of 18s; lower retry.times, retry.base or retry.max, or lengthen deadline"
+      "warning a waits-fill-timeout: the waits before its retries can add up to 18s and leave nothing of the deadline of 18s; lower retry.times, retry.base or retry.max, or lengthen deadline"
     ],
     [
       "waits-fill-timeout, by a little",
@@ -227,6 +227,34 @@ describe("lint", () => {
       found({ tiers: [{ ...tier, breaker: { lease: "9s" } }] }),
       "warning a lease-below-attempt: a probe counts as failed after a breaker.lease of 9s, but may take 10s; make breaker.lease longer than an attempt"
     ],
+    [
+      "wait-beyond-max, by a little",
+      found({ tiers: [{ ...tier, retry: { times: 1, base: "4s", max: "4s" } }] })
+    ],
+    [
+      "retry-after-beyond-timeout, by a little",
+      found({ tiers: [{ ...tier, retry: { times: 1, maxRetryAfter: "20s" } }] })
+    ],
+    [
+      "retry-after-beyond-timeout, of a single retry",
+      found({ tiers: [{ ...tier, retry: { times: 1, maxRetryAfter: "20.5s" } }] }),
+      "warning a retry-after-beyond-timeout: no wait as long as the timeout of 20s is ever made, yet one that is asked for opens the breaker only beyond the maxRetryAfter of 20.5s; lower retry.maxRetryAfter to 20s or less"
+    ],
+    [
+      "waits-fill-timeout, of a single retry, where the deadline is no shorter",
+      found({ deadline: "20s", tiers: [{ ...tier, retry: { times: 1, base: "20s", max: "20s" } }] }),
+      "warning a waits-fill-timeout: the waits before its retries can add up to 20s and leave nothing of the timeout of 20s; lower retry.times, retry.base or retry.max, or lengthen timeout"
+    ],
+    [
+      "timeouts-not-retried, where those of streams are not",
+      found({ tiers: [{ ...tier, firstToken: "20s", retry: { onTimeout: true } }] })
+    ],
+    [
+      "attempt-beyond-deadline, where timeout and deadline are the same",
+      found({ deadline: "8s", tiers: [{ ...tier, timeout: "8s", attemptTimeout: "8s" }] }),
+      "warning a attempt-beyond-timeout: the timeout of 8s comes before the firstToken of 10s, and the breaker does not count what a timeout cut short; lengthen timeout or shorten firstToken to it"
+    ],
+    ["open-beyond-max, by a little", found({ tiers: [{ ...tier, breaker: { openFor: "5m" } }] })],
     ["lease-below-attempt, by a little", found({ tiers: [{ ...tier, breaker: { lease: "10s" } }] })]
   ]
 

@@ -132,7 +132,7 @@ const checks: ReadonlyArray<Check> = [
     return backoff.times > 0 && waits >= millis(bound)
       ? warning(
           "waits-fill-timeout",
-          `the waits before its ${backoff.times} retries can add up to ${text(Duration.millis(waits))} and leave nothing of the ${name} of ${text(bound)}`,
+          `the waits before its retries can add up to ${text(Duration.millis(waits))} and leave nothing of the ${name} of ${text(bound)}`,
           `lower retry.times, retry.base or retry.max, or lengthen ${name}`
         )
       : undefined
