@@ -1,12 +1,13 @@
 import { assert, describe } from "@effect/vitest"
-import { Cause, Effect, Exit, FastCheck, Option } from "effect"
-import { type Attempt, CircuitBreaker, Fallback, Outcome, Tier } from "../../src/index.ts"
+import { Effect, Exit, FastCheck } from "effect"
+import { CircuitBreaker, Fallback, Outcome, Tier } from "../../src/index.ts"
+import { mostAttempts } from "./bound.ts"
 import { bounded, cuts, grouped, leaf, type Plan, plans, type TierPlan, unbound, withTiers } from "./plan.ts"
 import { effectOf, type Greeting, programs, reported } from "./programs.ts"
 import { law } from "./property.ts"
-import { shapeOf, shapeOfExit } from "./shape.ts"
+import { seen } from "./seen.ts"
 import { drain, run, VirtualClock } from "./virtual.ts"
-import { type Observation, type Refused, World } from "./world.ts"
+import { type Refused, World } from "./world.ts"
 
 const everything = { jitter: true, breakers: true } as const
 
@@ -23,6 +24,7 @@ describe("attempts and composition", () => {
       const world = new World(plan)
       const { calls, log } = await world.observe()
       assert.isAtLeast(calls.length, log.length)
+      assert.isAtMost(calls.length, mostAttempts(plan.tree))
       for (const { backoff, name } of plan.tiers) {
         assert.isAtMost(calls.filter(({ tier }) => tier === name).length, backoff.times + 1)
       }
@@ -236,27 +238,3 @@ describe("attempts and composition", () => {
     }
   )
 })
-
-const shaped = (attempt: Attempt.Attempt<unknown>) => ({
-  ...attempt,
-  cause: attempt.cause && shapeOf(attempt.cause)
-})
-
-/** All that can be seen of a run. */
-const seen = ({ ending, endedAt, events, exit, log }: Observation) => {
-  const error = exit && Exit.isFailure(exit) && Option.getOrUndefined(Cause.failureOption(exit.cause))
-  return {
-    exit: exit && shapeOfExit(exit),
-    ending,
-    endedAt,
-    log,
-    events: events.flatMap((event) =>
-      event._tag === "AttemptEnded"
-        ? { ...event, attempt: shaped(event.attempt) }
-        : event._tag === "BreakerChanged"
-          ? []
-          : event
-    ),
-    attempts: error && error._tag === "AllTiersFailed" ? error.attempts.map(shaped) : []
-  }
-}

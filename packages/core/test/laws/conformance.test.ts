@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Fiber, Random, TestClock, TestContext } from "effect"
+import { Cause, Effect, Exit, FastCheck, Fiber, Option, Random, TestClock, TestContext } from "effect"
 import { Attempt } from "../../src/index.ts"
+import { composedByHand } from "./plain.ts"
 import { plans } from "./plan.ts"
 import { law } from "./property.ts"
-import { shapeOfExit } from "./shape.ts"
+import { shapeOf, shapeOfExit } from "./shape.ts"
 import { type Entry, memory, predict } from "./simulator.ts"
-import { entry, World } from "./world.ts"
+import * as virtual from "./virtual.ts"
+import { type Call, entry, type Observation, World } from "./world.ts"
 
 describe("conformance", () => {
   law("a run does what the sequential simulator says, attempt by attempt", plans(), async (plan) => {
@@ -39,7 +41,33 @@ describe("conformance", () => {
       await world.leavesNothingBehind()
     }
   )
+
+  law(
+    "a run does what the same policy composed by hand of Effect's own operators does",
+    plans({ groups: false }),
+    async (plan) => {
+      const prediction = predict(plan, 0, memory(plan))
+      FastCheck.pre(!prediction.tie && !prediction.boundTie)
+      const [ours, theirs] = [new World(plan), new World(plan)]
+      const run = await ours.observe()
+      const composed = await virtual.run(composedByHand(theirs), theirs)
+      assert.deepStrictEqual(composed.exit && shapeOfExit(composed.exit), run.exit && lastWord(run.exit))
+      if (run.exit !== undefined) assert.strictEqual(composed.elapsed, run.endedAt)
+      if (composed.exit === undefined) await virtual.abandon(composed.fiber)
+      await Promise.all([virtual.drain(ours.clock), virtual.drain(theirs.clock)])
+      assert.deepStrictEqual(theirs.calls.map(times), ours.calls.map(times))
+    }
+  )
 })
+
+const times = ({ begun, closed, stopped, tier }: Call) => ({ tier, begun, stopped, closed })
+
+/** What the hand-made composition has to say of a run: the last error alone. */
+const lastWord = (exit: NonNullable<Observation["exit"]>): string => {
+  const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+  if (error?._tag !== "AllTiersFailed") return shapeOfExit(exit)
+  return error.reason === "deadline" ? "fail(deadline)" : shapeOf(error.attempts.at(-1)?.cause ?? Cause.empty)
+}
 
 describe("virtual time", () => {
   it("agrees with TestClock", { timeout: 60_000 }, async () => {

@@ -102,6 +102,8 @@ export interface Kind {
   readonly bounds?: boolean
   /** Whether parts of the ladder have bounds of their own. Default: true. */
   readonly groups?: boolean
+  /** Default: 1. */
+  readonly minTiers?: number
   /** Default: 4. */
   readonly maxTiers?: number
   /** How many of about 45 calls succeed. Default: 5. */
@@ -192,7 +194,7 @@ export const plans = (kind: Kind = {}): FastCheck.Arbitrary<Plan> => {
   const deadline = kind.bounds === false ? never : bound(25_000, 4)
   const atMost = mostly([2, integer({ min: 1, max: 4 })], [8, never])
   return record({
-    tiers: array(tier(kind), { minLength: 1, maxLength: kind.maxTiers ?? 4 }),
+    tiers: array(tier(kind), { minLength: kind.minTiers ?? 1, maxLength: kind.maxTiers ?? 4 }),
     cuts,
     /** The run's own bounds, and those of its parts. */
     run: record({ within: deadline, atMost }),

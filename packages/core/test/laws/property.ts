@@ -6,6 +6,17 @@ import { runs } from "../law.ts"
 // A counterexample is of little use where the difference is cut short.
 chai.config.truncateThreshold = 0
 
+/** The stack of an error that an adversary failed with costs more than the attempt. */
+const withoutStacks = async <A>(run: () => Promise<A>): Promise<A> => {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return await run()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
 /**
  * A law, tried with as many cases as `LAW_RUNS` says. One that fails prints the seed and the path that replay it:
  * `LAW_SEED=… LAW_PATH=… npx vitest run packages/core/test/laws -t "L21"`.
@@ -19,18 +30,15 @@ export const law = <A>(
 ): void => {
   const { LAW_PATH: path, LAW_SEED: seed } = process.env
   it(name, { timeout: 30_000 + runs * 100 }, async () => {
-    // The stack of an error that an adversary failed with costs more than the attempt.
-    const { stackTraceLimit } = Error
-    Error.stackTraceLimit = 0
-    try {
-      await FastCheck.assert(FastCheck.asyncProperty(cases, holds), {
+    const details = await withoutStacks(() =>
+      FastCheck.check(FastCheck.asyncProperty(cases, holds), {
         numRuns: runs,
         ...(seed !== undefined && { seed: Number(seed) }),
         ...(path !== undefined && { path })
       })
-    } finally {
-      Error.stackTraceLimit = stackTraceLimit
-    }
+    )
+    const report = await FastCheck.asyncDefaultReportMessage(details)
+    if (report !== undefined) throw new Error(report)
     if (path === undefined) afterwards()
   })
 }

@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, type Exit, type Fiber, FiberId, Random } from "effect"
+import { Clock, Duration, Effect, type Exit, type Fiber, FiberId, Random, type Tracer } from "effect"
 
 interface Timer {
   readonly at: number
@@ -69,6 +69,16 @@ export class SchedulingClock extends VirtualClock {
   }
 }
 
+/** Gives way to other fibers whenever it is asked, so that what looks like one step is none. */
+export class YieldingClock extends VirtualClock {
+  override readonly currentTimeMillis: Effect.Effect<number> = Effect.map(Effect.yieldNow(), () =>
+    this.unsafeCurrentTimeMillis()
+  )
+  override readonly currentTimeNanos: Effect.Effect<bigint> = Effect.map(Effect.yieldNow(), () =>
+    this.unsafeCurrentTimeNanos()
+  )
+}
+
 /** Until every fiber sleeps or has ended. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -86,18 +96,18 @@ export const run = async <A, E>(
     readonly clock: VirtualClock
     readonly seed?: string | number | undefined
     readonly interruptAt?: number | undefined
-    /** Default: false, for spans are dear. */
-    readonly traced?: boolean | undefined
+    /** Default: none, for spans are dear. */
+    readonly tracer?: Tracer.Tracer | undefined
   }
 ): Promise<Ended<A, E>> => {
-  const { clock, interruptAt, seed = 0 } = options
+  const { clock, interruptAt, seed = 0, tracer } = options
   const start = clock.unsafeCurrentTimeMillis()
   let end: number | undefined
   const fiber = Effect.runFork(
     effect.pipe(
       Effect.withClock(clock),
       Effect.withRandom(Random.make(seed)),
-      Effect.withTracerEnabled(options.traced ?? false)
+      tracer === undefined ? Effect.withTracerEnabled(false) : Effect.withTracer(tracer)
     )
   )
   fiber.addObserver(() => {

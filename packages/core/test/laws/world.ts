@@ -1,5 +1,5 @@
 import { assert } from "@effect/vitest"
-import { Cause, type Clock, Data, Duration, Effect, Exit, Option, type Scope } from "effect"
+import { Cause, type Clock, Data, Duration, Effect, Exit, Option, type Scope, type Tracer } from "effect"
 import { Attempt, CircuitBreaker, Deadline, Fallback, type Outcome, Tier } from "../../src/index.ts"
 import type { Act, Plan, TierPlan, Tree } from "./plan.ts"
 import { callName, type Ending, type Entry } from "./simulator.ts"
@@ -54,13 +54,14 @@ export class World {
     plan: Plan,
     options: {
       readonly breaker?: (breaker: CircuitBreaker.CircuitBreaker) => CircuitBreaker.CircuitBreaker
-      /** Another clock than the world's own. */
+      readonly clock?: VirtualClock
+      /** The time, where another clock than the world's own is used. */
       readonly time?: Clock.Clock
     } = {}
   ) {
     const { breaker: wrap = (breaker) => breaker } = options
     this.plan = plan
-    this.clock = plan.fiberTimers ? new VirtualClock() : new SchedulingClock()
+    this.clock = options.clock ?? (plan.fiberTimers ? new VirtualClock() : new SchedulingClock())
     this.time = options.time ?? this.clock
     this.breakers = plan.breakers.map(({ failures, openFor }, index) =>
       plan.tiers.every((tier) => tier.breaker !== index)
@@ -151,7 +152,11 @@ export class World {
   /** Runs the plan's fallback, or another effect of this world, and notes all there is to see. */
   async observe(
     effect: Effect.Effect<string, Refused | Fallback.AllTiersFailed<Refused>> = this.fallback(),
-    options: { readonly interruptAt?: number; readonly hear?: (event: Attempt.Event) => void } = {}
+    options: {
+      readonly interruptAt?: number
+      readonly hear?: (event: Attempt.Event) => void
+      readonly tracer?: Tracer.Tracer
+    } = {}
   ): Promise<Observation> {
     const startedAt = this.now
     const before = this.calls.length
@@ -165,7 +170,8 @@ export class World {
     const { elapsed, exit, fiber } = await run(listened, {
       clock: this.clock,
       seed: this.plan.seed,
-      interruptAt: options.interruptAt
+      interruptAt: options.interruptAt,
+      tracer: options.tracer
     })
     const endedAt = startedAt + elapsed
     const calls = this.calls.slice(before)
