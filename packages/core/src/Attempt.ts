@@ -13,7 +13,8 @@ import type { Next } from "./Outcome.ts"
 /**
  * How an attempt ended, as logs, spans and metrics name it.
  *
- * `ignored` is the caller's mistake or a tier cut short before its own time; `interrupted` is a caller that left.
+ * `ignored` says nothing about the tier's health: the caller's mistake, an answer of no use, a tier cut short before
+ * its own time; `interrupted` is a caller that left.
  *
  * @since 0.1.0
  * @category models

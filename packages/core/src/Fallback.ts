@@ -248,6 +248,49 @@ export const named: {
 )
 
 /**
+ * Changes what every attempt does: what an answer must pass before it is one, for example. That becomes part of the
+ * attempt, under its bounds and in its scope, and its failures are judged as the tier's own, among which they must be.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Fallback, Tier } from "@understudy/core"
+ *
+ * const model = (name: string, answer: Effect.Effect<string, "empty">) => Tier.make({ name, effect: answer })
+ * const checked = model("terse", Effect.succeed("")).pipe(
+ *   Fallback.orElse(model("chatty", Effect.succeed("Hello"))),
+ *   Fallback.mapAttempts(Effect.filterOrFail((answer) => answer !== "", () => "empty" as const))
+ * )
+ *
+ * console.log(Effect.runSync(checked)) // => Hello
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const mapAttempts: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R, A2, R2>(
+    f: (attempt: Effect.Effect<A, E, R>) => Effect.Effect<A2, NoInfer<E>, R2>
+  ): (self: Fallback<A, E, R>) => Fallback<A2, E, Exclude<R2, Scope.Scope>>
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R, A2, R2>(
+    self: Fallback<A, E, R>,
+    f: (attempt: Effect.Effect<A, E, R>) => Effect.Effect<A2, NoInfer<E>, R2>
+  ): Fallback<A2, E, Exclude<R2, Scope.Scope>>
+} = dual(
+  2,
+  <A, E, R, A2, R2>(
+    self: Fallback<A, E, R>,
+    f: (attempt: Effect.Effect<A, E, R>) => Effect.Effect<A2, E, Exclude<R2, Scope.Scope>>
+  ): Fallback<A2, E, Exclude<R2, Scope.Scope>> => new FallbackEffect(ladder.mapAttempts(self.ladder, f))
+)
+
+/**
  * The tiers of a policy, each with its effect. The policy is compiled once, for its breakers are its memory; the
  * fallback is cheap to make, and may be made for every run.
  *

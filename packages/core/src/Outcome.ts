@@ -24,7 +24,8 @@ export type Next = "retry" | "nextTier" | "abort"
  *
  * - `Success` counts for the tier's breaker.
  * - `Failure` counts against it.
- * - `Ignored` says nothing about the tier's health: the caller's own mistake, or the caller left.
+ * - `Ignored` says nothing about the tier's health: the caller's own mistake, an answer that is whole but of no
+ *   use, or the caller left.
  *
  * @since 0.1.0
  * @category models
@@ -60,7 +61,7 @@ export interface Failure {
  */
 export interface Ignored {
   readonly _tag: "Ignored"
-  readonly next: "nextTier" | "abort"
+  readonly next: Next
   readonly errorType: string
 }
 
@@ -111,7 +112,7 @@ export const failure = (options?: {
  * @category constructors
  */
 export const ignored = (options?: {
-  readonly next?: "nextTier" | "abort" | undefined
+  readonly next?: Next | undefined
   readonly errorType?: string | undefined
 }): Ignored => ({
   _tag: "Ignored",

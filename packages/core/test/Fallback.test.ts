@@ -6,7 +6,7 @@ import {
   callersFault,
   classify,
   nextTier,
-  type Refused,
+  Refused,
   recorded,
   retryable,
   scripted,
@@ -53,6 +53,42 @@ describe("Fallback", () => {
       )
       assert.strictEqual(error._tag, "Refused")
       assert.deepStrictEqual([a.calls.length, b.calls.length], [1, 0])
+    })
+  )
+
+  it.effect(
+    "an ignored answer that is worth a retry waits as a failure does, and the breaker stays closed",
+    () =>
+      Effect.gen(function* () {
+        const useless: Act = { fail: Outcome.ignored({ next: "retry", errorType: "invalid_output" }) }
+        const breaker = yield* CircuitBreaker.make({ key: "a", trip: CircuitBreaker.consecutive(1) })
+        const [a, b] = [scripted([useless]), scripted([{ ok: "b" }])]
+        const run = tier("a", a, { backoff: retries(2), breaker }).pipe(Fallback.orElse(tier("b", b)))
+        const { exit } = yield* timed(run)
+        assert.deepStrictEqual(exit, Exit.succeed("b"))
+        assert.deepStrictEqual([a.calls, b.calls], [[0, 1000, 2000], [2000]])
+        assert.strictEqual((yield* breaker.state)._tag, "Closed")
+      })
+  )
+
+  it.effect("what attempts are mapped to is judged, retried and bounded as the attempt itself", () =>
+    Effect.gen(function* () {
+      const [a, b] = [scripted([{ ok: "a" }]), scripted([{ ok: "b" }])]
+      const checked = tier("a", a, { backoff: retries(1), timeout: "11 seconds" }).pipe(
+        Fallback.orElse(tier("b", b)),
+        Fallback.mapAttempts(
+          Effect.flatMap((answer) =>
+            answer === "b"
+              ? Effect.succeed(answer.length)
+              : a.calls.length === 1
+                ? Effect.fail(new Refused({ outcome: Outcome.failure() }))
+                : Effect.never
+          )
+        )
+      )
+      const { exit } = yield* timed(checked)
+      assert.deepStrictEqual(exit, Exit.succeed(1))
+      assert.deepStrictEqual([a.calls, b.calls], [[0, 1000], [11_000]])
     })
   )
 

@@ -52,6 +52,13 @@ describe("types of the public combinators", () => {
     })
   })
 
+  it("what attempts are mapped to must fail as the tier does, and may need more", () => {
+    const mapped = a.pipe(Fallback.mapAttempts(Effect.flatMap((answer) => Effect.as(Cache, `${answer}`))))
+    expectTypeOf(mapped).toEqualTypeOf<Fallback.Fallback<string, Down, Model | Cache>>()
+    // @ts-expect-error: its classifier knows nothing of `Busy`
+    a.pipe(Fallback.mapAttempts((attempt) => Effect.zipLeft(attempt, new Busy())))
+  })
+
   it("a layer takes its services away", () => {
     const model = Layer.succeed(Model, { name: "m" })
     expectTypeOf(a.pipe(Tier.provide(model))).toEqualTypeOf<Tier.Tier<number, Down, never>>()

@@ -31,12 +31,12 @@ export const plan = (
   clock: { readonly now: () => number }
 ): Effect.Effect<Plan> => {
   const { number, rung } = tier
-  if (outcome._tag === "Ignored") return outcome.next === "abort" ? abort : nextTier
   if (outcome._tag === "Success" || outcome.next === "nextTier") return nextTier
   if (outcome.next === "abort") return abort
   if (number > rung.backoff.times) return nextTier
   return Effect.flatMap(Backoff.delay(rung.backoff, number, tier.backoff), (backoff) => {
-    const wait = Duration.max(backoff, outcome.retryAfter ?? Duration.zero)
+    const asked = outcome._tag === "Failure" ? outcome.retryAfter : undefined
+    const wait = Duration.max(backoff, asked ?? Duration.zero)
     const resumeAt = clock.now() + Duration.toMillis(wait)
     if (resumeAt >= deadline) return nextTier
     const retry = withdraw(rung, { _tag: "retry", wait, backoff })

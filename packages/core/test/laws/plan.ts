@@ -80,6 +80,7 @@ const ends = ({ ok = 5, trips = true }: Kind): FastCheck.Arbitrary<Act["end"]> =
     [1, always({ next: "abort", errorType: "fatal" })],
     [1, constant(Outcome.ignored({ next: "nextTier", errorType: "context_length" }))],
     [1, constant(Outcome.ignored({ errorType: "invalid_request" }))],
+    [1, constant(Outcome.ignored({ next: "retry", errorType: "invalid_output" }))],
     [1, constant("die" as const)],
     [1, constant("interrupt" as const)]
   )
