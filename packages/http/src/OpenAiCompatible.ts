@@ -4,20 +4,15 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import { type ChatRequest, readAnswer, withModel } from "./ChatCompletion.ts"
+import { readAnswer, withModel } from "./ChatCompletion.ts"
 import * as ErrorTable from "./ErrorTable.ts"
-import { collect } from "./internal/bytes.ts"
-import { chatStream } from "./internal/chatStream.ts"
-import * as Utf8 from "./internal/utf8.ts"
-import type { Answer, Provider } from "./Provider.ts"
-import * as ProviderError from "./ProviderError.ts"
-import type { Response, TransportError, Upstream } from "./Upstream.ts"
+import { chunkReader } from "./internal/chunkReader.ts"
+import * as Dialect from "./internal/dialect.ts"
+import type { Provider } from "./Provider.ts"
+import type { Upstream } from "./Upstream.ts"
 
 /**
  * @since 0.1.0
@@ -64,88 +59,23 @@ export const make = (options: Options): Provider => {
     ...(options.apiKey && { authorization: `Bearer ${Redacted.value(options.apiKey)}` }),
     ...Record.mapKeys(options.headers ?? {}, (name) => name.toLowerCase())
   }
-
-  const send = (request: ChatRequest, model: string, accept: string) =>
-    options.upstream
-      .send({
-        method: "POST",
-        url,
-        headers: { accept, ...headers },
-        body: withModel(request.body, model)
-      })
-      .pipe(
-        Effect.mapError(fromTransport),
-        Effect.tap(({ status }) => Effect.annotateCurrentSpan("http.response.status_code", status)),
-        Effect.flatMap((response) =>
-          response.status >= 200 && response.status < 300 ? Effect.succeed(response) : rejected(response)
-        )
-      )
-
-  const complete = (
-    request: ChatRequest,
-    model: string
-  ): Effect.Effect<Answer, ProviderError.ProviderError, Scope.Scope> =>
-    Effect.gen(function* () {
-      const response = yield* send(request, model, "application/json")
-      const body = yield* collect(Stream.mapError(response.body, fromTransport), maxAnswerBytes)
-      const view = readAnswer(body)
-      switch (view._tag) {
-        case "Answer":
-          return { body, usage: view.usage }
-        case "Error":
-          return yield* errorIn(response, view.body)
-        case "Malformed":
-          return yield* invalidAnswer(response.status)
-      }
-    })
-
-  const stream: Provider["stream"] = (request, model) =>
-    Stream.unwrapScoped(
-      Effect.map(send(request, model, "text/event-stream"), (response) =>
-        isEventStream(response)
-          ? chatStream(Stream.mapError(response.body, fromTransport), (body) => errorIn(response, body))
-          : Stream.fail(invalidAnswer(response.status))
-      )
-    )
-
-  return {
-    name: options.name,
-    system: options.system ?? "openai",
-    server: serverOf(options.baseUrl),
-    complete,
-    stream
-  }
+  return Dialect.provider(
+    { ...options, system: options.system ?? "openai" },
+    {
+      exchange: (request, model) =>
+        Effect.sync(() => ({
+          url,
+          headers,
+          body: withModel(request.body, model),
+          readWhole,
+          reader: chunkReader()
+        })),
+      classify: ErrorTable.classify
+    }
+  )
 }
 
-const maxErrorBytes = 1024 * 1024
-const maxAnswerBytes = 64 * 1024 * 1024
-
-const rejected = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
-  Effect.gen(function* () {
-    const body = yield* collect(Stream.mapError(response.body, fromTransport), maxErrorBytes).pipe(
-      // An error that does not end, or breaks off, is still the error its status says.
-      Effect.orElseSucceed(() => new Uint8Array())
-    )
-    const now = yield* Clock.currentTimeMillis
-    return yield* ErrorTable.classify({ status: response.status, headers: response.headers, body }, now)
-  })
-
-const errorIn = (response: Response, body: string): Effect.Effect<never, ProviderError.ProviderError> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    ErrorTable.classify({ status: response.status, headers: response.headers, body: Utf8.encode(body) }, now)
-  )
-
-const invalidAnswer = (status: number): ProviderError.ProviderError =>
-  ProviderError.make({ kind: "invalid_answer", status })
-
-const fromTransport = (error: TransportError): ProviderError.ProviderError =>
-  ProviderError.make({ kind: error.reason })
-
-const isEventStream = ({ headers }: Response): boolean =>
-  (headers["content-type"] ?? "").toLowerCase().startsWith("text/event-stream")
-
-const serverOf = (baseUrl: string): Provider["server"] => {
-  const { hostname, port, protocol } = new URL(baseUrl)
-  if (hostname.endsWith(".invalid")) return undefined
-  return { address: hostname, port: port === "" ? (protocol === "http:" ? 80 : 443) : Number(port) }
+const readWhole = (body: Uint8Array): Dialect.Whole => {
+  const view = readAnswer(body)
+  return view._tag === "Answer" ? { _tag: "Answer", body, usage: view.usage } : view
 }

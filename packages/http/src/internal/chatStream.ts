@@ -1,26 +1,52 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { readChunk, type Usage } from "../ChatCompletion.ts"
 import type { Part } from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Sse from "../Sse.ts"
 import { concat } from "./bytes.ts"
 
+/** Reads the events of one answer, and knows when the model has finished it. */
+export interface ChatReader {
+  readonly read: (event: Sse.Event) => Read
+  readonly isWhole: () => boolean
+}
+
+/** What one event comes to. */
+export type Read =
+  | ({ readonly _tag: "Part" } & Part)
+  | { readonly _tag: "Nothing" }
+  | { readonly _tag: "Malformed" }
+  /** The upstream says that it is done; `bytes` go out before the end. */
+  | { readonly _tag: "End"; readonly bytes: Uint8Array | undefined }
+  | { readonly _tag: "ErrorEvent"; readonly body: string }
+
+export const part = (bytes: Uint8Array, content = false, usage: Part["usage"] = undefined): Read => ({
+  _tag: "Part",
+  bytes,
+  content,
+  usage
+})
+
+export const nothing: Read = { _tag: "Nothing" }
+
+export const malformed: Read = { _tag: "Malformed" }
+
 /**
- * A streamed answer as parts of whole events, in the upstream's own bytes, ending with `[DONE]` if and only if the
- * model finished every choice it had begun. Malformed events are left out.
+ * A streamed answer as parts of whole events, ending with `[DONE]` if and only if the model finished it. Malformed
+ * events are left out and counted.
  */
 export const chatStream = (
   body: Stream.Stream<Uint8Array, ProviderError.ProviderError>,
+  reader: ChatReader,
   errorIn: (body: string) => Effect.Effect<never, ProviderError.ProviderError>
 ): Stream.Stream<Part, ProviderError.ProviderError> =>
   Stream.suspend(() => {
-    const reader = makeReader()
+    const steps = makeSteps(reader)
     return body.pipe(
-      Stream.mapConcat((chunk) => reader.push(chunk)),
+      Stream.mapConcat((chunk) => steps.push(chunk)),
       // A connection that breaks after the model has finished takes nothing away from its answer.
       Stream.catchAll((error) => (reader.isWhole() ? Stream.empty : Stream.fail(error))),
-      Stream.concat(Stream.suspend(() => Stream.fromIterable(reader.end()))),
+      Stream.concat(Stream.suspend(() => Stream.fromIterable(steps.end()))),
       Stream.takeUntil((step) => step._tag !== "Part"),
       Stream.mapEffect((step): Effect.Effect<Part, ProviderError.ProviderError> => {
         switch (step._tag) {
@@ -36,9 +62,9 @@ export const chatStream = (
       }),
       Stream.ensuring(
         Effect.suspend(() =>
-          reader.malformed === 0
+          steps.malformed === 0
             ? Effect.void
-            : Effect.annotateCurrentSpan("understudy.stream.malformed_events", reader.malformed)
+            : Effect.annotateCurrentSpan("understudy.stream.malformed_events", steps.malformed)
         )
       )
     )
@@ -50,13 +76,10 @@ type Step =
   | { readonly _tag: "Failed"; readonly error: ProviderError.ProviderError }
   | { readonly _tag: "ErrorEvent"; readonly body: string }
 
-const makeReader = () => {
+const makeSteps = (reader: ChatReader) => {
   const events = Sse.make()
-  const begun = new Set<number>()
-  const finished = new Set<number>()
-  const reader = {
+  const steps = {
     malformed: 0,
-    isWhole: (): boolean => begun.size > 0 && finished.size === begun.size,
     push: (chunk: Uint8Array): ReadonlyArray<Step> => read(() => events.push(chunk)),
     end: (): ReadonlyArray<Step> => [...read(() => events.end()), end()]
   }
@@ -65,11 +88,11 @@ const makeReader = () => {
     reader.isWhole() ? { _tag: "Finished" } : { _tag: "Failed", error: failed("stream_truncated") }
 
   const read = (next: () => ReadonlyArray<Sse.Event>): ReadonlyArray<Step> => {
-    const raws: Array<Uint8Array> = []
+    const pieces: Array<Uint8Array> = []
     let content = false
-    let usage: Usage | undefined
+    let usage: Part["usage"]
     const part = (): ReadonlyArray<Step> =>
-      raws.length === 0 ? [] : [{ _tag: "Part", bytes: concat(raws), content, usage }]
+      pieces.length === 0 ? [] : [{ _tag: "Part", bytes: concat(pieces), content, usage }]
     let blocks: ReadonlyArray<Sse.Event>
     try {
       blocks = next()
@@ -77,35 +100,30 @@ const makeReader = () => {
       if (!(error instanceof Sse.SseTooLarge)) throw error
       return [{ _tag: "Failed", error: failed("stream_error") }]
     }
-    for (const { data, event, raw } of blocks) {
-      if (data === undefined) {
-        // Clients of OpenAI take a name without data for an event and fail on its empty data.
-        if (event === "") raws.push(raw)
-        continue
-      }
-      if (event === "error") return [...part(), { _tag: "ErrorEvent", body: data }]
-      const chunk = readChunk(data)
-      switch (chunk._tag) {
-        case "Malformed":
-          reader.malformed++
+    for (const block of blocks) {
+      const event = reader.read(block)
+      switch (event._tag) {
+        case "Part":
+          pieces.push(event.bytes)
+          content ||= event.content
+          usage = event.usage ?? usage
           break
-        case "Done":
+        case "Nothing":
+          break
+        case "Malformed":
+          steps.malformed++
+          break
+        case "End":
+          if (event.bytes !== undefined) pieces.push(event.bytes)
           return [...part(), end()]
-        case "Error":
-          return [...part(), { _tag: "ErrorEvent", body: chunk.body }]
-        case "Delta":
-          if (chunk.failed) return [...part(), { _tag: "ErrorEvent", body: data }]
-          for (let index = 0; index < chunk.choices; index++) begun.add(index)
-          for (const index of chunk.finished) finished.add(index)
-          raws.push(raw)
-          content ||= chunk.meaningful
-          usage = chunk.usage ?? usage
+        case "ErrorEvent":
+          return [...part(), event]
       }
     }
     return part()
   }
 
-  return reader
+  return steps
 }
 
 const failed = (kind: "stream_truncated" | "stream_error"): ProviderError.ProviderError =>

@@ -1,0 +1,31 @@
+import { readChunk } from "../ChatCompletion.ts"
+import type * as Sse from "../Sse.ts"
+import { type ChatReader, malformed, nothing, part, type Read } from "./chatStream.ts"
+
+/** Reads OpenAI's own chunks, and leaves their bytes as they are. */
+export const chunkReader = (): ChatReader => {
+  const begun = new Set<number>()
+  const finished = new Set<number>()
+
+  const read = ({ data, event, raw }: Sse.Event): Read => {
+    // Clients of OpenAI take a name without data for an event and fail on its empty data.
+    if (data === undefined) return event === "" ? part(raw) : nothing
+    if (event === "error") return { _tag: "ErrorEvent", body: data }
+    const chunk = readChunk(data)
+    switch (chunk._tag) {
+      case "Malformed":
+        return malformed
+      case "Done":
+        return { _tag: "End", bytes: undefined }
+      case "Error":
+        return { _tag: "ErrorEvent", body: chunk.body }
+      case "Delta":
+        if (chunk.failed) return { _tag: "ErrorEvent", body: data }
+        for (let index = 0; index < chunk.choices; index++) begun.add(index)
+        for (const index of chunk.finished) finished.add(index)
+        return part(raw, chunk.meaningful, chunk.usage)
+    }
+  }
+
+  return { read, isWhole: () => begun.size > 0 && finished.size === begun.size }
+}

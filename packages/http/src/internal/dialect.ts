@@ -1,0 +1,114 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { ChatRequest, Usage } from "../ChatCompletion.ts"
+import type * as ErrorTable from "../ErrorTable.ts"
+import type { Provider } from "../Provider.ts"
+import * as ProviderError from "../ProviderError.ts"
+import type { Response, TransportError, Upstream } from "../Upstream.ts"
+import { collect } from "./bytes.ts"
+import { type ChatReader, chatStream } from "./chatStream.ts"
+import * as Utf8 from "./utf8.ts"
+
+/** What sets one protocol apart from another: how a request is put, and how what comes back is read. */
+export interface Dialect {
+  readonly exchange: (
+    request: ChatRequest,
+    model: string
+  ) => Effect.Effect<Exchange, ProviderError.ProviderError>
+  readonly classify: (response: ErrorTable.Response, nowMillis: number) => ProviderError.ProviderError
+}
+
+/** One request, and the readers of its answer. */
+export interface Exchange {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+  readonly readWhole: (body: Uint8Array) => Whole
+  readonly reader: ChatReader
+}
+
+export type Whole =
+  | { readonly _tag: "Answer"; readonly body: Uint8Array; readonly usage: Usage | undefined }
+  | { readonly _tag: "Error"; readonly body: string }
+  | { readonly _tag: "Malformed" }
+
+/** A provider that speaks this dialect to one account. */
+export const provider = (
+  account: {
+    readonly name: string
+    readonly system: string
+    readonly baseUrl: string
+    readonly upstream: Upstream
+  },
+  { classify, exchange }: Dialect
+): Provider => {
+  const failed = (response: Response, body: Uint8Array): Effect.Effect<never, ProviderError.ProviderError> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      classify({ status: response.status, headers: response.headers, body }, now)
+    )
+
+  const rejected = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
+    collect(Stream.mapError(response.body, fromTransport), maxErrorBytes).pipe(
+      // An error that does not end, or breaks off, is still the error its status says.
+      Effect.orElseSucceed(() => new Uint8Array()),
+      Effect.flatMap((body) => failed(response, body))
+    )
+
+  const send = ({ body, headers, url }: Exchange, accept: string) =>
+    account.upstream.send({ method: "POST", url, headers: { accept, ...headers }, body }).pipe(
+      Effect.mapError(fromTransport),
+      Effect.tap(({ status }) => Effect.annotateCurrentSpan("http.response.status_code", status)),
+      Effect.flatMap((response) =>
+        response.status >= 200 && response.status < 300 ? Effect.succeed(response) : rejected(response)
+      )
+    )
+
+  const complete: Provider["complete"] = (request, model) =>
+    Effect.gen(function* () {
+      const asked = yield* exchange(request, model)
+      const response = yield* send(asked, "application/json")
+      const body = yield* collect(Stream.mapError(response.body, fromTransport), maxAnswerBytes)
+      const whole = asked.readWhole(body)
+      switch (whole._tag) {
+        case "Answer":
+          return { body: whole.body, usage: whole.usage }
+        case "Error":
+          return yield* failed(response, Utf8.encode(whole.body))
+        case "Malformed":
+          return yield* invalidAnswer(response.status)
+      }
+    })
+
+  const stream: Provider["stream"] = (request, model) =>
+    Stream.unwrapScoped(
+      Effect.gen(function* () {
+        const asked = yield* exchange(request, model)
+        const response = yield* send(asked, "text/event-stream")
+        if (!isEventStream(response)) return Stream.fail(invalidAnswer(response.status))
+        return chatStream(Stream.mapError(response.body, fromTransport), asked.reader, (body) =>
+          failed(response, Utf8.encode(body))
+        )
+      })
+    )
+
+  return { name: account.name, system: account.system, server: serverOf(account.baseUrl), complete, stream }
+}
+
+const maxErrorBytes = 1024 * 1024
+const maxAnswerBytes = 64 * 1024 * 1024
+
+const invalidAnswer = (status: number): ProviderError.ProviderError =>
+  ProviderError.make({ kind: "invalid_answer", status })
+
+const fromTransport = (error: TransportError): ProviderError.ProviderError =>
+  ProviderError.make({ kind: error.reason })
+
+const isEventStream = ({ headers }: Response): boolean =>
+  (headers["content-type"] ?? "").toLowerCase().startsWith("text/event-stream")
+
+const serverOf = (baseUrl: string): Provider["server"] => {
+  const { hostname, port, protocol } = new URL(baseUrl)
+  if (hostname.endsWith(".invalid")) return undefined
+  return { address: hostname, port: port === "" ? (protocol === "http:" ? 80 : 443) : Number(port) }
+}
