@@ -146,6 +146,7 @@ export const initial: State = states.initial
  *   success counts as a failure where there is a `slow` trigger. A probe that is not reported within its `lease`
  *   has failed at that instant.
  * - A report whose permit is of an older epoch, or was reported before, changes nothing but the count `late`.
+ * - A `Trip` opens it from any state but isolated; of an open one it begins the time anew, as the next opening in a row.
  * - Isolated refuses everything until as many releases as isolations have come; a reset does not end it.
  * - With `observeOnly` a call that would be refused is admitted all the same, and its report changes nothing.
  *

@@ -50,6 +50,9 @@ const drive = (
           seen.push(yield* breaker.report(event.permit, event.outcome))
           if (options.twice) assert.isUndefined(yield* breaker.report(event.permit, event.outcome))
           break
+        case "Trip":
+          seen.push(yield* breaker.trip(event.retryAfter))
+          break
         case "Isolate":
           scopes.push(yield* Scope.make())
           yield* Scope.extend(breaker.isolate, scopes.at(-1)!)

@@ -19,6 +19,11 @@ const { array, boolean, constant, constantFrom, integer, nat, oneof, record } = 
 
 const isFailure = ({ event }: Step): boolean => event._tag === "Report" && event.outcome._tag === "Failure"
 
+const hintOf = (event: CircuitBreaker.Event): Duration.Duration | undefined => {
+  if (event._tag === "Trip") return event.retryAfter
+  return event._tag === "Report" && event.outcome._tag === "Failure" ? event.outcome.retryAfter : undefined
+}
+
 const isSlow = ({ trip }: CircuitBreaker.Config, took: number): boolean =>
   trip.some((trigger) => trigger._tag === "Slow" && took > Duration.toMillis(trigger.after))
 
@@ -201,17 +206,19 @@ describe("CircuitBreaker.step", () => {
       ) as [number, number, number]
       const planned = (n: number) => Math.min(maxOpenFor, openFor * Math.min(config.factor ** (n - 1), 1e300))
       let [openings, closedAt] = [0, 0]
-      for (const { decision, event } of play(config, ops)) {
+      for (const { after, before, decision, event } of play(config, ops)) {
+        if (event._tag === "Trip" && before._tag === "Open" && after._tag === "Open") {
+          assert.strictEqual(after.consecutiveOpenings, ++openings)
+          assert.isAtLeast(after.until, Math.max(before.until, event.now + planned(openings) - 1e-6))
+        }
         for (const { at, consecutiveOpenings, from, reason, retryAfter, to } of decision.changes) {
           if (to === "Closed" && reason !== "recovered") openings = 0
           if (to === "Closed") closedAt = at
           if (retryAfter === undefined || consecutiveOpenings === undefined) continue
           openings = from === "Closed" && at - closedAt >= resetAfter ? 1 : openings + 1
           assert.strictEqual(consecutiveOpenings, openings)
-          const hint =
-            reason !== "lease" && event._tag === "Report" && event.outcome._tag === "Failure"
-              ? Math.min(maxOpenFor, Duration.toMillis(event.outcome.retryAfter ?? 0))
-              : 0
+          const asked = reason === "lease" ? undefined : hintOf(event)
+          const hint = Math.min(maxOpenFor, Duration.toMillis(asked ?? 0))
           const [least, most] = [planned(openings), planned(openings) * (1 + config.jitter)]
           assert.isAtLeast(planned(openings + 1), least)
           assert.isAtLeast(Duration.toMillis(retryAfter), Math.max(least, hint) - 1e-6)
@@ -300,7 +307,7 @@ it("the laws above have something to say: their scripts reach every state and ev
   assert.sameMembers(
     [...seen],
     ["Closed", "Open", "HalfOpen", "Isolated"].concat(
-      ["consecutive", "rate", "slow", "pushback", "probe", "lease", "elapsed", "recovered"],
+      ["consecutive", "rate", "slow", "pushback", "probe", "lease", "tripped", "elapsed", "recovered"],
       ["isolated", "released", "reset"]
     )
   )

@@ -220,15 +220,48 @@ describe("CircuitBreaker.step", () => {
     assert.deepInclude(exactly.state, { _tag: "Open", until: 22_000 })
   })
 
-  it("isolated by two, it is closed again when both have let go; a reset does not matter", () => {
+  it("tripped, it opens from any state, and what was under way is late", () => {
+    const trip = (machine: Machine, now: number, retryAfter?: Duration.Duration) => {
+      machine.step({ _tag: "Trip", now, retryAfter, random: 0 })
+      return machine.state
+    }
+    const closed = new Machine({})
+    const underway = closed.admit(0)
+    assert.deepInclude(trip(closed, 5), { _tag: "Open", epoch: 1, until: 10_005, consecutiveOpenings: 1 })
+    closed.report(underway, 6, Outcome.success)
+    assert.deepInclude(closed.state, { _tag: "Open", late: 1 })
+
+    const probed = new Machine({ trip: consecutive(1), factor: 2 }).calls(0, "f")
+    const probe = probed.admit(10_000)
+    assert.deepInclude(trip(probed, 11_000), { _tag: "Open", until: 31_000, consecutiveOpenings: 2 })
+    probed.report(probe, 12_000, Outcome.success)
+    assert.deepStrictEqual(probed.reasons, ["consecutive", "elapsed", "tripped"])
+    assert.strictEqual(CircuitBreaker.notBefore(trip(new Machine({}), 0, Duration.minutes(1))), 60_000)
+  })
+
+  it("tripped while it is open, it begins its time anew, and never ends before it would have", () => {
+    const machine = new Machine({ trip: consecutive(1), factor: 2 }).calls(0, "f")
+    const opened = machine.state
+    assert(opened._tag === "Open")
+    machine.step({ _tag: "Trip", now: 4_000, retryAfter: undefined, random: 0 })
+    assert.deepStrictEqual(machine.state, { ...opened, until: 24_000, consecutiveOpenings: 2 })
+    assert.deepStrictEqual(machine.reasons, ["consecutive"])
+
+    const long = new Machine({ openFor: "1 second" })
+    long.report(long.admit(0), 0, Outcome.failure({ trip: true, retryAfter: Duration.minutes(1) }))
+    long.step({ _tag: "Trip", now: 4_000, retryAfter: undefined, random: 0 })
+    assert.strictEqual(CircuitBreaker.notBefore(long.state), 60_000)
+  })
+
+  it("isolated by two, it is closed again when both have let go; neither a reset nor a trip matters", () => {
     const machine = new Machine({})
-    const tags = (["Isolate", "Isolate", "Reset", "Release", "Admit", "Release", "Release"] as const).map(
-      (_tag) => {
-        machine.step({ _tag, now: 0 })
-        return machine.state._tag
-      }
-    )
-    assert.deepStrictEqual(tags, [...Array<string>(5).fill("Isolated"), "Closed", "Closed"])
+    const tags = (
+      ["Isolate", "Isolate", "Reset", "Release", "Trip", "Admit", "Release", "Release"] as const
+    ).map((_tag) => {
+      machine.step({ _tag, now: 0, retryAfter: undefined, random: 0 })
+      return machine.state._tag
+    })
+    assert.deepStrictEqual(tags, [...Array<string>(6).fill("Isolated"), "Closed", "Closed"])
     assert.deepStrictEqual(machine.reasons, ["isolated", "released"])
   })
 

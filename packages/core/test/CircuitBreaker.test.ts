@@ -76,6 +76,18 @@ describe("CircuitBreaker", () => {
     })
   )
 
+  it.effect("trip opens it, says so once, and lasts as long as was asked", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make(options)
+      const transition = yield* breaker.trip(Duration.seconds(30))
+      assert.deepInclude(transition, { key: "k", from: "Closed", to: "Open", reason: "tripped" })
+      assert.deepStrictEqual(transition?.retryAfter, Duration.seconds(30))
+      assert.isUndefined(yield* breaker.trip())
+      assert.strictEqual(yield* breaker.notBefore, 30_000)
+      assert.isUndefined(yield* Effect.scoped(Effect.zipRight(breaker.isolate, breaker.trip())))
+    })
+  )
+
   it.effect("isolate lasts as long as its scope, whatever is due in the meantime", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make(options)

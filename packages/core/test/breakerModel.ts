@@ -56,7 +56,7 @@ export class BreakerModel {
     }
     const failed = outcome._tag === "Failure"
     const pushback = failed && outcome.trip
-    const hint = failed && outcome.retryAfter ? Duration.toMillis(outcome.retryAfter) : 0
+    const hint = failed ? outcome.retryAfter : undefined
     if (probe === undefined) {
       if (outcome._tag === "Ignored") return
       this.calls.push({ at: now, failed, took: now - at })
@@ -72,6 +72,17 @@ export class BreakerModel {
     else if (this.count("bad") >= this.config.failuresToOpen) {
       this.open(failed ? "probe" : "slow", now, random, hint)
     } else if (this.count("good") >= this.config.successesToClose) this.close("recovered", now)
+  }
+
+  trip(hint: Duration.Duration | undefined, now: number, random: number): void {
+    const { tag, until } = this
+    if (tag === "Isolated") return
+    this.open("tripped", now, random, hint)
+    if (tag !== "Open") return
+    // As if it had been open all along: neither an event nor an epoch of its own.
+    this.until = Math.max(until, this.until)
+    this.told.pop()
+    this.epoch--
   }
 
   isolate(): void {
@@ -117,18 +128,19 @@ export class BreakerModel {
       const end = probe.at + Duration.toMillis(this.config.lease)
       if (this.tag !== "HalfOpen" || probe.fate !== "out" || end > now) continue
       probe.fate = "bad"
-      if (this.count("bad") >= this.config.failuresToOpen) this.open("lease", end, this.drawn, 0)
+      if (this.count("bad") >= this.config.failuresToOpen) this.open("lease", end, this.drawn, undefined)
     }
   }
 
-  private open(reason: string, at: number, random: number, hint: number): void {
+  private open(reason: string, at: number, random: number, hint: Duration.Duration | undefined): void {
     const { factor, jitter, maxOpenFor, openFor, resetAfter } = this.config
-    const goesOn = this.tag === "HalfOpen" || at < this.closedAt + Duration.toMillis(resetAfter)
+    const goesOn = this.tag !== "Closed" || at < this.closedAt + Duration.toMillis(resetAfter)
     this.openings = goesOn ? this.openings + 1 : 1
     let time = Duration.toMillis(openFor)
     for (let n = 1; n < this.openings; n++) time *= factor
     time = Math.min(time, Duration.toMillis(maxOpenFor))
-    this.until = at + Math.max(time * (1 + jitter * random), Math.min(hint, Duration.toMillis(maxOpenFor)))
+    const asked = Math.min(Duration.toMillis(hint ?? 0), Duration.toMillis(maxOpenFor))
+    this.until = at + Math.max(time * (1 + jitter * random), asked)
     this.drawn = random
     this.turn("Open", reason)
   }

@@ -61,25 +61,25 @@ export const configsOf = (
 
 export const configs = configsOf(anyTrigger)
 
+const hints = option(constantFrom(0, 1_500, 90_000).map(Duration.millis), { nil: undefined })
+
 export const outcomes: FastCheck.Arbitrary<Outcome.Outcome> = oneof(
   { weight: 4, arbitrary: constant(Outcome.failure()) },
   { weight: 4, arbitrary: constant(Outcome.success) },
   { weight: 2, arbitrary: constant(Outcome.ignored()) },
   {
     weight: 1,
-    arbitrary: record({
-      trip: boolean(),
-      retryAfter: option(constantFrom(0, 1_500, 90_000), { nil: undefined })
-    }).map(({ trip, retryAfter }) =>
-      Outcome.failure({
-        trip,
-        retryAfter: retryAfter === undefined ? undefined : Duration.millis(retryAfter)
-      })
-    )
+    arbitrary: record({ trip: boolean(), retryAfter: hints }).map(Outcome.failure)
   }
 )
 
 export type Op =
+  | {
+      readonly _tag: "Trip"
+      readonly wait: Wait
+      readonly retryAfter: Duration.Duration | undefined
+      readonly random: number
+    }
   | { readonly _tag: "Admit" | "Isolate" | "Release" | "Reset"; readonly wait: Wait }
   | {
       readonly _tag: "Report"
@@ -102,14 +102,18 @@ const waits: FastCheck.Arbitrary<Wait> = oneof(
   { weight: 1, arbitrary: constantFrom(6_000, 30_000, 10_000_000) }
 )
 
+const randoms = constantFrom(0, 0.25, 0.5, 0.75)
+
 export const reports = record({
   _tag: constant("Report" as const),
   wait: waits,
   which: nat(30),
   again: nat(9).map((n) => n === 0),
   outcome: outcomes,
-  random: constantFrom(0, 0.25, 0.5, 0.75)
+  random: randoms
 })
+
+const trips = record({ _tag: constant("Trip" as const), wait: waits, retryAfter: hints, random: randoms })
 
 const byHand = record({
   _tag: constantFrom("Isolate" as const, "Release" as const, "Reset" as const),
@@ -127,6 +131,7 @@ export const ops: FastCheck.Arbitrary<ReadonlyArray<Op>> = array(
   oneof(
     { weight: 8, arbitrary: admissions },
     { weight: 10, arbitrary: reports },
+    { weight: 1, arbitrary: trips },
     { weight: 1, arbitrary: byHand }
   ),
   { maxLength: 80, size: "max" }
@@ -177,6 +182,7 @@ export const eventOf = (
   now: number,
   permits: Array<CircuitBreaker.Permit>
 ): CircuitBreaker.Event | undefined => {
+  if (op._tag === "Trip") return { _tag: "Trip", now, retryAfter: op.retryAfter, random: op.random }
   if (op._tag !== "Report") return { _tag: op._tag, now }
   const index = op.which % Math.max(1, permits.length)
   const permit = op.again ? permits[index] : permits.splice(index, 1)[0]
@@ -198,6 +204,9 @@ export const compare = (config: CircuitBreaker.Config, steps: ReadonlyArray<Step
       }
       case "Report":
         model.report(tickets.get(event.permit)!, event.outcome, event.now, event.random)
+        break
+      case "Trip":
+        model.trip(event.retryAfter, event.now, event.random)
         break
       case "Isolate":
         model.isolate()

@@ -36,11 +36,11 @@ export const start = (
     // Acquired before the server, and so released after it: a drain needs its upstreams.
     const upstream = yield* Server.upstream
     const providers = Record.map(config.providers, (provider, name) => makeProvider(name, provider, upstream))
-    const routes = yield* Effect.forEach(Object.entries(config.routes), ([name, policy]) =>
-      Route.make(name, {
+    const routes = yield* Route.makeAll(
+      Record.map(config.routes, (policy) => ({
         ...policy,
         tiers: Arr.map(policy.tiers, (tier) => ({ ...tier, provider: providers[tier.provider] as Provider }))
-      })
+      }))
     )
     const { apiKeys } = config.server
     const accepting = yield* Ref.make(true)

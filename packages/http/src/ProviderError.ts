@@ -21,8 +21,8 @@ import type * as Redacted from "effect/Redacted"
  * | `upstream_timeout` | 408, 504: the upstream's own time was up | yes | yes | failure |
  * | `conflict` | 409 | yes | yes | failure |
  * | `rate_limited` | 429 | yes | yes | failure |
- * | `quota_exhausted` | 402, nothing left to spend | no | yes | opens at once |
- * | `auth` | 401, 403, our key or region is refused | no | yes | opens at once |
+ * | `quota_exhausted` | 402, nothing left to spend | no | yes | opens at once, as all of the provider's |
+ * | `auth` | 401, 403, our key or region is refused | no | yes | opens at once, as all of the provider's |
  * | `model_not_found` | 404, 410, the model is gone | no | yes | opens at once |
  * | `context_length` | too long for this model | no | yes | nothing |
  * | `request_too_large` | 413, or larger than a rate limit can ever allow | no | yes | nothing |

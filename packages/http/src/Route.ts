@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+import type { Labels } from "@understudy/core/Attempt"
+import * as CircuitBreaker from "@understudy/core/CircuitBreaker"
 import * as Fallback from "@understudy/core/Fallback"
 import * as FallbackStream from "@understudy/core/FallbackStream"
 import * as Outcome from "@understudy/core/Outcome"
@@ -10,6 +12,7 @@ import * as Policy from "@understudy/core/Policy"
 import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { ChatRequest } from "./ChatCompletion.ts"
+import { breakerOf, type Holder } from "./internal/credential.ts"
 import type { Answer, Part, Provider } from "./Provider.ts"
 import { outcome, type ProviderError } from "./ProviderError.ts"
 
@@ -41,6 +44,12 @@ export interface RouteTier extends Policy.TierPolicy {
 /**
  * Makes a route and the circuit breakers of its tiers, one each.
  *
+ * **Details**
+ * - A breaker that opens for what concerns the credential (401, 402, 403, a quota used up) opens those of all tiers
+ *   that ask the same provider; each is probed by itself when its time is over, and a probe that fails for the
+ *   credential makes the others wait as long again. Everything else opens the tier's own breaker alone.
+ * - Routes that share providers are to be made together, by {@link makeAll}.
+ *
  * @example
  * import { Policy } from "@understudy/core"
  * import { Route, Sandbox } from "@understudy/http"
@@ -66,13 +75,66 @@ export interface RouteTier extends Policy.TierPolicy {
  * @category constructors
  */
 export const make = (name: string, policy: Policy.Policy<RouteTier>): Effect.Effect<Route> =>
-  Effect.map(
-    Policy.compile(policy, {
+  Effect.suspend(() => one(name, policy, new Map()))
+
+/**
+ * Makes routes by their names, whose tiers share the credentials of their providers: what one of them learns about
+ * a credential, as {@link make} says, opens the breakers of all.
+ *
+ * @example
+ * import { Policy } from "@understudy/core"
+ * import { Route, Sandbox } from "@understudy/http"
+ * import { Array, Effect, Schema } from "effect"
+ *
+ * const policy = Schema.decodeSync(Policy.Policy)({ tiers: [{ name: "primary" }] })
+ * const provider = Sandbox.make({ name: "sandbox", failure: { status: 401, rate: 1 }, latency: "1 millis" })
+ * const asking = (model: string) => ({
+ *   ...policy,
+ *   tiers: Array.map(policy.tiers, (tier) => ({ ...tier, provider, model }))
+ * })
+ * const body = new TextEncoder().encode('{"model":"chat","messages":[]}')
+ *
+ * const program = Effect.gen(function* () {
+ *   const [chat, draft] = yield* Route.makeAll({ chat: asking("large"), draft: asking("small") })
+ *   yield* Effect.exit(chat!.complete({ model: "chat", stream: false, body }))
+ *   return yield* draft!.available
+ * })
+ *
+ * console.log(await Effect.runPromise(program)) // => false
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeAll = (
+  policies: Readonly<Record<string, Policy.Policy<RouteTier>>>
+): Effect.Effect<ReadonlyArray<Route>> =>
+  Effect.suspend(() => {
+    const holders = new Map<Provider, Array<Holder>>()
+    return Effect.forEach(Object.entries(policies), ([name, policy]) => one(name, policy, holders))
+  })
+
+const one = (
+  name: string,
+  policy: Policy.Policy<RouteTier>,
+  holders: Map<Provider, Array<Holder>>
+): Effect.Effect<Route> =>
+  Effect.gen(function* () {
+    const breakers = new Map<RouteTier, CircuitBreaker.CircuitBreaker>()
+    for (const tier of policy.tiers) {
+      const breaker = yield* CircuitBreaker.make({ ...tier.breaker, key: `${name}/${tier.name}` })
+      const own: Holder = { run: name, tier: tier.name, labels: labels(tier), breaker }
+      const all = holders.get(tier.provider) ?? []
+      holders.set(tier.provider, all)
+      all.push(own)
+      breakers.set(tier, breakerOf(own, all))
+    }
+    const compiled = yield* Policy.compile(policy, {
       name,
-      labels: ({ model, provider }) => ({ model, provider: provider.name }),
-      span: (tier) => ({ name: `chat ${tier.model}`, attributes: spanAttributes(tier) })
-    }),
-    (compiled): Route => ({
+      labels,
+      span: (tier) => ({ name: `chat ${tier.model}`, attributes: spanAttributes(tier) }),
+      breaker: (tier) => breakers.get(tier)
+    })
+    return {
       name,
       tiers: policy.tiers,
       available: compiled.available,
@@ -85,8 +147,10 @@ export const make = (name: string, policy: Policy.Policy<RouteTier>): Effect.Eff
           isContent: (part) => part.content,
           classify: (error) => (error._tag === "EmptyStream" ? emptyStream : outcome(error))
         })
-    })
-  )
+    }
+  })
+
+const labels = ({ model, provider }: RouteTier): Labels => ({ model, provider: provider.name })
 
 const emptyStream = Outcome.failure({ errorType: "stream_truncated" })
 

@@ -81,6 +81,11 @@ export interface CircuitBreaker {
   /** Says how a call ended. Of several reports of one permit the first counts. */
   readonly report: (permit: Permit, outcome: Outcome) => Effect.Effect<Transition | undefined>
   /**
+   * Opens it, for what somebody else met with concerns it too: as a failure with `trip` would, and an open one
+   * begins its time anew. `retryAfter` is the wait that was asked for. Does nothing while it is isolated.
+   */
+  readonly trip: (retryAfter?: Duration.Duration) => Effect.Effect<Transition | undefined>
+  /**
    * Refuses every call until the scope closes, whatever is reported, reset or due in the meantime. Closes when the
    * last of those who isolate it has let go.
    */
@@ -174,16 +179,16 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
       (decision) => (decision.changes.length === 0 ? nothing : Effect.succeed(tell(decision)))
     )
 
-  const byHand = (_tag: "Isolate" | "Release" | "Reset"): Effect.Effect<void> =>
+  const told = (event: (now: number) => Event): Effect.Effect<Transition | undefined> =>
     Effect.withFiberRuntime((fiber) =>
       modify(
-        (state) => step(config, state, { _tag, now: timeOf(fiber) }),
-        (decision) => {
-          tell(decision)
-          return Effect.void
-        }
+        (state) => step(config, state, event(timeOf(fiber))),
+        (decision) => Effect.succeed(tell(decision))
       )
     )
+
+  const byHand = (_tag: "Isolate" | "Release" | "Reset"): Effect.Effect<void> =>
+    Effect.asVoid(told((now) => ({ _tag, now })))
 
   const state = Effect.suspend(() => store.modify(key, (state) => [state, state]))
 
@@ -217,6 +222,8 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
           ? Effect.flatMap(Random.next, (random) => report(fiber, permit, outcome, random))
           : report(fiber, permit, outcome, 0)
       }),
+    trip: (retryAfter) =>
+      Effect.flatMap(Random.next, (random) => told((now) => ({ _tag: "Trip", now, retryAfter, random }))),
     isolate: Effect.acquireRelease(byHand("Isolate"), () => byHand("Release")),
     reset: byHand("Reset"),
     transitions: Stream.fromPubSub(hub)

@@ -28,6 +28,8 @@ export const step = (config: Config, state: State, event: Event): readonly [Deci
       return admit(config, state, event.now)
     case "Report":
       return report(config, state, event)
+    case "Trip":
+      return trip(config, state, event)
     case "Isolate":
       return state._tag === "Isolated"
         ? [noted, { ...state, handles: state.handles + 1 }]
@@ -178,7 +180,9 @@ const record = (
       reason ??= trip._tag === "Rate" ? "rate" : "slow"
     }
   }
-  if (reason !== undefined) return become(state, open(config, state, now, random, outcome), reason, now)
+  if (reason !== undefined) {
+    return become(state, open(config, state, now, random, hintOf(outcome)), reason, now)
+  }
   return windows === undefined && consecutive === state.consecutive
     ? [noted, state]
     : [noted, { ...state, consecutive, windows: windows ?? state.windows }]
@@ -198,7 +202,7 @@ const verdict = (
     return pushback || failures >= config.failuresToOpen
       ? become(
           state,
-          open(config, state, now, random, outcome),
+          open(config, state, now, random, hintOf(outcome)),
           pushback ? "pushback" : failed ? "probe" : "slow",
           now
         )
@@ -210,20 +214,35 @@ const verdict = (
     : [noted, { ...state, successes }]
 }
 
+/** Somebody else's failure: as one of its own that opens it, but that an open one begins its time anew. */
+const trip = (
+  config: Config,
+  state: State,
+  { now, random, retryAfter }: Event & { readonly _tag: "Trip" }
+): readonly [Decision, State] => {
+  if (state._tag === "Isolated") return [noted, state]
+  const opened = open(config, state, now, random, retryAfter)
+  if (state._tag !== "Open") return become(state, opened, "tripped", now)
+  const { consecutiveOpenings, until } = opened
+  return [noted, { ...state, until: Math.max(state.until, until), consecutiveOpenings, random }]
+}
+
 const isSlow = ({ trip }: Config, duration: number): boolean =>
   trip.some((trigger) => trigger._tag === "Slow" && duration > Duration.toMillis(trigger.after))
 
+const hintOf = (outcome: Outcome): Duration.Duration | undefined =>
+  outcome._tag === "Failure" ? outcome.retryAfter : undefined
+
 const open = (
   config: Config,
-  state: Closed | HalfOpen,
+  state: Closed | HalfOpen | Open,
   at: number,
   random: number,
-  outcome?: Outcome
+  hint?: Duration.Duration
 ): Open => {
   const anew = state._tag === "Closed" && at - state.closedAt >= Duration.toMillis(config.resetAfter)
   const consecutiveOpenings = anew ? 1 : state.consecutiveOpenings + 1
   const max = Duration.toMillis(config.maxOpenFor)
-  const hint = outcome?._tag === "Failure" ? outcome.retryAfter : undefined
   // Finite however often it has opened, and so never 0 times infinity.
   const growth = Math.min(config.factor ** (consecutiveOpenings - 1), Number.MAX_VALUE)
   // Cap first, jitter after and only upwards: "not before" holds, and callers still spread at the cap.

@@ -106,6 +106,14 @@ export type Event =
       /** Uniform in `[0, 1)`: drawn outside, so that `step` stays pure. */
       readonly random: number
     }
+  | {
+      readonly _tag: "Trip"
+      readonly now: number
+      /** The wait that was asked for. */
+      readonly retryAfter: Duration.Duration | undefined
+      /** As of a `Report`. */
+      readonly random: number
+    }
   | { readonly _tag: "Isolate"; readonly now: number }
   | { readonly _tag: "Release"; readonly now: number }
   | { readonly _tag: "Reset"; readonly now: number }
@@ -114,7 +122,7 @@ export type Event =
  * Why a breaker changed.
  *
  * - It opened: `consecutive`, `rate` and `slow` name the trigger; `pushback`, an outcome asked for it; `probe`, a
- *   probe failed; `lease`, a probe was never heard of again.
+ *   probe failed; `lease`, a probe was never heard of again; `tripped`, what somebody else met with concerns it too.
  * - It became half-open: `elapsed`. It closed: `recovered`.
  * - By hand: `isolated`, `released`, `reset`.
  *
@@ -128,6 +136,7 @@ export type Reason =
   | "pushback"
   | "probe"
   | "lease"
+  | "tripped"
   | "elapsed"
   | "recovered"
   | "isolated"
