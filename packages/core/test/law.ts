@@ -4,7 +4,16 @@ import { FastCheck } from "effect"
 /** How many cases a law is tried with; `npm run test:laws` asks for many more. */
 export const runs = Number(process.env["LAW_RUNS"] ?? 1000)
 
-/** A law as a test of its own. A failure prints the seed and the path that replay it. */
+const { LAW_PATH, LAW_SEED } = process.env
+
+/** A law that fails prints the seed and the path that replay it, given as `LAW_SEED` and `LAW_PATH`. */
+export const parameters: { readonly numRuns: number; readonly seed?: number; readonly path?: string } = {
+  numRuns: runs,
+  ...(LAW_SEED !== undefined && { seed: Number(LAW_SEED) }),
+  ...(LAW_PATH !== undefined && { path: LAW_PATH })
+}
+
+/** A law as a test of its own. */
 export const law = <Ts extends [unknown, ...Array<unknown>]>(
   name: string,
   arbitraries: { readonly [K in keyof Ts]: FastCheck.Arbitrary<Ts[K]> },
@@ -16,5 +25,5 @@ export const law = <Ts extends [unknown, ...Array<unknown>]>(
     if (++cases % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
     await predicate(...values)
   })
-  it(name, () => FastCheck.assert(property, { numRuns: runs }), 20_000 + 100 * runs)
+  it(name, () => FastCheck.assert(property, parameters), 20_000 + 100 * runs)
 }

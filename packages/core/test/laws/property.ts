@@ -1,7 +1,7 @@
 import { it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { chai } from "vitest"
-import { runs } from "../law.ts"
+import { parameters, runs } from "../law.ts"
 
 // A counterexample is of little use where the difference is cut short.
 chai.config.truncateThreshold = 0
@@ -18,7 +18,7 @@ const withoutStacks = async <A>(run: () => Promise<A>): Promise<A> => {
 }
 
 /**
- * A law, tried with as many cases as `LAW_RUNS` says. One that fails prints the seed and the path that replay it:
+ * A law of runs in virtual time. One that fails is replayed by
  * `LAW_SEED=… LAW_PATH=… npx vitest run packages/core/test/laws -t "L21"`.
  */
 export const law = <A>(
@@ -28,17 +28,12 @@ export const law = <A>(
   /** What is to be said of all cases together. */
   afterwards: () => void = () => {}
 ): void => {
-  const { LAW_PATH: path, LAW_SEED: seed } = process.env
   it(name, { timeout: 30_000 + runs * 100 }, async () => {
     const details = await withoutStacks(() =>
-      FastCheck.check(FastCheck.asyncProperty(cases, holds), {
-        numRuns: runs,
-        ...(seed !== undefined && { seed: Number(seed) }),
-        ...(path !== undefined && { path })
-      })
+      FastCheck.check(FastCheck.asyncProperty(cases, holds), parameters)
     )
     const report = await FastCheck.asyncDefaultReportMessage(details)
     if (report !== undefined) throw new Error(report)
-    if (path === undefined) afterwards()
+    if (parameters.path === undefined) afterwards()
   })
 }
