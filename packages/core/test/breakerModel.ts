@@ -6,7 +6,7 @@ type Probe = { readonly at: number; fate: "out" | "good" | "bad" | "ignored" }
 type Ticket = { readonly epoch: number; readonly probe: Probe | undefined; readonly at: number }
 
 /**
- * The breaker once more, written from `resilience.md` 2.2 alone and as naively as can be: it keeps every call and
+ * The breaker once more, written from its rules alone and as naively as can be: it keeps every call and
  * every probe of its present state, and counts them anew whenever it is asked.
  */
 export class BreakerModel {

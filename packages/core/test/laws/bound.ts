@@ -1,7 +1,7 @@
 import { Duration } from "effect"
 import type { TierPlan, Tree } from "./plan.ts"
 
-/** The longest the wait before a retry can be, from 1: resilience.md 2.5, `D`. */
+/** The longest the wait before a retry can be, from 1. */
 export const longestWait = ({ backoff, maxRetryAfter }: TierPlan, retry: number): number => {
   const { factor, jitter } = backoff
   const [base, max] = [Duration.toMillis(backoff.base), Duration.toMillis(backoff.max)]
@@ -43,9 +43,9 @@ const boundOf = (tree: Tree, tierBound: (tier: TierPlan) => number, within: bool
   }
 }
 
-/** The longest a run can take: resilience.md 2.5, `W`, where attempts are not waited for beyond their bound. */
+/** The longest a run can take, where attempts are not waited for beyond their bound. */
 export const longestRun = (tree: Tree): number => boundOf(tree, tierBound, true).all
 
-/** The most attempts it can make: `N`. */
+/** The most attempts it can make. */
 export const mostAttempts = (tree: Tree): number =>
   boundOf(tree, ({ backoff }) => backoff.times + 1, false).all

@@ -102,7 +102,7 @@ interface Verdict {
   readonly ending: Ending
 }
 
-/** The classification of resilience.md 2.3, over again. */
+/** The classification of outcomes, over again. */
 const judge = (act: Act, tier: TierPlan, call: string): Verdict => {
   const { end } = act
   if (end === "ok") return { kind: "success", outcome: "success", next: "abort", ending: { ok: call } }

@@ -1,0 +1,93 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, type Duration, Effect, Exit } from "effect"
+import { Fallback, Outcome, RetryBudget, Tier } from "../src/index.ts"
+import { type Act, classify, nextTier, type Refused, recorded, scripted, timed } from "./scripted.ts"
+
+const tier = (
+  name: string,
+  { effect }: ReturnType<typeof scripted>,
+  options?: Partial<Tier.Policy<Refused>> & { readonly attemptTimeout?: Duration.DurationInput }
+) => Tier.make({ name, effect, classify, ...options })
+
+const after = { after: "2 seconds" } as const
+
+const exhausted = Effect.tap(RetryBudget.make({ max: 1, minPerSecond: 0 }), (budget) => budget.withdraw)
+
+const failsAfter = (wait: Duration.DurationInput): Act => ({
+  fail: Outcome.failure({ next: "nextTier" }),
+  after: wait
+})
+
+// Each bug of a peer as the test that it would have failed.
+describe("what went wrong in others: hedges", () => {
+  it.effect("Polly#1340: the timeout of one copy cancels the others", () =>
+    Effect.gen(function* () {
+      const b = scripted([{ ok: "b", after: "5 seconds" }])
+      const run = tier("a", scripted(["hang"]), { attemptTimeout: "3 seconds" })
+      const { elapsed, exit } = yield* timed(run.pipe(Fallback.hedge(tier("b", b), after)))
+      assert.deepStrictEqual([exit, elapsed, b.calls, b.interrupted], [Exit.succeed("b"), 7000, [2000], []])
+    })
+  )
+
+  it.effect("grpc-java#7222: where no copy may start any more the call hangs until its deadline", () =>
+    Effect.gen(function* () {
+      const budget = yield* exhausted
+      const b = scripted([nextTier])
+      const run = tier("a", scripted([failsAfter("4 seconds")]), { budget }).pipe(
+        Fallback.hedge(tier("b", b), after),
+        Fallback.within("1 minute")
+      )
+      const { elapsed, exit } = yield* timed(Effect.flip(run))
+      assert.deepStrictEqual([elapsed, b.calls], [4000, [4000]])
+      const error = yield* exit
+      assert(error._tag === "AllTiersFailed")
+      assert.deepStrictEqual([error.reason, error.attempts.length], ["failed", 2])
+    })
+  )
+
+  it.effect("grpc-java#10145: a copy that fails does not start the next one before its delay", () =>
+    Effect.gen(function* () {
+      const b = scripted([{ ok: "b" }])
+      const run = tier("a", scripted([failsAfter("1 second")])).pipe(Fallback.hedge(tier("b", b), after))
+      const { elapsed } = yield* timed(run)
+      assert.deepStrictEqual([b.calls, elapsed], [[1000], 1000])
+    })
+  )
+
+  it.effect("grpc-java#9185, #10314: two answers in one instant, and neither or both are the call's", () =>
+    Effect.gen(function* () {
+      const closed: Array<string> = []
+      const gate = yield* Deferred.make<void>()
+      const answering = (name: string) =>
+        Tier.make({
+          name,
+          effect: Effect.addFinalizer(() => Effect.sync(() => closed.push(name))).pipe(
+            Effect.zipRight(Deferred.await(gate)),
+            Effect.as(name)
+          )
+        })
+      const { effect, events } = recorded(answering("a").pipe(Fallback.hedge(answering("b"), after)))
+      yield* Effect.fork(Effect.delay(Deferred.succeed(gate, undefined), "3 seconds"))
+      const { elapsed, exit } = yield* timed(effect)
+      const answer = yield* exit
+      assert.strictEqual(elapsed, 3000)
+      assert.sameMembers(closed, ["a", "b"])
+      assert.deepStrictEqual(
+        events.flatMap((event) =>
+          event._tag === "AttemptEnded" && event.attempt.outcome === "success" ? event.attempt.tier : []
+        ),
+        [answer]
+      )
+    })
+  )
+
+  it.effect("failsafe-go#141: a budget that is used up fails what is under way", () =>
+    Effect.gen(function* () {
+      const budget = yield* exhausted
+      const a = scripted([{ ok: "a", after: "9 seconds" }])
+      const run = tier("a", a, { budget }).pipe(Fallback.hedge(tier("b", scripted(["hang"])), after))
+      const { elapsed, exit } = yield* timed(run)
+      assert.deepStrictEqual([exit, elapsed, a.interrupted], [Exit.succeed("a"), 9000, []])
+    })
+  )
+})
