@@ -147,6 +147,14 @@ describe("CircuitBreaker.step", () => {
     })
   })
 
+  it("admits at its time by the clock, where the sum of milliseconds that it is lies a trace later", () => {
+    const [failedAt, waited, now] = [1789.160464, 2307, 4096.160464]
+    assert.isAbove(failedAt + waited, now)
+    const machine = new Machine({ trip: consecutive(1), openFor: waited }).calls(failedAt, "f")
+    machine.admit(now)
+    assert.strictEqual(machine.state._tag, "HalfOpen")
+  })
+
   it("a probe's success closes it, its failure opens it longer, an ignored one gives the place back", () => {
     const machine = new Machine({ trip: consecutive(1), factor: 2, maxOpenFor: "30 seconds" }).calls(0, "f")
     assert.deepInclude(machine.calls(10_000, "f").state, { until: 30_000, consecutiveOpenings: 2 })

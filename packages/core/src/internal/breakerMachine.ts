@@ -91,7 +91,7 @@ const admit = (config: Config, state: State, now: number): readonly [Decision, S
   }
   const changes: Array<Change> = []
   let current = state._tag === "HalfOpen" ? settle(config, state, now, changes) : state
-  if (current._tag === "Open" && now >= current.until) {
+  if (current._tag === "Open" && hasCome(current.until, now)) {
     const { consecutiveOpenings, random } = current
     const tried = { probes: none, admitted: 0, successes: 0, failures: 0, consecutiveOpenings, random }
     const halfOpen: HalfOpen = { _tag: "HalfOpen", ...next(current), ...tried }
@@ -110,6 +110,9 @@ const admit = (config: Config, state: State, now: number): readonly [Decision, S
   const permit = config.observeOnly ? new Issued(current.epoch, forObserved, now) : undefined
   return [{ permit, rejection: { state: current._tag, retryAfter }, changes }, current]
 }
+
+/** An instant is a sum, which rounding may put a trace after what a clock says once it has come. */
+const hasCome = (instant: number, now: number): boolean => now >= instant * (1 - 4 * Number.EPSILON)
 
 /** With more probes than these the verdict would be certain before the last one is back. */
 const hasRoom = ({ failuresToOpen, probes, successesToClose }: Config, state: HalfOpen): boolean =>
