@@ -22,6 +22,8 @@ export interface ChatRequest {
   /** What the caller asked for: the name of a route. */
   readonly model: string
   readonly stream: boolean
+  /** How many choices it asks for, where that is more than one. */
+  readonly n?: number | undefined
   /** The request as it came. */
   readonly body: Uint8Array
 }
@@ -78,15 +80,15 @@ export const readRequest = (body: Uint8Array): Either.Either<ChatRequest, Invali
   if (json === undefined) {
     return notJson("The request body is not valid JSON, or was cut short; send one complete JSON object.")
   }
-  const request = Json.asObject<"model" | "stream">(json)
+  const request = Json.asObject<"model" | "stream" | "n">(json)
   if (request === undefined) {
     return notJson("The request body is JSON but not an object; send an object with `model` and `messages`.")
   }
-  const { model, stream } = request
+  const { model, n, stream } = request
   if (model === undefined) return noModel("The request has no `model`; name the model to ask for.")
   if (typeof model !== "string") return noModel("The request's `model` is not a string; send its name.")
   if (model === "") return noModel("The request's `model` is empty; name the model to ask for.")
-  return Either.right({ model, stream: stream === true, body })
+  return Either.right({ model, stream: stream === true, ...(typeof n === "number" && n > 1 && { n }), body })
 }
 
 /**

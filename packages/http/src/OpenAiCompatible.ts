@@ -4,8 +4,13 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
-import * as OpenAi from "./internal/openAi.ts"
+import { readAnswer, withModel } from "./ChatCompletion.ts"
+import * as ErrorTable from "./ErrorTable.ts"
+import { chunkReader } from "./internal/chunkReader.ts"
+import * as Dialect from "./internal/dialect.ts"
 import type { Provider } from "./Provider.ts"
 import type { Upstream } from "./Upstream.ts"
 
@@ -28,8 +33,10 @@ export interface Options {
 /**
  * **Details**
  * - Nothing of the caller's headers is sent on, only this provider's own key and headers.
- * - Redirects are not followed, and an upstream's error is read to 1 MiB at most, a whole answer to 64 MiB.
- * - A stream ends with success only when every choice was finished by the model; a `[DONE]` alone is no proof.
+ * - Redirects are not followed, and an upstream's error is read for 2 seconds and to 1 MiB at most, a whole answer
+ *   to 64 MiB. What a stream says before its first content is 1 MiB at most.
+ * - A stream ends with success only when every choice was finished by the model; a `[DONE]` alone is no proof. Once
+ *   all are finished, what else may come, such as usage, is waited for 2 seconds at most.
  *
  * @example
  * import { Effect, Stream } from "effect"
@@ -47,13 +54,30 @@ export interface Options {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options): Provider =>
-  OpenAi.provider({
-    name: options.name,
-    system: options.system ?? "openai",
-    baseUrl: options.baseUrl,
-    upstream: options.upstream,
-    path: () => "/chat/completions",
-    key: options.apiKey && { authorization: `Bearer ${Redacted.value(options.apiKey)}` },
-    headers: options.headers
-  })
+export const make = (options: Options): Provider => {
+  const url = `${options.baseUrl.replace(/\/+$/, "")}/chat/completions`
+  const headers = {
+    "content-type": "application/json",
+    ...(options.apiKey && { authorization: `Bearer ${Redacted.value(options.apiKey)}` }),
+    ...Record.mapKeys(options.headers ?? {}, (name) => name.toLowerCase())
+  }
+  return Dialect.provider(
+    { ...options, system: options.system ?? "openai" },
+    {
+      exchange: (request, model) =>
+        Effect.sync(() => ({
+          url,
+          headers,
+          body: withModel(request.body, model),
+          readWhole,
+          reader: chunkReader(request.n)
+        })),
+      classify: ErrorTable.classify
+    }
+  )
+}
+
+const readWhole = (body: Uint8Array): Dialect.Whole => {
+  const view = readAnswer(body)
+  return view._tag === "Answer" ? { _tag: "Answer", body, usage: view.usage } : view
+}

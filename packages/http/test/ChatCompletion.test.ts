@@ -22,6 +22,12 @@ describe("ChatCompletion.readRequest", () => {
     }
   })
 
+  it("tells how many choices are asked for where that is more than one", () => {
+    const n = (json: string) =>
+      Either.getOrThrow(ChatCompletion.readRequest(encode(`{"model":"m","n":${json}}`))).n
+    assert.deepStrictEqual(["2", "1", "0", "null", '"2"', "[2]"].map(n), [2, ...Array(5).fill(undefined)])
+  })
+
   it("the last of duplicate keys counts", () => {
     const request = ChatCompletion.readRequest(
       encode('{"model":"a","mod\\u0065l":"b","stream":true,"stream":false}')

@@ -4,11 +4,15 @@ import type { Part } from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Sse from "../Sse.ts"
 import { concat } from "./bytes.ts"
+import { endSoonAfter } from "./grace.ts"
 
 /** Reads the events of one answer, and knows when the model has finished it. */
 export interface ChatReader {
   readonly read: (event: Sse.Event) => Read
+  /** The model has finished all that it had begun. */
   readonly isWhole: () => boolean
+  /** It has finished all that it was asked for: nothing of it is still to come. */
+  readonly hasAll: () => boolean
 }
 
 /** What one event comes to. */
@@ -42,7 +46,7 @@ export const chatStream = (
 ): Stream.Stream<Part, ProviderError.ProviderError> =>
   Stream.suspend(() => {
     const steps = makeSteps(reader)
-    return body.pipe(
+    return endSoonAfter(body, reader.hasAll).pipe(
       Stream.mapConcat((chunk) => steps.push(chunk)),
       // A connection that breaks after the model has finished takes nothing away from its answer.
       Stream.catchAll((error) => (reader.isWhole() ? Stream.empty : Stream.fail(error))),
@@ -76,29 +80,37 @@ type Step =
   | { readonly _tag: "Failed"; readonly error: ProviderError.ProviderError }
   | { readonly _tag: "ErrorEvent"; readonly body: string }
 
+// More than any upstream says before it comes to the point.
+const maxPreambleBytes = 1024 * 1024
+
 const makeSteps = (reader: ChatReader) => {
   const events = Sse.make()
+  // What comes before the first content is held back, for another tier may yet have to answer.
+  let preambleBytes = 0
   const steps = {
     malformed: 0,
     push: (chunk: Uint8Array): ReadonlyArray<Step> => read(() => events.push(chunk)),
     end: (): ReadonlyArray<Step> => [...read(() => events.end()), end()]
   }
 
-  const end = (): Step =>
-    reader.isWhole() ? { _tag: "Finished" } : { _tag: "Failed", error: failed("stream_truncated") }
+  const end = (): Step => (reader.isWhole() ? { _tag: "Finished" } : truncated)
 
   const read = (next: () => ReadonlyArray<Sse.Event>): ReadonlyArray<Step> => {
     const pieces: Array<Uint8Array> = []
     let content = false
     let usage: Part["usage"]
-    const part = (): ReadonlyArray<Step> =>
-      pieces.length === 0 ? [] : [{ _tag: "Part", bytes: concat(pieces), content, usage }]
+    const part = (): ReadonlyArray<Step> => {
+      if (pieces.length === 0) return []
+      const bytes = concat(pieces)
+      preambleBytes = content ? Number.NEGATIVE_INFINITY : preambleBytes + bytes.length
+      return preambleBytes > maxPreambleBytes ? [tooLong] : [{ _tag: "Part", bytes, content, usage }]
+    }
     let blocks: ReadonlyArray<Sse.Event>
     try {
       blocks = next()
     } catch (error) {
       if (!(error instanceof Sse.SseTooLarge)) throw error
-      return [{ _tag: "Failed", error: failed("stream_error") }]
+      return [tooLong]
     }
     for (const block of blocks) {
       const event = reader.read(block)
@@ -126,5 +138,5 @@ const makeSteps = (reader: ChatReader) => {
   return steps
 }
 
-const failed = (kind: "stream_truncated" | "stream_error"): ProviderError.ProviderError =>
-  ProviderError.make({ kind })
+const tooLong: Step = { _tag: "Failed", error: ProviderError.make({ kind: "stream_error" }) }
+const truncated: Step = { _tag: "Failed", error: ProviderError.make({ kind: "stream_truncated" }) }

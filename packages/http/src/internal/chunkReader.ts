@@ -2,8 +2,8 @@ import { readChunk } from "../ChatCompletion.ts"
 import type * as Sse from "../Sse.ts"
 import { type ChatReader, malformed, nothing, part, type Read } from "./chatStream.ts"
 
-/** Reads OpenAI's own chunks, and leaves their bytes as they are. */
-export const chunkReader = (): ChatReader => {
+/** Reads OpenAI's own chunks, and leaves their bytes as they are. `n` choices were asked for. */
+export const chunkReader = (n = 1): ChatReader => {
   const begun = new Set<number>()
   const finished = new Set<number>()
 
@@ -27,5 +27,7 @@ export const chunkReader = (): ChatReader => {
     }
   }
 
-  return { read, isWhole: () => begun.size > 0 && finished.size === begun.size }
+  // Some upstreams give one choice however many were asked for, and others one after the other.
+  const isWhole = (): boolean => begun.size > 0 && finished.size === begun.size
+  return { read, isWhole, hasAll: () => finished.size >= n && isWhole() }
 }

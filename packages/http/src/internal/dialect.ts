@@ -50,6 +50,7 @@ export const provider = (
 
   const rejected = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
     collect(Stream.mapError(response.body, fromTransport), maxErrorBytes).pipe(
+      Effect.timeout(errorWithin),
       // An error that does not end, or breaks off, is still the error its status says.
       Effect.orElseSucceed(() => new Uint8Array()),
       Effect.flatMap((body) => failed(response, body))
@@ -96,6 +97,7 @@ export const provider = (
 }
 
 const maxErrorBytes = 1024 * 1024
+const errorWithin = "2 seconds"
 const maxAnswerBytes = 64 * 1024 * 1024
 
 const invalidAnswer = (status: number): ProviderError.ProviderError =>
