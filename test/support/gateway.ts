@@ -32,7 +32,13 @@ export const gateway = (
 /** One route `chat` of tiers `tier1`, `tier2`, … over these upstreams, each with model `model1`, `model2`, …. */
 export const chat = (
   urls: ReadonlyArray<string>,
-  options: { readonly tier?: string; readonly route?: string; readonly server?: string } = {}
+  options: {
+    readonly tier?: string
+    /** Of the first tier alone, beside `tier`. */
+    readonly tier1?: string
+    readonly route?: string
+    readonly server?: string
+  } = {}
 ): string =>
   [
     `server: { drain: 1s ${options.server === undefined ? "" : `, ${options.server}`} }`,
@@ -47,7 +53,9 @@ export const chat = (
     "    tiers:",
     ...urls.map((_, index) => {
       const n = index + 1
-      const rest = options.tier === undefined ? "" : `, ${options.tier}`
+      const rest = [options.tier, n === 1 ? options.tier1 : undefined]
+        .map((text) => text && `, ${text}`)
+        .join("")
       return `      - { name: tier${n}, provider: provider${n}, model: model${n}${rest} }`
     })
   ].join("\n")

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import type * as Attempt from "@understudy/core/Attempt"
-import * as AzureOpenAi from "@understudy/http/AzureOpenAi"
 import * as Callers from "@understudy/http/Callers"
 import * as OpenAiCompatible from "@understudy/http/OpenAiCompatible"
 import * as OpenAiRouter from "@understudy/http/OpenAiRouter"
@@ -35,8 +34,11 @@ export const start = (
 ): Effect.Effect<{ readonly url: string }, Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
     // Acquired before the server, and so released after it: a drain needs its upstreams.
-    const upstream = yield* Server.upstream
-    const providers = Record.map(config.providers, (provider, name) => makeProvider(name, provider, upstream))
+    const providers = yield* Effect.all(
+      Record.map(config.providers, (provider, name) =>
+        Effect.map(Server.upstream, (upstream) => makeProvider(name, provider, upstream))
+      )
+    )
     const routes = yield* Route.makeAll(
       Record.map(config.routes, (policy) => ({
         ...policy,
@@ -59,13 +61,14 @@ export const start = (
 const makeProvider = (name: string, provider: ProviderConfig, upstream: Upstream): Provider => {
   switch (provider.kind) {
     case "openai":
-      return OpenAiCompatible.make({ ...provider, headers: plain(provider.headers), name, upstream })
-    case "azure":
-      return AzureOpenAi.make({ ...provider, headers: plain(provider.headers), name, upstream })
+      return OpenAiCompatible.make({
+        name,
+        baseUrl: provider.baseUrl,
+        apiKey: provider.apiKey,
+        headers: Record.map(provider.headers ?? {}, Redacted.value),
+        upstream
+      })
     case "sandbox":
       return Sandbox.make({ ...provider, name })
   }
 }
-
-const plain = (headers: { readonly [name: string]: Redacted.Redacted } = {}) =>
-  Record.map(headers, Redacted.value)

@@ -15,8 +15,8 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Agent } from "undici"
 import { bodyOf } from "./internal/body.ts"
+import * as Connections from "./internal/connections.ts"
 
 /**
  * The address could not be listened on.
@@ -170,7 +170,8 @@ const end = (outgoing: Http.ServerResponse, body?: Uint8Array): Effect.Effect<vo
   Effect.async((resume) => void outgoing.end(body, () => resume(Effect.void)))
 
 /**
- * The port that providers send through, with keep-alive connections of its own that close with the scope.
+ * The port that providers send through, with keep-alive connections of its own that close with the scope. A request
+ * that is given up takes its connection with it, even one that is not open yet.
  *
  * Neither redirects nor retries; the bounds on time are the policy's, but for 10 seconds to connect.
  *
@@ -179,35 +180,21 @@ const end = (outgoing: Http.ServerResponse, body?: Uint8Array): Effect.Effect<vo
  */
 export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
   Effect.acquireRelease(
-    Effect.sync(() => new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 } })),
-    (agent) => Effect.promise(() => agent.destroy())
+    Effect.sync(() => Connections.make(connectWithin)),
+    (connections) => Effect.sync(connections.destroy)
   ),
-  (agent): Upstream => ({
+  (connections): Upstream => ({
     send: ({ body, headers, method, url }) =>
       Effect.gen(function* () {
         const { origin, pathname, search } = new URL(url)
-        const controller = new AbortController()
-        let finish = () => controller.abort()
-        yield* Effect.addFinalizer((exit) =>
-          Effect.sync(() => (Exit.isSuccess(exit) ? finish() : controller.abort()))
+        const connection = yield* Effect.acquireRelease(
+          Effect.sync(() => connections.take(origin)),
+          (connection, exit) => Effect.sync(() => connection.release(Exit.isSuccess(exit)))
         )
         const response = yield* Effect.tryPromise({
-          try: () =>
-            agent.request({
-              origin,
-              path: pathname + search,
-              method,
-              headers,
-              body: body ?? null,
-              signal: controller.signal
-            }),
+          try: () => connection.request({ path: pathname + search, method, headers, body: body ?? null }),
           catch: transportError
         })
-        // After the last event of a stream its body has yet to end: only then can another request have the connection.
-        finish = () => {
-          const signal = AbortSignal.timeout(endOfBodyWithin)
-          response.body.dump({ limit: Number.MAX_SAFE_INTEGER, signal }).catch(() => {})
-        }
         return {
           status: response.statusCode,
           headers: flat(response.headers),
@@ -217,7 +204,7 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
   })
 )
 
-const endOfBodyWithin = 1000
+const connectWithin = 10_000
 
 const flat = (
   headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { eventually } from "../../../test/support/eventually.ts"
+import { rawWall } from "../../../test/support/rawWall.ts"
 import { bytes, nowhere } from "../../../test/support/socket.ts"
 import { answer, type Behaviour, reset, sends, silence, type Wall, wall } from "../../../test/support/wall.ts"
 import * as Server from "../src/Server.ts"
@@ -93,6 +94,33 @@ describe("Server.upstream", () => {
       })
     )
   }
+
+  it.scopedLive("one given up leaves no connection, and opens none in its place", () =>
+    Effect.gen(function* () {
+      const silent = yield* rawWall
+      const { send } = yield* Server.upstream
+      const fiber = yield* Effect.fork(Effect.scoped(send(post(silent.url))))
+      yield* eventually(() => silent.requests() === 1)
+      yield* Fiber.interrupt(fiber)
+      yield* eventually(() => silent.open() === 0)
+      // Another exchange takes longer than it would have taken to connect again.
+      yield* fetched((yield* wall).url)
+      assert.strictEqual(silent.connections(), 1)
+    })
+  )
+
+  it.scopedLive("one given up while it connects stops connecting", () =>
+    Effect.gen(function* () {
+      const silent = yield* rawWall
+      const { send } = yield* Server.upstream
+      const handshake = send(post(silent.url.replace("http:", "https:")))
+      const fiber = yield* Effect.fork(Effect.scoped(handshake))
+      yield* eventually(() => silent.open() === 1)
+      yield* Fiber.interrupt(fiber)
+      yield* eventually(() => silent.open() === 0)
+      assert.strictEqual(silent.connections(), 1)
+    })
+  )
 
   it.scopedLive("left before the end of an answer, it closes the connection on failure", () =>
     Effect.gen(function* () {

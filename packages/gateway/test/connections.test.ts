@@ -1,0 +1,22 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { rawWall } from "../../../test/support/rawWall.ts"
+import * as Connections from "../src/internal/connections.ts"
+
+describe("connections", () => {
+  it.scopedLive("one that is not there in time is given up", () =>
+    Effect.gen(function* () {
+      const silent = yield* rawWall
+      const connections = yield* Effect.acquireRelease(
+        Effect.sync(() => Connections.make(50)),
+        (connections) => Effect.sync(connections.destroy)
+      )
+      // The handshake belongs to it, and never begins.
+      const connection = connections.take(new URL(silent.url).origin.replace("http:", "https:"))
+      const error = yield* Effect.flip(
+        Effect.tryPromise(() => connection.request({ path: "/", method: "GET" }))
+      )
+      assert.include(error.error, { code: "UND_ERR_CONNECT_TIMEOUT" })
+    })
+  )
+})
