@@ -3,11 +3,14 @@
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
+import * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { ChatRequest, Usage } from "./ChatCompletion.ts"
+import { load, type OrConfig } from "./internal/orConfig.ts"
 import type { ProviderError } from "./ProviderError.ts"
+import { Upstream } from "./Upstream.ts"
 
 /**
  * @since 0.1.0
@@ -50,3 +53,40 @@ export interface Part {
   readonly content: boolean
   readonly usage: Usage | undefined
 }
+
+/**
+ * Makes a provider of any kind that sends through the `Upstream` at hand. Any of its options may be left to the
+ * configuration; options of which no provider can be made are an error of the configuration too.
+ *
+ * @example
+ * import { Config, ConfigProvider, Effect } from "effect"
+ * import { OpenAiCompatible, Provider, Upstream } from "@understudy/http"
+ *
+ * const openai = Provider.fromConfig(OpenAiCompatible.make, {
+ *   name: "openai",
+ *   baseUrl: Config.string("OPENAI_BASE_URL").pipe(Config.withDefault("https://api.openai.com/v1")),
+ *   apiKey: Config.redacted("OPENAI_API_KEY")
+ * })
+ * const environment = ConfigProvider.fromMap(new Map([["OPENAI_API_KEY", "sk-1"]]))
+ *
+ * const { server } = await openai.pipe(
+ *   Effect.provide(Upstream.layerFetch),
+ *   Effect.withConfigProvider(environment),
+ *   Effect.runPromise
+ * )
+ *
+ * console.log(server) // => { address: 'api.openai.com', port: 443 }
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromConfig = <Options extends { readonly upstream: Upstream }>(
+  make: (options: Options) => Provider,
+  options: OrConfig<Omit<Options, "upstream">>
+): Effect.Effect<Provider, ConfigError.ConfigError, Upstream> =>
+  Effect.flatMap(Effect.all([load(options), Upstream]), ([loaded, upstream]) =>
+    Effect.try({
+      try: () => make({ ...loaded, upstream } as unknown as Options),
+      catch: (thrown) => ConfigError.InvalidData([], `the provider cannot be made: ${thrown}`)
+    })
+  )

@@ -30,6 +30,7 @@ import type * as Redacted from "effect/Redacted"
  * | `content_policy` | the provider will not answer this | no | no | nothing |
  * | `invalid_request` | 400, 422, the request itself is wrong | no | no | nothing |
  * | `invalid_answer` | not the answer that was asked for: HTML, broken JSON, no choices | yes | yes | failure |
+ * | `invalid_output` | an answer that does not fit the schema it was asked in | yes | yes | nothing |
  * | `stream_truncated` | the stream ended before the answer did | yes | yes | failure |
  * | `stream_error` | an error under status 200 that says no more | yes | yes | failure |
  *
@@ -56,6 +57,7 @@ export type Kind =
   | "content_policy"
   | "invalid_request"
   | "invalid_answer"
+  | "invalid_output"
   | "stream_truncated"
   | "stream_error"
 
@@ -147,6 +149,8 @@ export const outcome: Outcome.Classify<ProviderError> = ({ kind, retry, retryAft
       return Outcome.failure({ next: "nextTier", errorType: kind, retryAfter })
     case "trip":
       return Outcome.failure({ next: "nextTier", errorType: kind, retryAfter, trip: true })
+    case "ignoredRetry":
+      return Outcome.ignored({ next: "retry", errorType: kind })
     case "ignoredNextTier":
       return Outcome.ignored({ next: "nextTier", errorType: kind })
     case "ignoredAbort":
@@ -155,7 +159,7 @@ export const outcome: Outcome.Classify<ProviderError> = ({ kind, retry, retryAft
 }
 
 const verdicts: {
-  readonly [_ in Kind]: "retry" | "nextTier" | "trip" | "ignoredNextTier" | "ignoredAbort"
+  readonly [_ in Kind]: "retry" | "nextTier" | "trip" | "ignoredRetry" | "ignoredNextTier" | "ignoredAbort"
 } = {
   connection: "retry",
   tls: "trip",
@@ -174,6 +178,7 @@ const verdicts: {
   content_policy: "ignoredAbort",
   invalid_request: "ignoredAbort",
   invalid_answer: "retry",
+  invalid_output: "ignoredRetry",
   stream_truncated: "retry",
   stream_error: "retry"
 }

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Context from "effect/Context"
@@ -78,26 +79,25 @@ export const Upstream: Context.Tag<Upstream, Upstream> =
   Context.GenericTag<Upstream>("@understudy/http/Upstream")
 
 /**
- * The port over any `HttpClient` of `@effect/platform`. The client must not follow redirects or retry; with
- * `FetchHttpClient` provide `FetchHttpClient.RequestInit` with `redirect: "manual"`. Neither the trace context nor
- * a client span goes with a request.
+ * The port over any `HttpClient` of `@effect/platform`. The client must not follow redirects or retry. Neither the
+ * trace context nor a client span goes with a request.
  *
  * @example
- * import { FetchHttpClient } from "@effect/platform"
+ * import { HttpClient, HttpClientResponse } from "@effect/platform"
  * import { Effect, Layer } from "effect"
  * import { Upstream } from "@understudy/http"
  *
- * const UpstreamLive = Upstream.layerHttpClient.pipe(
- *   Layer.provide(FetchHttpClient.layer),
- *   Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
+ * const client = HttpClient.make((request) =>
+ *   Effect.succeed(HttpClientResponse.fromWeb(request, new Response("busy", { status: 503 })))
  * )
+ * const UpstreamLive = Upstream.layerHttpClient.pipe(Layer.provide(Layer.succeed(HttpClient.HttpClient, client)))
  * const program = Effect.scoped(
  *   Effect.flatMap(Upstream.Upstream, ({ send }) =>
  *     send({ method: "GET", url: "http://127.0.0.1:9", headers: {}, body: undefined })
  *   )
  * )
  *
- * console.log((await Effect.runPromise(Effect.flip(Effect.provide(program, UpstreamLive)))).reason) // => connection
+ * console.log((await Effect.runPromise(Effect.provide(program, UpstreamLive))).status) // => 503
  *
  * @since 0.1.0
  * @category layers
@@ -131,6 +131,29 @@ export const layerHttpClient: Layer.Layer<Upstream, never, HttpClient.HttpClient
       }
     }
   })
+)
+
+/**
+ * The port over the platform's `fetch`, which is told to follow no redirect: the key would go along.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Upstream } from "@understudy/http"
+ *
+ * const program = Effect.scoped(
+ *   Effect.flatMap(Upstream.Upstream, ({ send }) =>
+ *     send({ method: "GET", url: "http://127.0.0.1:9", headers: {}, body: undefined })
+ *   )
+ * )
+ *
+ * console.log((await Effect.runPromise(Effect.flip(Effect.provide(program, Upstream.layerFetch)))).reason) // => connection
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFetch: Layer.Layer<Upstream> = layerHttpClient.pipe(
+  Layer.provide(FetchHttpClient.layer),
+  Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
 )
 
 /**

@@ -2,6 +2,8 @@
 export * as Callers from "./Callers.ts"
 /** Thin views over untouched JSON. */
 export * as ChatCompletion from "./ChatCompletion.ts"
+/** A chat model that answers although one of its tiers does not. */
+export * as ChatModel from "./ChatModel.ts"
 /** What an upstream's error means, as one table. */
 export * as ErrorTable from "./ErrorTable.ts"
 /** A provider that speaks OpenAI's own protocol. */
