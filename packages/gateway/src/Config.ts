@@ -17,9 +17,10 @@ import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { formatPath, type Path } from "./internal/fault.ts"
-import { BaseUrl, Headers, Host, Key, Port, Share, SizeText, Status } from "./internal/fields.ts"
+import { Host, Key, Port, SizeText } from "./internal/fields.ts"
 import { type Problem, problem, quote } from "./internal/issue.ts"
 import { suggest } from "./internal/nearest.ts"
+import { type Provider, ProviderFile } from "./internal/providerFile.ts"
 import * as Yaml from "./internal/yaml.ts"
 
 /**
@@ -39,41 +40,7 @@ export interface Server {
   readonly drain: Duration.Duration
 }
 
-/**
- * An upstream account that speaks the OpenAI protocol.
- *
- * @since 0.1.0
- * @category models
- */
-export interface OpenAiProvider {
-  readonly kind: "openai"
-  readonly baseUrl: string
-  readonly apiKey?: Redacted.Redacted | undefined
-  /** Sent with every request; redacted, for some upstreams take their key here. */
-  readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
-}
-
-/**
- * An upstream inside the process, that answers and fails as told.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SandboxProvider {
-  readonly kind: "sandbox"
-  /** The time to the answer, or to the first piece of a stream. */
-  readonly latency: Duration.Duration
-  /** The share of calls that fail, and with what. */
-  readonly failure?: { readonly status: number; readonly rate: number } | undefined
-  /** The time between two pieces of a stream. */
-  readonly chunkEvery?: Duration.Duration | undefined
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type Provider = OpenAiProvider | SandboxProvider
+export type { AzureProvider, OpenAiProvider, Provider, SandboxProvider } from "./internal/providerFile.ts"
 
 /**
  * A rung of a route's ladder, and where it leads.
@@ -136,24 +103,6 @@ const ServerFile = Schema.Struct({
   maxBody: Schema.optionalWith(SizeText, { default: () => 16e6 }),
   drain: Schema.optionalWith(Policy.DurationText, { default: () => Duration.seconds(30) })
 })
-
-const kind = <const Kind extends string>(kind: Kind): Schema.Literal<[Kind]> =>
-  Schema.Literal(kind).annotations({ title: "provider kind" })
-
-const ProviderFile = Schema.Union(
-  Schema.Struct({
-    kind: kind("openai"),
-    baseUrl: BaseUrl,
-    apiKey: Schema.optional(Key),
-    headers: Schema.optional(Headers)
-  }),
-  Schema.Struct({
-    kind: kind("sandbox"),
-    latency: Schema.optionalWith(Policy.DurationText, { default: () => Duration.millis(120) }),
-    failure: Schema.optional(Schema.Struct({ status: Status, rate: Share })),
-    chunkEvery: Schema.optional(Policy.DurationText)
-  })
-)
 
 /**
  * The schema of the file. Between providers and tiers it checks nothing: {@link parse} does.

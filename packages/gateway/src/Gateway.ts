@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Attempt from "@understudy/core/Attempt"
+import * as AzureOpenAi from "@understudy/http/AzureOpenAi"
 import * as Callers from "@understudy/http/Callers"
 import * as OpenAiCompatible from "@understudy/http/OpenAiCompatible"
 import * as OpenAiRouter from "@understudy/http/OpenAiRouter"
@@ -61,14 +62,13 @@ export const start = (
 const makeProvider = (name: string, provider: ProviderConfig, upstream: Upstream): Provider => {
   switch (provider.kind) {
     case "openai":
-      return OpenAiCompatible.make({
-        name,
-        baseUrl: provider.baseUrl,
-        apiKey: provider.apiKey,
-        headers: Record.map(provider.headers ?? {}, Redacted.value),
-        upstream
-      })
+      return OpenAiCompatible.make({ ...provider, headers: plain(provider.headers), name, upstream })
+    case "azure":
+      return AzureOpenAi.make({ ...provider, headers: plain(provider.headers), name, upstream })
     case "sandbox":
       return Sandbox.make({ ...provider, name })
   }
 }
+
+const plain = (headers: { readonly [name: string]: Redacted.Redacted } = {}) =>
+  Record.map(headers, Redacted.value)

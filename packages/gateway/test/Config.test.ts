@@ -71,6 +71,7 @@ providers:
     baseUrl: https://\${HOST}/v1
     apiKey: "\${KEY}"
     headers: { OpenAI-Organization: org-1 }
+  azure: { kind: azure, baseUrl: https://x.openai.azure.com, apiVersion: 2024-10-21, apiKey: "\${KEY}" }
   stage: { kind: sandbox, latency: 5ms, failure: { status: 503, rate: 0.5 }, chunkEvery: 10ms }
 routes:
   gpt-4.1:
@@ -89,6 +90,10 @@ routes:
     assert.strictEqual(openai.baseUrl, "https://api.openai.com/v1")
     assert.strictEqual(Redacted.value(openai.apiKey!), "sk-1")
     assert.strictEqual(Redacted.value(openai.headers!["OpenAI-Organization"]!), "org-1")
+    const azure = config.providers["azure"]
+    assert(azure?.kind === "azure")
+    assert.deepInclude(azure, { baseUrl: "https://x.openai.azure.com", apiVersion: "2024-10-21" })
+    assert.strictEqual(Redacted.value(azure.apiKey!), "sk-1")
     assert.deepStrictEqual(config.providers["stage"], {
       kind: "sandbox",
       latency: Duration.millis(5),

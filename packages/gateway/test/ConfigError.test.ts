@@ -138,8 +138,28 @@ describe("ConfigError", () => {
       ],
       [
         "an unknown provider kind",
-        provider("kind: azure, baseUrl: https://x.openai.azure.com"),
-        ':3:19 providers.openai.kind: unknown provider kind "azure"; known: openai, sandbox'
+        provider("kind: cohere, baseUrl: https://a"),
+        ':3:19 providers.openai.kind: unknown provider kind "cohere"; known: openai, azure, sandbox'
+      ],
+      [
+        "a provider kind that is nearly one",
+        provider("kind: azur, baseUrl: https://x.openai.azure.com"),
+        ':3:19 providers.openai.kind: unknown provider kind "azur"; did you mean "azure"?'
+      ],
+      [
+        "an API version that is none",
+        provider('kind: azure, baseUrl: "https://a", apiVersion: "2024-10-21?x=1"'),
+        ':3:60 providers.openai.apiVersion: cannot use "2024-10-21?x=1"; expected an API version such as 2024-10-21'
+      ],
+      [
+        "an API version of another kind",
+        openai('apiVersion: "2024-10-21"'),
+        ":3:51 providers.openai.apiVersion: unknown key; known: kind, baseUrl, apiKey, headers"
+      ],
+      [
+        "azure without a baseUrl",
+        provider('kind: azure, apiVersion: "2024-10-21"'),
+        ':3:11 providers.openai.baseUrl: missing key; add "baseUrl" here'
       ],
       ["no kind", provider("baseUrl: http://a"), ':3:11 providers.openai.kind: missing key; add "kind" here'],
       [
@@ -294,6 +314,8 @@ describe("ConfigError", () => {
       openai('apikey: "${KEY}"'),
       openai('headers: { a: "${KEY}\\n" }'),
       openai('headers: "${KEY}"'),
+      provider('kind: azure, baseUrl: "https://a", apiVersion: "${KEY}"'),
+      provider('kind: azure, baseUrl: "https://a", apiKey: "${KEY}"'),
       provider('kind: sandbox, failure: { status: "${KEY}", rate: 1 }'),
       provider('kind: sandbox, latency: "${KEY}"'),
       tier('timeout: "${KEY}"'),

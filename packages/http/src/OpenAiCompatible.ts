@@ -4,13 +4,8 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
-import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
-import { readAnswer, withModel } from "./ChatCompletion.ts"
-import * as ErrorTable from "./ErrorTable.ts"
-import { chunkReader } from "./internal/chunkReader.ts"
-import * as Dialect from "./internal/dialect.ts"
+import * as OpenAi from "./internal/openAi.ts"
 import type { Provider } from "./Provider.ts"
 import type { Upstream } from "./Upstream.ts"
 
@@ -54,30 +49,13 @@ export interface Options {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options): Provider => {
-  const url = `${options.baseUrl.replace(/\/+$/, "")}/chat/completions`
-  const headers = {
-    "content-type": "application/json",
-    ...(options.apiKey && { authorization: `Bearer ${Redacted.value(options.apiKey)}` }),
-    ...Record.mapKeys(options.headers ?? {}, (name) => name.toLowerCase())
-  }
-  return Dialect.provider(
-    { ...options, system: options.system ?? "openai" },
-    {
-      exchange: (request, model) =>
-        Effect.sync(() => ({
-          url,
-          headers,
-          body: withModel(request.body, model),
-          readWhole,
-          reader: chunkReader(request.n)
-        })),
-      classify: ErrorTable.classify
-    }
-  )
-}
-
-const readWhole = (body: Uint8Array): Dialect.Whole => {
-  const view = readAnswer(body)
-  return view._tag === "Answer" ? { _tag: "Answer", body, usage: view.usage } : view
-}
+export const make = (options: Options): Provider =>
+  OpenAi.provider({
+    name: options.name,
+    system: options.system ?? "openai",
+    baseUrl: options.baseUrl,
+    upstream: options.upstream,
+    path: () => "/chat/completions",
+    key: options.apiKey && { authorization: `Bearer ${Redacted.value(options.apiKey)}` },
+    headers: options.headers
+  })

@@ -1,3 +1,5 @@
+/** OpenAI's protocol as Azure serves it. */
+export * as AzureOpenAi from "./AzureOpenAi.ts"
 /** Who may call: the gateway's own API keys. */
 export * as Callers from "./Callers.ts"
 /** Thin views over untouched JSON. */

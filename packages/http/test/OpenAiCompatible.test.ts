@@ -3,47 +3,32 @@ import { Cause, Chunk, Duration, Effect, Exit, Fiber, Option, Redacted, Stream, 
 import * as OpenAiCompatible from "../src/OpenAiCompatible.ts"
 import type { ProviderError } from "../src/ProviderError.ts"
 import * as Upstream from "../src/Upstream.ts"
-
-const bytes = (text: string) => new TextEncoder().encode(text)
-const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
-
-interface Script {
-  readonly status?: number
-  readonly headers?: Record<string, string>
-  readonly body?: string | Stream.Stream<Uint8Array, Upstream.TransportError>
-}
+import {
+  answer,
+  bytes,
+  delta,
+  event,
+  request,
+  type Script,
+  scripted as scriptedUpstream,
+  sse,
+  stop,
+  text
+} from "./scripted.ts"
 
 /** A provider over an upstream that answers this, with what that upstream saw. */
 const scripted = (
   script: Script | Upstream.TransportError,
   options: Partial<OpenAiCompatible.Options> = {}
 ) => {
-  const log: Array<string> = []
-  const requests: Array<Upstream.Request> = []
+  const { log, requests, upstream } = scriptedUpstream(script)
   const provider = OpenAiCompatible.make({
     name: "up",
     baseUrl: "https://up.example/v1",
     ...options,
-    upstream: {
-      send: (request) =>
-        Effect.gen(function* () {
-          requests.push(request)
-          yield* Effect.acquireRelease(
-            Effect.sync(() => log.push("open")),
-            () => Effect.sync(() => log.push("close"))
-          )
-          if (script instanceof Upstream.TransportError) return yield* script
-          const { body = "", headers = {}, status = 200 } = script
-          return { status, headers, body: typeof body === "string" ? Stream.make(bytes(body)) : body }
-        })
-    }
+    upstream
   })
   return { provider, log, requests }
-}
-
-const request = (fields = "") => {
-  const body = bytes(`{"model": "chat"${fields}}`)
-  return { model: "chat", stream: fields.includes("stream"), body }
 }
 
 const complete = ({ provider }: ReturnType<typeof scripted>) =>
@@ -51,12 +36,6 @@ const complete = ({ provider }: ReturnType<typeof scripted>) =>
 
 const failure = <A>(effect: Effect.Effect<A, ProviderError>) =>
   Effect.map(Effect.flip(effect), ({ kind, status }) => [kind, status])
-
-const event = (json: unknown) => `data: ${JSON.stringify(json)}\n\n`
-const delta = (content: string) => event({ choices: [{ index: 0, delta: { content } }] })
-const stop = event({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })
-const answer = '{"choices":[{"message":{"content":"Hi"}}],"usage":{"prompt_tokens":3,"completion_tokens":1}}'
-const sse = { "content-type": "text/event-stream" }
 
 /** The stream's parts as text, and how it ended. */
 const streamed = (script: Script) => {

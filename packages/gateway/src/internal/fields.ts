@@ -81,6 +81,10 @@ export const BaseUrl = Schema.String.pipe(
   )
 )
 
+export const ApiVersion = Schema.String.pipe(
+  Schema.pattern(/^[\w.-]+$/, { description: "an API version such as 2024-10-21" })
+)
+
 export const Status = Schema.Number.pipe(
   Schema.filter((status) => Number.isInteger(status) && status >= 400 && status <= 599, {
     description: "a status from 400 to 599",

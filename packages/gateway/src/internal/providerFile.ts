@@ -1,0 +1,73 @@
+import * as Policy from "@understudy/core/Policy"
+import * as Duration from "effect/Duration"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { ApiVersion, BaseUrl, Headers, Key, Share, Status } from "./fields.ts"
+
+/**
+ * An upstream account that speaks the OpenAI protocol.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenAiProvider {
+  readonly kind: "openai"
+  readonly baseUrl: string
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** Sent with every request; redacted, for some upstreams take their key here. */
+  readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
+}
+
+/**
+ * A resource of Azure OpenAI, whose deployments are the models.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AzureProvider {
+  readonly kind: "azure"
+  readonly baseUrl: string
+  /** The v1 API where undefined. */
+  readonly apiVersion?: string | undefined
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** Sent with every request; redacted, for a token goes here. */
+  readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
+}
+
+/**
+ * An upstream inside the process, that answers and fails as told.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SandboxProvider {
+  readonly kind: "sandbox"
+  /** The time to the answer, or to the first piece of a stream. */
+  readonly latency: Duration.Duration
+  /** The share of calls that fail, and with what. */
+  readonly failure?: { readonly status: number; readonly rate: number } | undefined
+  /** The time between two pieces of a stream. */
+  readonly chunkEvery?: Duration.Duration | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Provider = OpenAiProvider | AzureProvider | SandboxProvider
+
+const kind = <const Kind extends string>(kind: Kind): Schema.Literal<[Kind]> =>
+  Schema.Literal(kind).annotations({ title: "provider kind" })
+
+const account = { baseUrl: BaseUrl, apiKey: Schema.optional(Key), headers: Schema.optional(Headers) }
+
+export const ProviderFile = Schema.Union(
+  Schema.Struct({ kind: kind("openai"), ...account }),
+  Schema.Struct({ kind: kind("azure"), ...account, apiVersion: Schema.optional(ApiVersion) }),
+  Schema.Struct({
+    kind: kind("sandbox"),
+    latency: Schema.optionalWith(Policy.DurationText, { default: () => Duration.millis(120) }),
+    failure: Schema.optional(Schema.Struct({ status: Status, rate: Share })),
+    chunkEvery: Schema.optional(Policy.DurationText)
+  })
+)

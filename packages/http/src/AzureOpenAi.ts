@@ -1,0 +1,76 @@
+/**
+ * A provider that is a resource of Azure OpenAI. It speaks OpenAI's protocol under other URLs and with another
+ * header for the key; a model is the name of a deployment.
+ *
+ * @since 0.1.0
+ */
+import * as Redacted from "effect/Redacted"
+import * as OpenAi from "./internal/openAi.ts"
+import type { Provider } from "./Provider.ts"
+import type { Upstream } from "./Upstream.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly name: string
+  /** The resource, such as `https://x.openai.azure.com`. */
+  readonly baseUrl: string
+  /** A dated API version, such as `2024-10-21`. Default: the `v1` API, which needs none. */
+  readonly apiVersion?: string | undefined
+  /** Sent as `api-key`. Whoever has a token instead sends it in `headers`. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** Sent with every request, over the ones of ours. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly upstream: Upstream
+}
+
+/**
+ * **Details**
+ * - With an `apiVersion` it asks `{baseUrl}/openai/deployments/{model}/chat/completions?api-version={apiVersion}`,
+ *   without one `{baseUrl}/openai/v1/chat/completions`.
+ * - Bytes, errors, bounds and streams are as in `OpenAiCompatible.make`. The chunks in which Azure tells of its
+ *   content filter are passed on as they come; they are no content.
+ *
+ * @example
+ * import { Effect, Stream } from "effect"
+ * import { AzureOpenAi, type Upstream } from "@understudy/http"
+ *
+ * const asked: Array<string> = []
+ * const upstream: Upstream.Upstream = {
+ *   send: ({ url }) =>
+ *     Effect.sync(() => {
+ *       asked.push(url)
+ *       return { status: 404, headers: {}, body: Stream.empty }
+ *     })
+ * }
+ * const azure = (apiVersion?: string) =>
+ *   AzureOpenAi.make({ name: "azure", baseUrl: "https://x.openai.azure.com", apiVersion, upstream })
+ * const body = new TextEncoder().encode('{"model":"chat","messages":[]}')
+ *
+ * for (const provider of [azure("2024-10-21"), azure()]) {
+ *   await Effect.runPromiseExit(Effect.scoped(provider.complete({ model: "chat", stream: false, body }, "gpt")))
+ * }
+ *
+ * console.log(asked[0]) // => https://x.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=2024-10-21
+ * console.log(asked[1]) // => https://x.openai.azure.com/openai/v1/chat/completions
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options): Provider => {
+  const version = options.apiVersion && encodeURIComponent(options.apiVersion)
+  return OpenAi.provider({
+    name: options.name,
+    system: "azure.ai.openai",
+    baseUrl: options.baseUrl,
+    upstream: options.upstream,
+    path: (model) =>
+      version === undefined
+        ? "/openai/v1/chat/completions"
+        : `/openai/deployments/${encodeURIComponent(model)}/chat/completions?api-version=${version}`,
+    key: options.apiKey && { "api-key": Redacted.value(options.apiKey) },
+    headers: options.headers
+  })
+}

@@ -1,0 +1,47 @@
+import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
+import { readAnswer, withModel } from "../ChatCompletion.ts"
+import * as ErrorTable from "../ErrorTable.ts"
+import type { Provider } from "../Provider.ts"
+import type { Upstream } from "../Upstream.ts"
+import { chunkReader } from "./chunkReader.ts"
+import * as Dialect from "./dialect.ts"
+
+/** An account that speaks OpenAI's protocol, wherever it keeps its models and however it takes its key. */
+export interface Account {
+  readonly name: string
+  readonly system: string
+  readonly baseUrl: string
+  readonly upstream: Upstream
+  /** Of the completions, below the base URL. */
+  readonly path: (model: string) => string
+  /** How the key is shown. */
+  readonly key: Readonly<Record<string, string>> | undefined
+  /** Over the ones of ours. */
+  readonly headers: Readonly<Record<string, string>> | undefined
+}
+
+export const provider = (account: Account): Provider => {
+  const root = account.baseUrl.replace(/\/+$/, "")
+  const headers = {
+    "content-type": "application/json",
+    ...account.key,
+    ...Record.mapKeys(account.headers ?? {}, (name) => name.toLowerCase())
+  }
+  return Dialect.provider(account, {
+    exchange: (request, model) =>
+      Effect.sync(() => ({
+        url: `${root}${account.path(model)}`,
+        headers,
+        body: withModel(request.body, model),
+        readWhole,
+        reader: chunkReader(request.n)
+      })),
+    classify: ErrorTable.classify
+  })
+}
+
+const readWhole = (body: Uint8Array): Dialect.Whole => {
+  const view = readAnswer(body)
+  return view._tag === "Answer" ? { _tag: "Answer", body, usage: view.usage } : view
+}
