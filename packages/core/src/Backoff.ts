@@ -159,11 +159,9 @@ export const delay = (
   retry: number,
   previous: Duration.Duration
 ): Effect.Effect<Duration.Duration> =>
-  self.jitter === "none"
-    ? Effect.succeed(largest(self, retry))
-    : Effect.map(Random.next, (random) =>
-        Duration.millis(sample(self, retry, random, Duration.toMillis(previous)))
-      )
+  Effect.map(Random.next, (random) =>
+    Duration.millis(sample(self, retry, random, Duration.toMillis(previous)))
+  )
 
 /**
  * The schedule with exactly these waits, ending after `times` of them; its output is the wait.
@@ -197,10 +195,10 @@ export const schedule = (self: Backoff): Schedule.Schedule<Duration.Duration> =>
   )
 
 const cap = (self: Backoff, retry: number): number => {
-  const base = Duration.toMillis(self.base)
-  const factor = self.jitter === "decorrelated" ? 3 ** retry : self.factor ** (retry - 1)
-  // 0 · Infinity would be NaN.
-  return base === 0 ? 0 : Math.min(Duration.toMillis(self.max), base * factor)
+  const growth = self.jitter === "decorrelated" ? 3 ** retry : self.factor ** (retry - 1)
+  // Finite for any retry: 0 · Infinity would be NaN.
+  const wait = Duration.toMillis(self.base) * Math.min(growth, Number.MAX_VALUE)
+  return Math.min(Duration.toMillis(self.max), wait)
 }
 
 const sample = (self: Backoff, retry: number, random: number, previous: number): number => {

@@ -58,6 +58,53 @@ describe("Backoff", () => {
     }
   )
 
+  it("fills in what is documented", () => {
+    const defaults = Backoff.exponential({
+      times: 2,
+      base: "250 millis",
+      factor: 2,
+      max: "4 seconds",
+      jitter: "full"
+    })
+    assert.deepStrictEqual(Backoff.exponential(), defaults)
+    assert.deepStrictEqual(Backoff.none, { ...defaults, times: 0 })
+    const delay = Duration.seconds(1)
+    const constant = { times: 2, base: delay, factor: 1, max: delay, jitter: "none" } as const
+    assert.deepStrictEqual(Backoff.constant({ delay }), constant)
+    assert.deepStrictEqual(Backoff.constant({ delay, times: 5, jitter: "full" }), {
+      ...constant,
+      times: 5,
+      jitter: "full"
+    })
+  })
+
+  it("each jitter spreads the third wait as is documented, and never beyond max", () => {
+    const drawn = (jitter: Backoff.Jitter, max: number, previous = 100) => {
+      const backoff = Backoff.exponential({ base: 100, factor: 2, max, jitter })
+      const delay = Backoff.delay(backoff, 3, Duration.millis(previous))
+      return [0, 0.5, 0.9].map((random) =>
+        Duration.toMillis(Effect.runSync(Effect.withRandom(delay, Random.fixed([random]))))
+      )
+    }
+    assert.deepStrictEqual(drawn("none", 1_000), [400, 400, 400])
+    assert.deepStrictEqual(drawn("full", 1_000), [0, 200, 360])
+    assert.deepStrictEqual(drawn("equal", 1_000), [200, 300, 380])
+    assert.deepStrictEqual(drawn("full", 200), [0, 100, 180])
+    assert.deepStrictEqual(drawn("equal", 200), [100, 150, 190])
+    assert.deepStrictEqual(drawn("decorrelated", 1_000), [100, 200, 280])
+    assert.deepStrictEqual(drawn("decorrelated", 1_000, 400), [100, 650, 1_000])
+    assert.deepStrictEqual(drawn("decorrelated", 1_000, 0), [100, 100, 100])
+  })
+
+  it("the largest wait grows by the factor, by 3 where it is decorrelated", () => {
+    const largest = (jitter: Backoff.Jitter) => {
+      const backoff = Backoff.exponential({ base: 100, factor: 2, max: 1_000, jitter })
+      return [1, 2, 3, 4, 5].map((retry) => Duration.toMillis(Backoff.largest(backoff, retry)))
+    }
+    assert.deepStrictEqual(largest("full"), [100, 200, 400, 800, 1_000])
+    assert.deepStrictEqual(largest("decorrelated"), [300, 900, 1_000, 1_000, 1_000])
+  })
+
   it("the largest wait is finite for any retry number", () => {
     for (const retry of [1, 1024, 1_000_000]) {
       assert.strictEqual(
@@ -90,6 +137,7 @@ describe("Backoff", () => {
   it("options out of range are refused with their name", () => {
     assert.throws(() => Backoff.exponential({ times: -1 }), /times must be an integer of 0 or more, got -1/)
     assert.throws(() => Backoff.exponential({ factor: 0 }), /factor must be a finite number of 1 or more/)
-    assert.throws(() => Backoff.exponential({ max: "Infinity" as never }), /./)
+    assert.throws(() => Backoff.exponential({ base: Duration.infinity }), "Backoff: base must be finite")
+    assert.throws(() => Backoff.exponential({ max: Duration.infinity }), "Backoff: max must be finite")
   })
 })

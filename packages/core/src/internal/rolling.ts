@@ -16,10 +16,8 @@ export const slices = 20
 export const sliceAt = (now: number, window: number): number => Math.floor(now / (window / slices))
 
 /** The window as it is in a slice, however long nobody looked. */
-export const live = <A>(self: Rolling<A>, index: number): Rolling<A> => {
-  const first = self.findIndex((slice) => slice.index > index - slices)
-  return first === 0 ? self : first === -1 ? [] : self.slice(first)
-}
+export const live = <A>(self: Rolling<A>, index: number): Rolling<A> =>
+  self.filter((slice) => slice.index > index - slices)
 
 /** Counts something in a slice that is not before the newest. */
 export const put = <A>(self: Rolling<A>, index: number, zero: A, count: (value: A) => A): Rolling<A> => {

@@ -10,7 +10,8 @@ import * as FiberId from "effect/FiberId"
  * without a fiber, which is several times cheaper, and nearly every timer of ours is cancelled.
  */
 export const after = (clock: Clock.Clock, millis: number, task: () => void): (() => void) => {
-  const duration = Duration.millis(Math.max(0, millis))
+  // Of a time that is past: zero.
+  const duration = Duration.millis(millis)
   const scheduler = schedulerOf(clock)
   if (scheduler !== undefined) return scheduler.unsafeSchedule(task, duration)
   const fiber = Effect.runFork(Effect.map(clock.sleep(duration), task))
