@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask } from "../support/caller.ts"
 import { gateway } from "../support/gateway.ts"
-import { wall } from "../support/wall.ts"
+import { fails, wall } from "../support/wall.ts"
 
 /** One route `chat` with one tier that asks this provider for `gpt`. */
 const through = (provider: string): string => `
@@ -13,6 +13,20 @@ routes:
 `
 
 describe("the kinds of providers, on the wire", () => {
+  for (const kind of ["openai", "azure"]) {
+    it.scopedLive(`${kind} heeds the file's rows of errors before the table`, () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        only.script(fails(418, "Teapot"))
+        const errors = 'errors: [ { kind: rate_limited, status: [4], code: "^teapot$", retry: false } ]'
+        const { log, url } = yield* gateway(through(`kind: ${kind}, baseUrl: "${only.url}", ${errors}`))
+        assert.strictEqual((yield* ask(url)).status, 429)
+        assert.strictEqual(log.find(({ message }) => message === "attempt")?.["error_type"], "rate_limited")
+        assert.strictEqual(only.received.length, 1)
+      })
+    )
+  }
+
   it.scopedLive("azure asks its deployment with its own header for the key", () =>
     Effect.gen(function* () {
       const only = yield* wall

@@ -40,6 +40,7 @@ export interface Server {
   readonly drain: Duration.Duration
 }
 
+export type { ErrorRow } from "./internal/errorRow.ts"
 export type { AzureProvider, OpenAiProvider, Provider, SandboxProvider } from "./internal/providerFile.ts"
 
 /**

@@ -18,7 +18,7 @@ import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
-import type { Config, Provider as ProviderConfig } from "./Config.ts"
+import type { AzureProvider, Config, OpenAiProvider, Provider as ProviderConfig } from "./Config.ts"
 import * as Server from "./Server.ts"
 
 /**
@@ -62,13 +62,15 @@ export const start = (
 const makeProvider = (name: string, provider: ProviderConfig, upstream: Upstream): Provider => {
   switch (provider.kind) {
     case "openai":
-      return OpenAiCompatible.make({ ...provider, headers: plain(provider.headers), name, upstream })
+      return OpenAiCompatible.make({ ...provider, ...account(provider), name, upstream })
     case "azure":
-      return AzureOpenAi.make({ ...provider, headers: plain(provider.headers), name, upstream })
+      return AzureOpenAi.make({ ...provider, ...account(provider), name, upstream })
     case "sandbox":
       return Sandbox.make({ ...provider, name })
   }
 }
 
-const plain = (headers: { readonly [name: string]: Redacted.Redacted } = {}) =>
-  Record.map(headers, Redacted.value)
+const account = ({ errors = [], headers = {} }: OpenAiProvider | AzureProvider) => ({
+  headers: Record.map(headers, Redacted.value),
+  errors: errors.map((row) => ({ name: "of the file", ...row }))
+})

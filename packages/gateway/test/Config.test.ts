@@ -71,6 +71,7 @@ providers:
     baseUrl: https://\${HOST}/v1
     apiKey: "\${KEY}"
     headers: { OpenAI-Organization: org-1 }
+    errors: [ { kind: overloaded, status: [429, 5], code: "^busy$", text: rush, retry: false } ]
   azure: { kind: azure, baseUrl: https://x.openai.azure.com, apiVersion: 2024-10-21, apiKey: "\${KEY}" }
   stage: { kind: sandbox, latency: 5ms, failure: { status: 503, rate: 0.5 }, chunkEvery: 10ms }
 routes:
@@ -90,6 +91,9 @@ routes:
     assert.strictEqual(openai.baseUrl, "https://api.openai.com/v1")
     assert.strictEqual(Redacted.value(openai.apiKey!), "sk-1")
     assert.strictEqual(Redacted.value(openai.headers!["OpenAI-Organization"]!), "org-1")
+    assert.deepStrictEqual(openai.errors, [
+      { kind: "overloaded", status: [429, 5], code: /^busy$/i, text: /rush/i, retry: false }
+    ])
     const azure = config.providers["azure"]
     assert(azure?.kind === "azure")
     assert.deepInclude(azure, { baseUrl: "https://x.openai.azure.com", apiVersion: "2024-10-21" })

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Redacted from "effect/Redacted"
+import type { Row } from "./ErrorTable.ts"
 import * as OpenAi from "./internal/openAi.ts"
 import type { Provider } from "./Provider.ts"
 import type { Upstream } from "./Upstream.ts"
@@ -23,6 +24,8 @@ export interface Options {
   readonly apiKey?: Redacted.Redacted | undefined
   /** Sent with every request, over the ones of ours. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** What its errors mean where the table does not know, or knows otherwise; asked before the table. */
+  readonly errors?: ReadonlyArray<Row> | undefined
   readonly upstream: Upstream
 }
 
@@ -71,6 +74,7 @@ export const make = (options: Options): Provider => {
         ? "/openai/v1/chat/completions"
         : `/openai/deployments/${encodeURIComponent(model)}/chat/completions?api-version=${version}`,
     key: options.apiKey && { "api-key": Redacted.value(options.apiKey) },
-    headers: options.headers
+    headers: options.headers,
+    errors: options.errors
   })
 }

@@ -6,10 +6,11 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import * as ErrorBody from "./internal/errorBody.ts"
 import * as Utf8 from "./internal/utf8.ts"
+import { untilReset, waitAsked } from "./internal/waitAsked.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**
@@ -77,7 +78,7 @@ export const table: ReadonlyArray<Row> = [
   // Capacity, and a model that broke off.
   { name: "overloaded", kind: "overloaded", code: /^(server_is_overloaded|overloaded(_error)?|service_unavailable_error|unavailable(_error)?|provider_unavailable|nocapacity|capacity_exceeded|3505)$/ },
   { name: "message: overloaded", kind: "overloaded", status: [429, 5], text: /service tier capacity exceeded|experiencing high demand|overloaded/i },
-  { name: "Groq: the model's tool call or JSON is broken", kind: "invalid_answer", status: [400], code: /^(tool_use_failed|json_validate_failed)$/ },
+  { name: "Groq: the model's tool call or JSON is broken", kind: "invalid_output", status: [400], code: /^(tool_use_failed|json_validate_failed)$/ },
 
   // An error under status 200 that names no status of its own.
   { name: "200: rate limit", kind: "rate_limited", status: [2], code: /^(rate_limit.*|rate_limited|slow_down|resource_exhausted)$/ },
@@ -93,7 +94,7 @@ export const table: ReadonlyArray<Row> = [
   { name: "408, 504", kind: "upstream_timeout", status: [408, 504] },
   { name: "409", kind: "conflict", status: [409] },
   { name: "413", kind: "request_too_large", status: [413] },
-  { name: "424 of Groq and Azure: a dependency failed", kind: "server_error", status: [424], retry: false },
+  { name: "424 of Groq and Azure: a dependency failed", kind: "failed_dependency", status: [424] },
   { name: "429", kind: "rate_limited", status: [429] },
   { name: "498 of Groq, 503, 529", kind: "overloaded", status: [498, 503, 529] },
   { name: "other 4xx", kind: "invalid_request", status: [4] },
@@ -124,6 +125,7 @@ export interface Response {
  * **Details**
  * - An error under status 200 is judged by the status that its body names, if it names one.
  * - `x-should-retry` goes before a row's `retry`.
+ * - A rate limit that names no wait is waited out as `x-ratelimit-reset-*` says of the limits with nothing left.
  * - The answer is kept whole and redacted, for the caller whose own mistake it was.
  * - Of the body's message 64 KiB are looked at. How much of a body to read is for whoever reads it to bound.
  *
@@ -148,18 +150,21 @@ export const classify = (
   const error = ErrorBody.read(Utf8.decode(body))
   const meant = status >= 200 && status < 300 ? (error.status ?? status) : status
   const row = [...rows, ...table].find((row) => matches(row, meant, error))
+  const kind = row?.kind ?? "invalid_answer"
   return ProviderError.make({
-    kind: row?.kind ?? "invalid_answer",
+    kind,
     status,
-    retryAfter: waitAsked(headers, error, nowMillis),
+    retryAfter:
+      waitAsked(headers, error, nowMillis) ?? (kind === "rate_limited" ? untilReset(headers) : undefined),
     retry: shouldRetry(headers) ?? row?.retry,
     answer: Redacted.make({ status: Math.max(meant, 400), contentType: headers["content-type"], body })
   })
 }
 
 /**
- * The wait that an answer asks for, at most a day. `retry-after-ms` goes before `retry-after` (seconds or a
- * date), headers before the body's words. What is not a wait, such as zero, a past date or a word, is no hint.
+ * The wait that an answer asks for, at most a day. `retry-after-ms` goes before `retry-after` (seconds, or a date
+ * in any of HTTP's three forms), headers before the body's words. What is not a wait, such as zero, a past date or a
+ * word, is no hint.
  *
  * @example
  * import { Duration } from "effect"
@@ -186,50 +191,14 @@ const matches = ({ code, status, text }: Row, actual: number, error: ErrorBody.E
   if (status !== undefined && !status.includes(actual) && !status.includes(Math.floor(actual / 100)))
     return false
   if (code === undefined && text === undefined) return true
-  return error.codes.some((word) => code?.test(word)) || text?.test(error.text) === true
+  return error.codes.some((word) => finds(code, word)) || finds(text, error.text)
 }
+
+/** As `test`, but that a global expression finds the same every time. */
+const finds = (pattern: RegExp | undefined, text: string): boolean =>
+  pattern !== undefined && text.search(pattern) >= 0
 
 const shouldRetry = (headers: Readonly<Record<string, string>>): boolean | undefined => {
   const value = headers["x-should-retry"]?.trim().toLowerCase()
   return value === "true" ? true : value === "false" ? false : undefined
 }
-
-const day = 24 * 60 * 60 * 1000
-const decimal = /^\d+(\.\d+)?$/
-// Date.parse makes a date of nearly anything, even of "-5".
-const httpDate = /^(mon|tue|wed|thu|fri|sat|sun)[a-z]*, .* gmt$/i
-const googleDelay = /^\d+(\.\d+)?s$/
-const wait = /(\d+(?:\.\d+)?)\s?(h(?:ours?)?|ms|m(?:in(?:utes?)?)?|s(?:ec(?:onds?)?)?|[uµ]s|ns)(?![a-z])/gi
-const hint = new RegExp(`(?:try again|retry) (?:in|after) ((?:${wait.source}\\s?)+)`, "i")
-const millisPer: Readonly<Record<string, number>> = {
-  h: 3_600_000,
-  m: 60_000,
-  s: 1000,
-  ms: 1,
-  us: 1e-3,
-  µs: 1e-3,
-  ns: 1e-6
-}
-
-const waitAsked = (
-  headers: Readonly<Record<string, string>>,
-  error: ErrorBody.ErrorBody,
-  nowMillis: number
-): Duration.Duration | undefined => {
-  const millis = headers["retry-after-ms"]?.trim() ?? ""
-  const after = headers["retry-after"]?.trim() ?? ""
-  const asked = [
-    decimal.test(millis) ? Number(millis) : 0,
-    decimal.test(after) ? Number(after) * 1000 : 0,
-    httpDate.test(after) ? Date.parse(after) - nowMillis : 0,
-    googleDelay.test(error.retryDelay ?? "") ? sum(error.retryDelay) : 0,
-    sum(hint.exec(error.text)?.[1])
-  ].find((millis) => millis > 0)
-  return asked === undefined ? undefined : Duration.millis(Math.min(asked, day))
-}
-
-const sum = (words = ""): number =>
-  Array.from(words.toLowerCase().matchAll(wait)).reduce((total, [, amount, unit = ""]) => {
-    const millis = millisPer[unit] ?? millisPer[unit.charAt(0)] ?? 0
-    return total + Number(amount) * millis
-  }, 0)

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Redacted from "effect/Redacted"
+import type { Row } from "./ErrorTable.ts"
 import * as OpenAi from "./internal/openAi.ts"
 import type { Provider } from "./Provider.ts"
 import type { Upstream } from "./Upstream.ts"
@@ -20,6 +21,8 @@ export interface Options {
   readonly apiKey?: Redacted.Redacted | undefined
   /** Sent with every request, over the ones of ours. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** What its errors mean where the table does not know, or knows otherwise; asked before the table. */
+  readonly errors?: ReadonlyArray<Row> | undefined
   /** OpenTelemetry's `gen_ai.provider.name`. Default: `openai`. */
   readonly system?: string | undefined
   readonly upstream: Upstream
@@ -57,5 +60,6 @@ export const make = (options: Options): Provider =>
     upstream: options.upstream,
     path: () => "/chat/completions",
     key: options.apiKey && { authorization: `Bearer ${Redacted.value(options.apiKey)}` },
-    headers: options.headers
+    headers: options.headers,
+    errors: options.errors
   })

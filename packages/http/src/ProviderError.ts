@@ -6,6 +6,7 @@
 import * as Outcome from "@understudy/core/Outcome"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
+import * as Record from "effect/Record"
 import type * as Redacted from "effect/Redacted"
 
 /**
@@ -19,7 +20,7 @@ import type * as Redacted from "effect/Redacted"
  * | `server_error` | 500, 502 and their like | yes | yes | failure |
  * | `overloaded` | 503, 529, no capacity | yes | yes | failure |
  * | `upstream_timeout` | 408, 504: the upstream's own time was up | yes | yes | failure |
- * | `conflict` | 409 | yes | yes | failure |
+ * | `conflict` | 409 | yes | yes | nothing |
  * | `rate_limited` | 429 | yes | yes | failure |
  * | `quota_exhausted` | 402, nothing left to spend | no | yes | opens at once, as all of the provider's |
  * | `auth` | 401, 403, our key or region is refused | no | yes | opens at once, as all of the provider's |
@@ -27,10 +28,11 @@ import type * as Redacted from "effect/Redacted"
  * | `context_length` | too long for this model | no | yes | nothing |
  * | `request_too_large` | 413, or larger than a rate limit can ever allow | no | yes | nothing |
  * | `unsupported` | 501, this server cannot do it | no | yes | nothing |
+ * | `failed_dependency` | 424, what the request leans on there failed, such as a tool server | no | yes | nothing |
  * | `content_policy` | the provider will not answer this | no | no | nothing |
  * | `invalid_request` | 400, 422, the request itself is wrong | no | no | nothing |
  * | `invalid_answer` | not the answer that was asked for: HTML, broken JSON, no choices | yes | yes | failure |
- * | `invalid_output` | an answer that does not fit the schema it was asked in | yes | yes | nothing |
+ * | `invalid_output` | an answer that does not fit the schema it was asked in, a tool call or JSON that the model broke | yes | yes | nothing |
  * | `stream_truncated` | the stream ended before the answer did | yes | yes | failure |
  * | `stream_error` | an error under status 200 that says no more | yes | yes | failure |
  *
@@ -54,6 +56,7 @@ export type Kind =
   | "context_length"
   | "request_too_large"
   | "unsupported"
+  | "failed_dependency"
   | "content_policy"
   | "invalid_request"
   | "invalid_answer"
@@ -128,6 +131,45 @@ export const make = (options: {
     answer: options.answer
   })
 
+const verdicts: {
+  readonly [_ in Kind]: "retry" | "nextTier" | "trip" | "ignoredRetry" | "ignoredNextTier" | "ignoredAbort"
+} = {
+  connection: "retry",
+  tls: "trip",
+  redirect: "nextTier",
+  server_error: "retry",
+  overloaded: "retry",
+  upstream_timeout: "retry",
+  conflict: "ignoredRetry",
+  rate_limited: "retry",
+  quota_exhausted: "trip",
+  auth: "trip",
+  model_not_found: "trip",
+  context_length: "ignoredNextTier",
+  request_too_large: "ignoredNextTier",
+  unsupported: "ignoredNextTier",
+  failed_dependency: "ignoredNextTier",
+  content_policy: "ignoredAbort",
+  invalid_request: "ignoredAbort",
+  invalid_answer: "retry",
+  invalid_output: "ignoredRetry",
+  stream_truncated: "retry",
+  stream_error: "retry"
+}
+
+/**
+ * Every kind, in the order of the table of {@link Kind}.
+ *
+ * @example
+ * import { ProviderError } from "@understudy/http"
+ *
+ * console.log(ProviderError.kinds.includes("rate_limited")) // => true
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const kinds: ReadonlyArray<Kind> = Record.keys(verdicts)
+
 /**
  * The classifier of a tier that asks a provider: the table of {@link Kind} as a function.
  *
@@ -150,35 +192,10 @@ export const outcome: Outcome.Classify<ProviderError> = ({ kind, retry, retryAft
     case "trip":
       return Outcome.failure({ next: "nextTier", errorType: kind, retryAfter, trip: true })
     case "ignoredRetry":
-      return Outcome.ignored({ next: "retry", errorType: kind })
+      return Outcome.ignored({ next: retry === false ? "nextTier" : "retry", errorType: kind })
     case "ignoredNextTier":
       return Outcome.ignored({ next: "nextTier", errorType: kind })
     case "ignoredAbort":
       return Outcome.ignored({ next: "abort", errorType: kind })
   }
-}
-
-const verdicts: {
-  readonly [_ in Kind]: "retry" | "nextTier" | "trip" | "ignoredRetry" | "ignoredNextTier" | "ignoredAbort"
-} = {
-  connection: "retry",
-  tls: "trip",
-  redirect: "nextTier",
-  server_error: "retry",
-  overloaded: "retry",
-  upstream_timeout: "retry",
-  conflict: "retry",
-  rate_limited: "retry",
-  quota_exhausted: "trip",
-  auth: "trip",
-  model_not_found: "trip",
-  context_length: "ignoredNextTier",
-  request_too_large: "ignoredNextTier",
-  unsupported: "ignoredNextTier",
-  content_policy: "ignoredAbort",
-  invalid_request: "ignoredAbort",
-  invalid_answer: "retry",
-  invalid_output: "ignoredRetry",
-  stream_truncated: "retry",
-  stream_error: "retry"
 }

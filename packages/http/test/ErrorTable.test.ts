@@ -1,14 +1,9 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Duration, FastCheck, Redacted } from "effect"
 import { ErrorTable, type ProviderError } from "../src/index.ts"
+import { type Case, cases, google, openai, retryInfo } from "./errorCases.ts"
 
 const now = Date.UTC(2026, 10, 22, 12, 0, 0)
-
-interface Case {
-  readonly status: number
-  readonly body?: unknown
-  readonly headers?: Readonly<Record<string, string>>
-}
 
 const classify = ({ body = "", headers = {}, status }: Case, rows?: ReadonlyArray<ErrorTable.Row>) =>
   ErrorTable.classify(
@@ -21,163 +16,6 @@ const classify = ({ body = "", headers = {}, status }: Case, rows?: ReadonlyArra
     rows
   )
 
-const openai = (error: object) => ({
-  error: { message: "", type: "invalid_request_error", param: null, code: null, ...error }
-})
-const google = (error: object) => [
-  { error: { code: 429, status: "RESOURCE_EXHAUSTED", message: "", ...error } }
-]
-const violated = (quotaId: string) => ({
-  "@type": "type.googleapis.com/google.rpc.QuotaFailure",
-  violations: [{ quotaId }]
-})
-const retryInfo = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "13s" }
-
-/** For each row of the table, by its name, what providers send. */
-// biome-ignore format: a table
-const cases: Readonly<Record<string, ReadonlyArray<Case>>> = {
-  "OpenRouter: too many requests in flight": [
-    { status: 402, body: { error: { code: 402, message: "", metadata: { limit_source: "openrouter_in_flight_budget" } } } }
-  ],
-  "quota or credit used up": [
-    { status: 429, body: openai({ type: "insufficient_quota", code: "insufficient_quota" }) },
-    { status: 429, body: openai({ type: "insufficient_quota", code: "credit_balance_exhausted" }) },
-    { status: 400, body: openai({ code: "billing_hard_limit_reached" }) },
-    { status: 402, body: { type: "error", error: { type: "billing_error", message: "" } } },
-    { status: 429, body: { type: "error", error: { type: "rate_limit_error", details: { error_code: "contract_spend_limit_reached" } } } },
-    { status: 429, body: { type: "error", error: { type: "rate_limit_error", details: { error_code: "enforced_spend_limit_reached" } } } }
-  ],
-  "Google: daily quota used up": [
-    { status: 429, body: google({ details: [violated("GenerateRequestsPerDayPerProjectPerModel-FreeTier"), retryInfo] }) }
-  ],
-  "Google: quota per minute": [
-    { status: 429, body: google({ message: "You exceeded your current quota.", details: [violated("GenerateRequestsPerMinute"), retryInfo] }) }
-  ],
-  "message: quota or credit used up": [
-    { status: 429, body: google({ message: "You exceeded your current quota, please check your plan." }) },
-    { status: 403, body: { message: "Your credit balance is too low." } }
-  ],
-  "Anthropic: credit balance too low": [
-    { status: 400, body: { type: "error", error: { type: "invalid_request_error", message: "Your credit balance is too low to access the Anthropic API." } } }
-  ],
-  "larger than the rate limit": [
-    { status: 429, body: openai({ code: "rate_limit_exceeded", message: "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 45000." }) },
-    { status: 413, body: openai({ code: "rate_limit_exceeded", type: "tokens", message: "Limit 6000, Requested 8000, please reduce your message size." }) }
-  ],
-  "context length": [
-    { status: 400, body: openai({ code: "context_length_exceeded", param: "messages" }) },
-    { status: 400, body: { error: { code: 400, type: "exceed_context_size_error", n_prompt_tokens: 9, n_ctx: 8 } } }
-  ],
-  "message: context length": [
-    { status: 400, body: { object: "error", message: "This model's maximum context length is 4096 tokens.", type: "BadRequestError", code: 400 } },
-    { status: 400, body: { type: "error", error: { type: "invalid_request_error", message: "prompt is too long: 210000 tokens > 200000 maximum" } } },
-    { status: 400, body: google({ code: 400, status: "INVALID_ARGUMENT", message: "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)." }) },
-    { status: 403, body: openai({ message: "`inputs` tokens + `max_new_tokens` must be <= 8193." }) },
-    { status: 500, body: { error: "the request exceeds the available context size" } }
-  ],
-  "content policy": [
-    { status: 400, body: openai({ code: "content_policy_violation" }) },
-    { status: 400, body: openai({ code: "invalid_prompt" }) },
-    { status: 400, body: { error: { code: "content_filter", param: "prompt", status: 400, innererror: { code: "ResponsibleAIPolicyViolation" } } } },
-    { status: 400, body: { error: { code: null, innererror: { code: "ResponsibleAIPolicyViolation" } } } }
-  ],
-  "OpenRouter: moderation": [
-    { status: 403, body: { error: { code: 403, message: "Your input was flagged", metadata: { reasons: ["violence"], flagged_input: "invalid_api_key" } } } }
-  ],
-  "Azure: message of the content filter": [
-    { status: 400, body: openai({ message: "The response was filtered due to the prompt triggering Azure OpenAI's content management policy." }) }
-  ],
-  "model not found": [
-    { status: 404, body: openai({ code: "model_not_found" }) },
-    { status: 403, body: openai({ code: "model_not_found" }) },
-    { status: 404, body: { error: { code: "DeploymentNotFound", message: "" } } },
-    { status: 400, body: openai({ code: "model_decommissioned" }) }
-  ],
-  "key or permission": [
-    { status: 401, body: openai({ code: "invalid_api_key" }) },
-    { status: 403, body: openai({ code: "unsupported_country_region_territory" }) },
-    { status: 400, body: google({ code: 400, status: "INVALID_ARGUMENT", details: [{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" }] }) },
-    { status: 401, body: { error: { code: "PermissionDenied" } } },
-    { status: 401, body: { type: "error", error: { type: "authentication_error", message: "invalid x-api-key" } } }
-  ],
-  "Google: message of a bad key": [
-    { status: 400, body: google({ code: 400, status: "INVALID_ARGUMENT", message: "API key not valid. Please pass a valid API key." }) }
-  ],
-  overloaded: [
-    { status: 503, body: openai({ type: "service_unavailable_error", code: "server_is_overloaded" }) },
-    { status: 529, body: { type: "error", error: { type: "overloaded_error", message: "Overloaded" } } },
-    { status: 200, body: { type: "error", error: { type: "overloaded_error", message: "Overloaded" } } },
-    { status: 429, body: { error: { code: "NoCapacity" } } },
-    { status: 429, body: { object: "error", message: "", type: "invalid_request_error", code: "3505" } },
-    { status: 503, body: google({ code: 503, status: "UNAVAILABLE" }) },
-    { status: 200, body: { error: { code: 502, message: "", metadata: { error_type: "provider_unavailable" } } } }
-  ],
-  "message: overloaded": [
-    { status: 429, body: { object: "error", message: "Service tier capacity exceeded for this model.", code: null } },
-    { status: 429, body: { error: { code: "429", message: "System is experiencing high demand" } } }
-  ],
-  "Groq: the model's tool call or JSON is broken": [
-    { status: 400, body: openai({ code: "tool_use_failed", failed_generation: "invalid_api_key" }) },
-    { status: 400, body: openai({ code: "json_validate_failed" }) }
-  ],
-  "200: rate limit": [{ status: 200, body: openai({ type: "rate_limit_error", code: "slow_down" }) }],
-  "200: invalid request": [{ status: 200, body: openai({}) }],
-  "200: server error": [
-    { status: 200, body: openai({ type: "server_error" }) },
-    { status: 200, body: { type: "error", error: { type: "api_error", message: "" } } }
-  ],
-  "200: any other error": [
-    { status: 200, body: { error: "boom" } },
-    { status: 200, body: { choices: [{ message: {}, finish_reason: "error" }] } }
-  ],
-  "3xx": [{ status: 302 }, { status: 307, headers: { location: "http://elsewhere" } }],
-  "401, 403": [
-    { status: 401, body: { message: "Unauthorized" } },
-    { status: 403, body: "<html>blocked</html>" }
-  ],
-  "402": [{ status: 402, body: openai({}) }],
-  "404, 410": [
-    { status: 404, body: { error: { type: "not_found_error", message: "model 'x' not found", code: null } } },
-    { status: 410 }
-  ],
-  "408, 504": [
-    { status: 408 },
-    { status: 504 },
-    { status: 200, body: { error: { code: 504, message: "" } } }
-  ],
-  "409": [{ status: 409, body: { type: "error", error: { type: "conflict_error" } } }],
-  "413": [
-    { status: 413, body: "<html>413 Request Entity Too Large cloudflare</html>" },
-    { status: 413, body: { type: "error", error: { type: "request_too_large" } } }
-  ],
-  "424 of Groq and Azure: a dependency failed": [{ status: 424 }],
-  "429": [
-    { status: 429 },
-    { status: 429, body: openai({ type: "requests", code: "rate_limit_exceeded", message: "Rate limit reached for gpt-4 on tokens per min (TPM): Limit 10000, Used 9000, Requested 2000. Please try again in 6s." }) },
-    { status: 429, body: { type: "error", error: { type: "rate_limit_error", message: "This request would exceed your organization's rate limit of 40,000 input tokens per minute" } } },
-    { status: 429, body: { type: "rate_limited", code: "1300", raw_status_code: 429 } }
-  ],
-  "498 of Groq, 503, 529": [{ status: 498 }, { status: 503, body: "<html></html>" }, { status: 529 }],
-  "other 4xx": [
-    { status: 400, body: openai({ code: "unsupported_parameter", message: "Unsupported parameter: 'insufficient_quota'" }) },
-    { status: 400, body: openai({ message: "Invalid value: 'You exceeded your current quota'. Your credit balance is too low" }) },
-    { status: 422, body: { detail: [ { type: "extra_forbidden", loc: ["body", "store"], msg: "", input: { code: "invalid_api_key", type: "billing_error" } } ] } },
-    { status: 405 },
-    { status: 499 },
-    { status: 200, body: { error: { message: "", type: "", code: 400 } } }
-  ],
-  "501": [{ status: 501, body: { error: { type: "not_supported_error", code: 501 } } }],
-  "524 of Cloudflare: no answer in 100 s": [{ status: 524 }],
-  "525, 526 of Cloudflare": [{ status: 525 }, { status: 526 }],
-  "other 5xx": [
-    { status: 500 },
-    { status: 502, body: "<html>502 Bad Gateway</html>" },
-    { status: 520 },
-    { status: 530 }
-  ],
-  "no status that HTTP knows": [{ status: 0 }, { status: 101 }, { status: 700 }]
-}
-
 /** The row that decided: the first whose own copy, put before the table with another kind, decides otherwise. */
 const deciding = (response: Case): ErrorTable.Row | undefined => {
   const { kind } = classify(response)
@@ -187,13 +25,14 @@ const deciding = (response: Case): ErrorTable.Row | undefined => {
 
 describe("ErrorTable.table", () => {
   for (const row of ErrorTable.table) {
-    it(`${row.name} → ${row.kind}`, () => {
-      assert.isAbove(cases[row.name]?.length ?? 0, 0, "a row without a case")
-      for (const response of cases[row.name] ?? []) {
+    const known = Object.entries(cases[row.name] ?? {})
+    for (const [name, response] of known) {
+      it(`${name} is ${row.kind}, by the row ${row.name}`, () => {
         assert.deepInclude(classify(response), { kind: row.kind, status: response.status, retry: row.retry })
-        assert.strictEqual(deciding(response)?.name, row.name, JSON.stringify(response))
-      }
-    })
+        assert.strictEqual(deciding(response)?.name, row.name)
+      })
+    }
+    it(`the row ${row.name} has a case`, () => assert.isAbove(known.length, 0))
   }
 
   it("no case without a row", () => {
@@ -211,6 +50,14 @@ describe("ErrorTable.classify", () => {
     const ours = { name: "ours", kind: "overloaded", status: [400], code: /^busy$/ } as const
     assert.strictEqual(classify({ status: 400, body: openai({ code: "BUSY" }) }, [ours]).kind, "overloaded")
     assert.strictEqual(classify({ status: 400, body: openai({}) }, [ours]).kind, "invalid_request")
+  })
+
+  it("a global expression finds the same every time", () => {
+    const rows = [{ name: "ours", kind: "overloaded", code: /busy/g, text: /busy/g }] as const
+    for (const error of [{ code: "busy" }, { message: "busy" }]) {
+      const kinds = [1, 2].map(() => classify({ status: 400, body: openai(error) }, rows).kind)
+      assert.deepStrictEqual(kinds, ["overloaded", "overloaded"])
+    }
   })
 
   it("x-should-retry goes before the row", () => {
@@ -285,8 +132,19 @@ describe("ErrorTable.retryAfter", () => {
     assert.strictEqual(millis({ "retry-after": "Sun, 22 Nov 2026 12:00:30 GMT" }), 30_000)
     assert.strictEqual(millis({ "retry-after": "sun, 22 nov 2026 12:00:30 gmt" }), 30_000)
     assert.strictEqual(millis({ "retry-after": "Sunday, 22-Nov-26 12:00:30 GMT" }), 30_000)
+    assert.isUndefined(millis({ "retry-after": "Sun Nov 22 2027" }))
     assert.isUndefined(millis({ "retry-after": "Sun, 22 Nov 2026 11:59:59 GMT" }))
     assert.isUndefined(millis({ "retry-after": "Sun, 99 Foo 2026 12:00:30 GMT" }))
+  })
+
+  it("retry-after: a date as C writes it, which names no zone and means GMT", () => {
+    vi.stubEnv("TZ", "America/New_York")
+    try {
+      assert.strictEqual(millis({ "retry-after": "Sun Nov 22 12:00:30 2026" }), 30_000)
+      assert.strictEqual(millis({ "retry-after": "Tue Dec  1 12:00:00 2026" }), 86_400_000)
+    } finally {
+      vi.unstubAllEnvs()
+    }
   })
 
   it("retry-after-ms goes first, where it is a wait", () => {
@@ -360,5 +218,35 @@ describe("ErrorTable.retryAfter", () => {
   it("the classified error carries it", () => {
     const error = classify({ status: 429, headers: { "retry-after": "7" } })
     assert.deepStrictEqual(error.retryAfter, Duration.seconds(7))
+  })
+
+  describe("of a rate limit that names no wait", () => {
+    const limit = (limit: string, remaining: string, reset: string) => ({
+      [`x-ratelimit-remaining-${limit}`]: remaining,
+      [`x-ratelimit-reset-${limit}`]: reset
+    })
+    const waits = (headers: Record<string, string>, status = 429) => {
+      const { retryAfter } = classify({ status, headers })
+      return retryAfter && Duration.toMillis(retryAfter)
+    }
+
+    it("is the time to the reset of what has nothing left, the last of them", () => {
+      assert.strictEqual(waits({ ...limit("requests", "0", "1s"), ...limit("tokens", "9", "6m0s") }), 1000)
+      assert.strictEqual(waits({ ...limit("requests", "0", "1s"), ...limit("tokens", "0", "6m0s") }), 360_000)
+      assert.strictEqual(waits(limit("project-tokens", "0", "2m59.56s")), 179_560)
+      assert.strictEqual(waits(limit("tokens", " 0 ", "20ms")), 20)
+      assert.strictEqual(waits(limit("tokens", "0", "30")), 30_000)
+    })
+
+    it("none where it says nothing that is a wait, or the failure is another", () => {
+      for (const reset of ["-1", "0", "0s", "soon", "1s later", "", "2026-11-22T12:00:30Z"]) {
+        assert.isUndefined(waits(limit("tokens", "0", reset)), reset)
+      }
+      for (const remaining of ["-1", "1", "", "00"]) {
+        assert.isUndefined(waits(limit("tokens", remaining, "1s")), remaining)
+      }
+      assert.isUndefined(waits(limit("tokens", "0", "1s"), 500))
+      assert.strictEqual(waits({ ...limit("tokens", "0", "9s"), "retry-after": "2" }), 2000)
+    })
   })
 })

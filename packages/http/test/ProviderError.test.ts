@@ -16,7 +16,6 @@ describe("ProviderError.outcome", () => {
       "server_error",
       "overloaded",
       "upstream_timeout",
-      "conflict",
       "rate_limited",
       "invalid_answer",
       "stream_truncated",
@@ -25,6 +24,13 @@ describe("ProviderError.outcome", () => {
       assert.deepStrictEqual(outcome(kind), failure(kind, "retry"))
       assert.deepStrictEqual(outcome(kind, true), failure(kind, "retry"))
       assert.deepStrictEqual(outcome(kind, false), failure(kind, "nextTier"))
+    }
+  })
+
+  it("worth another try, and nothing counted: a lock, an answer of no use", () => {
+    for (const kind of ["conflict", "invalid_output"] as const) {
+      const ignored = (next: Outcome.Next) => Outcome.ignored({ next, errorType: kind })
+      assert.deepStrictEqual([outcome(kind), outcome(kind, false)], [ignored("retry"), ignored("nextTier")])
     }
   })
 
@@ -40,7 +46,7 @@ describe("ProviderError.outcome", () => {
   })
 
   it("too much for this tier: the next one, and nothing counted", () => {
-    for (const kind of ["context_length", "request_too_large", "unsupported"] as const) {
+    for (const kind of ["context_length", "request_too_large", "unsupported", "failed_dependency"] as const) {
       assert.deepStrictEqual(outcome(kind, true), Outcome.ignored({ next: "nextTier", errorType: kind }))
     }
   })

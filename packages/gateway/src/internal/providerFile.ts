@@ -2,6 +2,7 @@ import * as Policy from "@understudy/core/Policy"
 import * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { type ErrorRow, ErrorRowFile } from "./errorRow.ts"
 import { ApiVersion, BaseUrl, Headers, Key, Share, Status } from "./fields.ts"
 
 /**
@@ -16,6 +17,8 @@ export interface OpenAiProvider {
   readonly apiKey?: Redacted.Redacted | undefined
   /** Sent with every request; redacted, for some upstreams take their key here. */
   readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
+  /** What its errors mean, before the table of them all is asked. */
+  readonly errors?: ReadonlyArray<ErrorRow> | undefined
 }
 
 /**
@@ -32,6 +35,8 @@ export interface AzureProvider {
   readonly apiKey?: Redacted.Redacted | undefined
   /** Sent with every request; redacted, for a token goes here. */
   readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
+  /** What its errors mean, before the table of them all is asked. */
+  readonly errors?: ReadonlyArray<ErrorRow> | undefined
 }
 
 /**
@@ -59,7 +64,12 @@ export type Provider = OpenAiProvider | AzureProvider | SandboxProvider
 const kind = <const Kind extends string>(kind: Kind): Schema.Literal<[Kind]> =>
   Schema.Literal(kind).annotations({ title: "provider kind" })
 
-const account = { baseUrl: BaseUrl, apiKey: Schema.optional(Key), headers: Schema.optional(Headers) }
+const account = {
+  baseUrl: BaseUrl,
+  apiKey: Schema.optional(Key),
+  headers: Schema.optional(Headers),
+  errors: Schema.optional(Schema.Array(ErrorRowFile))
+}
 
 export const ProviderFile = Schema.Union(
   Schema.Struct({ kind: kind("openai"), ...account }),

@@ -19,6 +19,8 @@ export interface Account {
   readonly key: Readonly<Record<string, string>> | undefined
   /** Over the ones of ours. */
   readonly headers: Readonly<Record<string, string>> | undefined
+  /** Before the table's. */
+  readonly errors: ReadonlyArray<ErrorTable.Row> | undefined
 }
 
 export const provider = (account: Account): Provider => {
@@ -37,7 +39,7 @@ export const provider = (account: Account): Provider => {
         readWhole,
         reader: chunkReader(request.n)
       })),
-    classify: ErrorTable.classify
+    classify: (response, now) => ErrorTable.classify(response, now, account.errors)
   })
 }
 
