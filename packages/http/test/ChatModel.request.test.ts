@@ -44,6 +44,8 @@ describe("ChatModel: what is asked", () => {
   it.effect("nothing but what was said", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* sent(hi), { messages })
+      const nothing = { tools: [], extra: {}, temperature: undefined }
+      assert.deepStrictEqual(yield* sent({ ...hi, ...nothing }), { messages })
     })
   )
 
@@ -57,7 +59,7 @@ describe("ChatModel: what is asked", () => {
           { role: "user", content: "Hi", extra: { cache_control: { type: "ephemeral" } } },
           { role: "assistant", toolCalls: [{ ...call, extra: { extra_content: { signature: "s" } } }] },
           { role: "tool", toolCallId: "c1", content: "sunny" },
-          { role: "assistant", content: "It is sunny.", extra: { refusal: null } }
+          { role: "assistant", content: "It is sunny.", toolCalls: [], extra: { refusal: null } }
         ]
       })
       assert.deepStrictEqual(messages, [

@@ -58,7 +58,7 @@ export interface ToolCall extends Extra {
 }
 
 /** A JSON Schema as it is, or an Effect `Schema` whose encoded side one is made of. */
-export type SchemaLike = Schema.Schema.All | { readonly [keyword: string]: unknown }
+export type SchemaLike = Schema.Schema.All | JSONSchema.JsonSchema7 | { readonly [keyword: string]: unknown }
 
 export interface Tool {
   readonly name: string
@@ -109,7 +109,7 @@ export const encode = (model: string, request: Request, stream: boolean): ChatRe
     JSON.stringify({
       model,
       messages: request.messages.map(message),
-      tools: request.tools?.map(tool),
+      tools: list(request.tools, tool),
       tool_choice:
         typeof request.toolChoice === "object"
           ? { type: "function", function: request.toolChoice }
@@ -131,6 +131,12 @@ export const encode = (model: string, request: Request, stream: boolean): ChatRe
   )
 })
 
+/** Of nothing it is nothing, for OpenAI refuses empty lists. */
+const list = <A>(
+  items: ReadonlyArray<A> = [],
+  write: (item: A) => object
+): ReadonlyArray<object> | undefined => (items.length === 0 ? undefined : items.map(write))
+
 const message = (message: Message): object => {
   const { content, extra, role } = message
   switch (role) {
@@ -140,7 +146,7 @@ const message = (message: Message): object => {
     case "user":
       return { role, content: typeof content === "string" ? content : content.map(part), ...extra }
     case "assistant":
-      return { role, content: content ?? null, tool_calls: message.toolCalls?.map(toolCall), ...extra }
+      return { role, content: content ?? null, tool_calls: list(message.toolCalls, toolCall), ...extra }
     case "tool":
       return { role, tool_call_id: message.toolCallId, content, ...extra }
   }
