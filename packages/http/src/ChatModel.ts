@@ -89,6 +89,7 @@ export type {
  * @category models
  */
 export interface ChatModel {
+  /** Asks for the whole answer of the first tier that has one. */
   readonly complete: (
     request: Request
   ) => Effect.Effect<Completion, ProviderError | AllTiersFailed<ProviderError>>
@@ -188,6 +189,8 @@ export const make = ({ name = "chat", ...policy }: Options): Effect.Effect<ChatM
 export const fromRoute: (route: Route.Route) => ChatModel = internal.fromRoute
 
 /**
+ * A chat model as a service. Its breakers live as long as the layer does.
+ *
  * @example
  * import { Chunk, Effect, Stream } from "effect"
  * import { ChatModel, Sandbox } from "@understudy/http"
@@ -312,7 +315,8 @@ const decodePolicy = Schema.decodeUnknown(
     provider: Schema.declare(
       (input): input is Provider =>
         Predicate.hasProperty(input, "complete") && Predicate.hasProperty(input, "stream")
-    ).annotations({ title: "provider" }),
+      // Whatever it is, it may hold a key.
+    ).annotations({ message: () => "expected a provider" }),
     model: Schema.NonEmptyString
   })
 )

@@ -167,6 +167,9 @@ describe("ChatModel: its policy", () => {
       assert.include(yield* refused({ deadline: "soon", tiers: [tier] }), '["deadline"]')
       assert.include(yield* refused({ tiers: [tier, tier] }), "duplicate tier name")
       assert.include(yield* refused({ tiers: [{ ...tier, model: "" }] }), '["model"]')
+      const noProvider = yield* refused({ tiers: [{ ...tier, provider: { apiKey: "sk-1" } as never }] })
+      assert.include(noProvider, "expected a provider")
+      assert.notInclude(noProvider, "sk-1")
       const typo = { ...tier, timout: "5s" }
       assert.include(yield* refused({ tiers: [typo] }), '["timout"]')
     })
@@ -181,6 +184,16 @@ describe("ChatModel: its policy", () => {
       yield* TestClock.adjust("100 millis")
       assert.strictEqual((yield* Fiber.join(fiber)).message, "the deadline ended the run after 1 attempts")
       assert.deepStrictEqual(new Set(runs), new Set(["mail"]))
+    })
+  )
+
+  it.effect("may leave nothing to the configuration", () =>
+    Effect.gen(function* () {
+      const ask = Effect.flatMap(ChatModel.ChatModel, ({ complete }) => complete(hi))
+      const answer = Effect.provide(ask, ChatModel.layerConfig({ tiers: [tier] }))
+      const fiber = yield* Effect.fork(answer)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(fiber)).servedBy.model, "large")
     })
   )
 
@@ -227,6 +240,10 @@ describe("ChatModel: its policy", () => {
         (yield* Effect.flip(environment({ ...given, TIMEOUT: "soon" })(ask)))._tag,
         "ParseError"
       )
+      const neither = String(
+        yield* Effect.flip(environment({ NAME: "chat", MODEL: "large", TIMEOUT: "5s" })(ask))
+      )
+      assert.deepStrictEqual([neither.includes("URL"), neither.includes("KEY")], [true, true])
       const noUrl = yield* Effect.flip(environment({ ...given, URL: "a.example" })(ask))
       assert.include(String(noUrl), "the provider cannot be made")
     })
