@@ -136,6 +136,7 @@ for (const [name, Client] of clients) {
         const headers = upstream.received[0]?.headers ?? {}
         assert.deepStrictEqual(Object.keys(headers).sort(), [
           "accept",
+          "accept-encoding",
           "authorization",
           "connection",
           "content-length",

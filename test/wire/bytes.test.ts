@@ -143,7 +143,12 @@ describe("the headers", () => {
         const { status } = yield* ask(url, { headers: callers, body: { model: "chat", stream } })
         assert.strictEqual(status, 200)
         const accept = stream ? "text/event-stream" : "application/json"
-        const common = { accept, connection: "keep-alive", "content-type": "application/json" }
+        const common = {
+          accept,
+          "accept-encoding": "identity",
+          connection: "keep-alive",
+          "content-type": "application/json"
+        }
         const seen = [first, second].map(({ received }) => {
           const { "content-length": _, ...headers } = received.at(-1)!.headers
           return headers

@@ -16,6 +16,7 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { bodyOf } from "./internal/body.ts"
+import { decoded } from "./internal/coding.ts"
 import * as Connections from "./internal/connections.ts"
 
 /**
@@ -173,7 +174,8 @@ const end = (outgoing: Http.ServerResponse, body?: Uint8Array): Effect.Effect<vo
  * The port that providers send through, with keep-alive connections of its own that close with the scope. A request
  * that is given up takes its connection with it, even one that is not open yet.
  *
- * Neither redirects nor retries; the bounds on time are the policy's, but for 10 seconds to connect.
+ * Neither redirects nor retries; the bounds on time are the policy's, but for 10 seconds to connect. Asks for
+ * answers without a coding, and undoes gzip, deflate and br where they come all the same.
  *
  * @since 0.1.0
  * @category constructors
@@ -192,14 +194,17 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
           (connection, exit) => Effect.sync(() => connection.release(Exit.isSuccess(exit)))
         )
         const response = yield* Effect.tryPromise({
-          try: () => connection.request({ path: pathname + search, method, headers, body: body ?? null }),
+          try: () =>
+            connection.request({
+              path: pathname + search,
+              method,
+              headers: { "accept-encoding": "identity", ...headers },
+              body: body ?? null
+            }),
           catch: transportError
         })
-        return {
-          status: response.statusCode,
-          headers: flat(response.headers),
-          body: bodyOf(response.body)
-        }
+        const { "content-encoding": coding, ...rest } = flat(response.headers)
+        return { status: response.statusCode, headers: rest, body: bodyOf(decoded(response.body, coding)) }
       })
   })
 )

@@ -34,7 +34,7 @@ const untilShared = <E>(only: Wall, exchange: Effect.Effect<unknown, E, Scope.Sc
   })
 
 describe("Server.upstream", () => {
-  it.scopedLive("sends what it is given and nothing else, and gives back what comes", () =>
+  it.scopedLive("sends what it is given and asks for no coding, and gives back what comes", () =>
     Effect.gen(function* () {
       const only = yield* wall
       only.script(bytes("HTTP/1.1 418 I'm a teapot\r\nX-A: 1\r\nx-a: 2\r\ncontent-length: 2\r\n\r\nhi"))
@@ -46,7 +46,7 @@ describe("Server.upstream", () => {
       const [received] = only.received
       assert.deepStrictEqual([received?.method, received?.path], ["POST", "/v1/chat/completions?a=1"])
       const names = Object.keys(received?.headers ?? {})
-      assert.sameMembers(names, ["host", "connection", "x-mine", "content-length"])
+      assert.sameMembers(names, ["host", "connection", "accept-encoding", "x-mine", "content-length"])
     })
   )
 

@@ -79,6 +79,26 @@ describe("a stream whose every choice is finished", () => {
     })
   )
 
+  it.effect("ends in a whole event, wherever it broke off", () =>
+    Effect.gen(function* () {
+      for (const [rest, kept] of [
+        ["d", ""],
+        ["data: [DO", ""],
+        ["data: [DONE]", ""],
+        [": ping", ""],
+        [usage.slice(0, -1), `${usage}\n`],
+        [usage.slice(0, -2), usage]
+      ]) {
+        const { end, seen } = yield* reading(say(finished, rest!))
+        assert.strictEqual((yield* end)._tag, "Right")
+        assert.strictEqual(seen.text, finished + kept + done)
+      }
+      const { end, seen } = yield* reading(say(finished.slice(0, -2)))
+      assert.strictEqual((yield* end)._tag, "Right")
+      assert.strictEqual(seen.text, finished + done)
+    })
+  )
+
   it.effect("and that says so ends at once", () =>
     Effect.gen(function* () {
       const { end, seen } = yield* reading(Stream.concat(say(finished, done), Stream.never))

@@ -5,6 +5,7 @@ import * as ProviderError from "../ProviderError.ts"
 import * as Sse from "../Sse.ts"
 import { concat } from "./bytes.ts"
 import { endSoonAfter } from "./grace.ts"
+import * as Utf8 from "./utf8.ts"
 
 /** Reads the events of one answer, and knows when the model has finished it. */
 export interface ChatReader {
@@ -90,7 +91,7 @@ const makeSteps = (reader: ChatReader) => {
   const steps = {
     malformed: 0,
     push: (chunk: Uint8Array): ReadonlyArray<Step> => read(() => events.push(chunk)),
-    end: (): ReadonlyArray<Step> => [...read(() => events.end()), end()]
+    end: (): ReadonlyArray<Step> => [...read(() => events.end().flatMap(closed)), end()]
   }
 
   const end = (): Step => (reader.isWhole() ? { _tag: "Finished" } : truncated)
@@ -137,6 +138,12 @@ const makeSteps = (reader: ChatReader) => {
 
   return steps
 }
+
+const blankLine = Utf8.encode("\n\n")
+
+/** The event that a stream broke off in. As it is, what follows would become a part of it. */
+const closed = (event: Sse.Event): ReadonlyArray<Sse.Event> =>
+  event.data === undefined ? [] : [{ ...event, raw: concat([event.raw, blankLine]) }]
 
 const tooLong: Step = { _tag: "Failed", error: ProviderError.make({ kind: "stream_error" }) }
 const truncated: Step = { _tag: "Failed", error: ProviderError.make({ kind: "stream_truncated" }) }
