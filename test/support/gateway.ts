@@ -35,7 +35,7 @@ export const chat = (
   options: {
     readonly tier?: string
     /** Of the first tier alone, beside `tier`. */
-    readonly tier1?: string
+    readonly tier1?: string | undefined
     readonly route?: string
     readonly server?: string
   } = {}

@@ -136,7 +136,7 @@ const cases: Readonly<Record<string, Case>> = {
 
 describe("an upstream that", () => {
   for (const [name, { behaviour, body, seen, tier }] of Object.entries(cases)) {
-    const policy = { tier: `${once}${tier === undefined ? "" : `, ${tier}`}` }
+    const policy = { tier: once, tier1: tier }
     const request = { body: chatBody(body) }
 
     it.scopedLive(`${name}: the next tier answers; without one the caller is told`, () =>

@@ -107,9 +107,7 @@ describe("a stream that before its first content", () => {
         const [first, second] = [yield* wall, yield* wall]
         first.script(behaviour)
         second.script(stream([role, content("Hel"), content("lo"), finish]))
-        const { log, url } = yield* gateway(
-          chat([first.url, second.url], { tier: tier === undefined ? once : `${once}, ${tier}` })
-        )
+        const { log, url } = yield* gateway(chat([first.url, second.url], { tier: once, tier1: tier }))
         const served = yield* ask(url, request)
         assert.deepStrictEqual([served.status, served.whole, said(served)], [200, true, "Hello"])
         assert.isTrue(served.text.endsWith(ends))
@@ -130,9 +128,7 @@ describe("a stream that after its first content", () => {
       Effect.gen(function* () {
         const [first, second] = [yield* wall, yield* wall]
         first.script(behaviour)
-        const { log, url } = yield* gateway(
-          chat([first.url, second.url], { tier: tier === undefined ? once : `${once}, ${tier}` })
-        )
+        const { log, url } = yield* gateway(chat([first.url, second.url], { tier: once, tier1: tier }))
         const served = yield* ask(url, request)
         assert.deepStrictEqual([served.status, said(served)], [200, "Hel"])
         assert.isTrue(served.text.endsWith(interrupted))

@@ -85,7 +85,9 @@ for (const kind of ["answer", "stream"] as const) {
             first.readOn()
             yield* eventually(() => first.open() === 0)
             assert.strictEqual((yield* ask(running.url)).headers["x-understudy-attempts"], "1")
-            assert.deepStrictEqual([first.connections(), first.requests() <= 1], [1, true])
+            // A silence may be over before it has begun; nothing is ever sent twice.
+            assert.isAtMost(first.connections(), 1)
+            assert.isAtMost(first.requests(), 1)
           })
         )
       }

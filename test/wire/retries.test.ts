@@ -18,6 +18,7 @@ import {
 interface Case {
   readonly behaviours: ReadonlyArray<Behaviour>
   readonly tier?: string
+  readonly tier1?: string
   readonly route?: string
   readonly stream?: boolean
   readonly servedBy: "tier1" | "tier2"
@@ -90,7 +91,8 @@ const cases: Readonly<Record<string, Case>> = {
   },
   "silence until attemptTimeout is not retried": {
     behaviours: [silence, answer()],
-    tier: `${quick}, attemptTimeout: 60ms`,
+    tier: quick,
+    tier1: "attemptTimeout: 60ms",
     servedBy: "tier2",
     asked: 1
   },
