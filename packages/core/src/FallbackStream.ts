@@ -312,19 +312,19 @@ export const served = <A, E, R>(
 > => commitLadder(self.ladder)
 
 const commitLadder = <A, E, R>(self: FallbackStream<A, E, R>["ladder"]): ReturnType<typeof served<A, E, R>> =>
-  engine.run(self, true, ({ finish, served }) =>
+  engine.run(self, true, (committed) =>
     Effect.flatMap(Effect.scope, (scope) => {
       let finished = false
       const close = (exit: Exit.Exit<unknown, unknown>) =>
         Effect.suspend(() => {
           if (finished) return Effect.void
           finished = true
-          return finish(exit)
+          return committed.finish(exit)
         })
       // The run ends as its stream does, which may be long before the scope around it is left.
       return Effect.as(Scope.addFinalizerExit(scope, close), {
-        ...served,
-        value: Stream.ensuringWith(served.value, close)
+        ...committed.served(),
+        value: Stream.ensuringWith(committed.value, close)
       })
     })
   ) as ReturnType<typeof served<A, E, R>>

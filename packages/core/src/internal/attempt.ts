@@ -1,128 +1,129 @@
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type * as FiberId from "effect/FiberId"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
+import type * as FiberRefs from "effect/FiberRefs"
 import * as Runtime from "effect/Runtime"
-import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Deadline from "../Deadline.ts"
+import { forAttempt, inherit } from "./locals.ts"
+import { flatMapNow } from "./now.ts"
 import { after } from "./timer.ts"
 
 /** What the run has around it, and every attempt of it too. */
 export interface Around<R> {
-  readonly fiberId: FiberId.FiberId
+  readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
   readonly context: Context.Context<R>
   readonly fiberRefs: FiberRefs.FiberRefs
-  readonly runtimeFlags: RuntimeFlags.RuntimeFlags
+  /** Without interruption: an attempt can be interrupted, the closing of its scope cannot. */
+  readonly runtime: Runtime.Runtime<R>
 }
 
-/** What is to be known of an attempt to make it. */
-export interface Options<X, E, R> {
-  readonly effect: Effect.Effect<X, E, R>
-  readonly scope: Scope.CloseableScope
-  /** Whether a success leaves the scope open, for whoever was given what lives in it. */
-  readonly keepScope: boolean
-  readonly around: Around<R>
+/** The bound on an attempt. */
+export interface Limit {
   readonly clock: Clock.Clock
-  readonly span: Tracer.Span | undefined
-  /** The instant that `limit` milliseconds from now are. */
+  readonly bound: Deadline.Bound
+  readonly millis: number
+  /** The instant that so many milliseconds from the attempt's start are. */
   readonly deadline: number
-  readonly limit: number
-  readonly exceeded: () => Deadline.DeadlineExceeded
 }
 
 /**
- * One attempt in a fiber and a scope of its own, under a bound.
+ * One attempt in a fiber and a scope of its own, under a bound; making it starts it.
  *
  * One fiber and a timer beside it, where `Effect.timeout` takes two fibers and a race. When the bound is over the
  * attempt is interrupted but not waited for beyond what it can do at once: so a bound is a bound, and whatever
  * lets go at once has let go before anything else starts.
  */
 export class AttemptFiber<X, E, R> {
-  private readonly options: Options<X, E, R>
-  private child: Fiber.RuntimeFiber<X, E> | undefined
-  private initial: FiberRefs.FiberRefs | undefined
+  private readonly scope: Scope.CloseableScope
+  private readonly around: Around<R>
+  private readonly limit: Limit
+  private readonly child: Fiber.RuntimeFiber<X, E>
   private cancelTimer: (() => void) | undefined
+  private wanted = true
 
-  constructor(options: Options<X, E, R>) {
-    this.options = options
+  /** With `keepScope` a success leaves the scope open, for whoever is given what lives in it. */
+  constructor(
+    effect: Effect.Effect<X, E, R>,
+    scope: Scope.CloseableScope,
+    keepScope: boolean,
+    span: Tracer.Span | undefined,
+    around: Around<R>,
+    limit: Limit
+  ) {
+    this.scope = scope
+    this.around = around
+    this.limit = limit
+    this.child = Runtime.runFork(
+      around.runtime,
+      Effect.matchCauseEffect(Effect.interruptible(effect), {
+        onFailure: (cause) => this.closing(Exit.failCause(cause)),
+        onSuccess: (value) => {
+          const exit = Exit.succeed(value)
+          return keepScope && this.wanted ? exit : this.closing(exit)
+        }
+      }),
+      { updateRefs: (_, id) => forAttempt(around.fiberRefs, id, this.contextOf(span)) }
+    )
   }
 
-  /** Starts it and waits for its end. Whoever interrupts this has to {@link stop} it. */
-  readonly exit: Effect.Effect<Exit.Exit<X, E | Deadline.DeadlineExceeded>, never, Exclude<R, Scope.Scope>> =
-    Effect.suspend(() => {
-      const { around, clock, effect, exceeded, keepScope, limit, scope } = this.options
-      const runtime = Runtime.make({
-        context: contextOf(this.options),
-        fiberRefs: around.fiberRefs,
-        runtimeFlags: RuntimeFlags.disable(around.runtimeFlags, RuntimeFlags.Interruption)
+  /** Waits for its end. Whoever interrupts this has to {@link stop} it. */
+  exit(): Effect.Effect<Exit.Exit<X, E | Deadline.DeadlineExceeded>> {
+    const { child } = this
+    const settled = child.unsafePoll()
+    if (settled !== null) return this.inherit(settled)
+    return Effect.async((resume) => {
+      child.addObserver((exit) => {
+        this.cancelTimer?.()
+        resume(this.inherit(exit))
       })
-      // The attempt can be interrupted, the closing of its scope cannot.
-      const inScope = Effect.matchCauseEffect(Effect.interruptible(effect), {
-        onFailure: (cause) =>
-          Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), Effect.failCause(cause)),
-        onSuccess: keepScope ? Effect.succeed : (value) => Effect.as(Scope.close(scope, Exit.void), value)
-      })
-      const child = Runtime.runFork(runtime, inScope, {
-        updateRefs: (refs) => {
-          this.initial = refs
-          return refs
-        }
-      })
-      this.child = child
-      const settled = child.unsafePoll()
-      if (settled !== null) return inherit(child, this.initial, settled)
-
-      return Effect.async((resume) => {
-        child.addObserver((exit) => {
-          this.cancelTimer?.()
-          resume(inherit(child, this.initial, exit))
-        })
-        if (limit === Number.POSITIVE_INFINITY) return
-        this.cancelTimer = after(clock, limit, () => {
-          child.unsafeInterruptAsFork(around.fiberId)
-          resume(Effect.as(letGo(child), Exit.fail(exceeded())))
-        })
+      const { bound, clock, millis } = this.limit
+      if (millis === Number.POSITIVE_INFINITY) return
+      this.cancelTimer = after(clock, millis, () => {
+        this.wanted = false
+        child.unsafeInterruptAsFork(this.around.fiber.id())
+        const limit = Duration.millis(millis)
+        resume(Effect.as(letGo(child), Exit.fail(new Deadline.DeadlineExceeded({ bound, limit }))))
       })
     })
+  }
 
   /** Interrupts it and waits until it has cleaned up. */
-  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
+  stop(): Effect.Effect<void> {
+    this.wanted = false
     this.cancelTimer?.()
-    return this.child === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.child))
-  })
-}
-
-/** What the attempt changed in its fiber's locals is the run's, as if it had run in the same fiber. */
-const inherit = <X, E>(
-  child: Fiber.RuntimeFiber<X, E>,
-  initial: FiberRefs.FiberRefs | undefined,
-  exit: Exit.Exit<X, E>
-): Effect.Effect<Exit.Exit<X, E>> => {
-  if (Exit.isFailure(exit)) return Effect.succeed(exit)
-  const refs = child.getFiberRefs()
-  for (const [ref, stack] of refs.locals) {
-    if (!ofFiberAlone.has(ref) && initial?.locals.get(ref) !== stack) {
-      return Effect.as(Effect.inheritFiberRefs(FiberRefs.delete(refs, FiberRef.currentContext)), exit)
-    }
+    // It may have succeeded in this very moment, and then nobody is given what lives in its scope.
+    return Effect.flatMap(Fiber.interrupt(this.child), (exit) => Scope.close(this.scope, exit))
   }
-  return Effect.succeed(exit)
-}
 
-const ofFiberAlone: ReadonlySet<unknown> = new Set([FiberRef.currentContext, FiberRef.currentRuntimeFlags])
+  private closing(exit: Exit.Exit<X, E>): Effect.Effect<X, E> {
+    return Effect.flatMap(Scope.close(this.scope, exit), () => exit)
+  }
 
-/** What the attempt sees around it: all that the run does, and its own scope, span and deadline. */
-const contextOf = <X, E, R>({ around, deadline, scope, span }: Options<X, E, R>): Context.Context<R> => {
-  const services = new Map(around.context.unsafeMap)
-  services.set(Scope.Scope.key, scope)
-  if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
-  if (deadline !== Number.POSITIVE_INFINITY) services.set(Deadline.Current.key, deadline)
-  return Context.unsafeMake(services)
+  /** What the attempt set of its fiber's locals is the run's, as if it had run in the same fiber. */
+  private inherit(exit: Exit.Exit<X, E>): Effect.Effect<Exit.Exit<X, E>> {
+    return Exit.isFailure(exit)
+      ? Exit.succeed(exit)
+      : flatMapNow(inherit(this.child, this.around.fiberRefs), () => Exit.succeed(exit))
+  }
+
+  /** What it sees around it: all that the run does, and its own scope, span and deadline. */
+  private contextOf(span: Tracer.Span | undefined): Context.Context<R> {
+    const services = new Map<string, unknown>()
+    this.around.context.unsafeMap.forEach((service, key) => {
+      services.set(key, service)
+    })
+    services.set(Scope.Scope.key, this.scope)
+    if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
+    if (this.limit.deadline !== Number.POSITIVE_INFINITY) {
+      services.set(Deadline.Current.key, this.limit.deadline)
+    }
+    return Context.unsafeMake(services)
+  }
 }
 
 /** Turns enough for finalizers that need no time, through a few fibers, to run. */

@@ -80,6 +80,14 @@ export interface CircuitBreaker {
   readonly decide: Effect.Effect<Decision>
   /** Says how a call ended. Of several reports of one permit the first counts. */
   readonly report: (permit: Permit, outcome: Outcome) => Effect.Effect<Transition | undefined>
+  /** @internal `decide` for a fiber that is at hand: an `Exit` where the state is, too. */
+  readonly decideIn: (fiber: RuntimeFiber<unknown, unknown>) => Effect.Effect<Decision>
+  /** @internal `report`, the same. */
+  readonly reportIn: (
+    fiber: RuntimeFiber<unknown, unknown>,
+    permit: Permit,
+    outcome: Outcome
+  ) => Effect.Effect<Transition | undefined>
   /**
    * Opens it, for what somebody else met with concerns it too: as a failure with `trip` would, and an open one
    * begins its time anew. `retryAfter` is the wait that was asked for. Does nothing while it is isolated.
@@ -143,6 +151,9 @@ type Fiber = RuntimeFiber<unknown, unknown>
 const timeOf = (fiber: Fiber): number =>
   Number(Context.get(fiber.getFiberRef(currentServices), Clock.Clock).unsafeCurrentTimeNanos()) / 1e6
 
+const chanceOf = (fiber: Fiber): Effect.Effect<number> =>
+  Context.get(fiber.getFiberRef(currentServices), Random.Random).next
+
 export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub): CircuitBreaker => {
   const measures = config.trip.some((trip) => trip._tag === "Slow")
   const timed = measures || config.trip.some((trip) => "window" in trip)
@@ -169,6 +180,12 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
   const ask = (fiber: Fiber) => (state: State) =>
     step(config, state, state._tag === "Closed" && !timed ? anyTime : { _tag: "Admit", now: timeOf(fiber) })
 
+  const decideIn = (fiber: Fiber): Effect.Effect<Decision> =>
+    modify(ask(fiber), (decision): Effect.Effect<Decision> => {
+      tell(decision)
+      return Effect.succeed(decision)
+    })
+
   const report = (fiber: Fiber, permit: Permit, outcome: Outcome, random: number) =>
     modify(
       (state) => {
@@ -178,6 +195,18 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
       },
       (decision) => (decision.changes.length === 0 ? nothing : Effect.succeed(tell(decision)))
     )
+
+  const reportIn = (
+    fiber: Fiber,
+    permit: Permit,
+    outcome: Outcome
+  ): Effect.Effect<Transition | undefined> => {
+    if (!Issued.claim(permit)) return nothing
+    // Only what may open the breaker needs chance, and only what counts against the tier opens it.
+    return outcome._tag === "Failure" || (measures && outcome._tag === "Success")
+      ? Effect.flatMap(chanceOf(fiber), (random) => report(fiber, permit, outcome, random))
+      : report(fiber, permit, outcome, 0)
+  }
 
   const told = (event: (now: number) => Event): Effect.Effect<Transition | undefined> =>
     Effect.withFiberRuntime((fiber) =>
@@ -199,12 +228,8 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
     notBefore: Effect.map(state, (state) =>
       config.observeOnly && state._tag === "Open" ? 0 : notBefore(state)
     ),
-    decide: Effect.withFiberRuntime((fiber) =>
-      modify(ask(fiber), (decision) => {
-        tell(decision)
-        return Effect.succeed(decision)
-      })
-    ),
+    decide: Effect.withFiberRuntime((fiber) => decideIn(fiber)),
+    decideIn,
     admit: Effect.withFiberRuntime((fiber) =>
       modify(ask(fiber), (decision): Effect.Effect<Admission, CircuitOpen> => {
         const transition = tell(decision)
@@ -214,14 +239,8 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
           : Effect.succeed({ permit, transition, wouldReject: rejection })
       })
     ),
-    report: (permit, outcome) =>
-      Effect.withFiberRuntime((fiber) => {
-        if (!Issued.claim(permit)) return nothing
-        // Only what may open the breaker needs chance, and only what counts against the tier opens it.
-        return outcome._tag === "Failure" || (measures && outcome._tag === "Success")
-          ? Effect.flatMap(Random.next, (random) => report(fiber, permit, outcome, random))
-          : report(fiber, permit, outcome, 0)
-      }),
+    report: (permit, outcome) => Effect.withFiberRuntime((fiber) => reportIn(fiber, permit, outcome)),
+    reportIn,
     trip: (retryAfter) =>
       Effect.flatMap(Random.next, (random) => told((now) => ({ _tag: "Trip", now, retryAfter, random }))),
     isolate: Effect.acquireRelease(byHand("Isolate"), () => byHand("Release")),

@@ -6,6 +6,7 @@ import type { AllTiersFailed, Ladder, Served } from "./ladder.ts"
 /** A ladder whose attempts end with their answer, as the effect that runs it. */
 export class FallbackEffect<A, E, R> extends Effectable.Class<A, E | AllTiersFailed<E>, R> {
   readonly ladder: Ladder<A, E, R>
+  private run: Effect.Effect<A, E | AllTiersFailed<E>, R> | undefined
 
   constructor(ladder: Ladder<A, E, R>) {
     super()
@@ -13,16 +14,17 @@ export class FallbackEffect<A, E, R> extends Effectable.Class<A, E | AllTiersFai
   }
 
   override commit(): Effect.Effect<A, E | AllTiersFailed<E>, R> {
-    return engine.run(this.ladder, false, ({ served }) => Effect.succeed(served.value)) as ReturnType<
+    this.run ??= engine.run(this.ladder, false, ({ value }) => Effect.succeed(value)) as ReturnType<
       this["commit"]
     >
+    return this.run
   }
 }
 
 export const served = <A, E, R>(
   ladder: Ladder<A, E, R>
 ): Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R> =>
-  engine.run(ladder, false, ({ served }) => Effect.succeed(served)) as Effect.Effect<
+  engine.run(ladder, false, (committed) => Effect.succeed(committed.served())) as Effect.Effect<
     Served<A, E>,
     E | AllTiersFailed<E>,
     R

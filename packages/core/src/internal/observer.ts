@@ -14,14 +14,20 @@ import { openSpan } from "./span.ts"
 
 type AnyRung<E> = Rung<unknown, E, unknown>
 
-/** An attempt under way. */
+/** An attempt under way, and what becomes of it. */
 export interface OpenAttempt<out E> {
   readonly rung: AnyRung<E>
   readonly number: number
   readonly waited: number
   readonly startedAt: number
   readonly span: Tracer.Span | undefined
-  firstToken: Duration.Duration | undefined
+  firstToken: number | undefined
+  endedAt: number
+  exit: Exit.Exit<unknown, unknown>
+  outcome: Outcome
+  next: Next | undefined
+  /** The one that had ended before it did. */
+  previous: OpenAttempt<E> | undefined
 }
 
 /**
@@ -29,8 +35,7 @@ export interface OpenAttempt<out E> {
  * and synchronous; where nobody traces there are no spans, and where nobody listens there are no events.
  */
 export class RunObserver<E> {
-  readonly attempts: Array<Attempt.Attempt<E>> = []
-  readonly refusals: Array<Attempt.Refusal> = []
+  refusals: ReadonlyArray<Attempt.Refusal> = []
   readonly clock: Clock.Clock
   readonly startedAt: number
   readonly span: Tracer.Span | undefined
@@ -38,6 +43,9 @@ export class RunObserver<E> {
   private readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
   private readonly listener: ((event: Attempt.Event) => void) | undefined
   private servedBy: AnyRung<E> | undefined
+  /** The last attempt that has ended, or whose stream has begun, and how many there are. */
+  private last: OpenAttempt<E> | undefined
+  private count = 0
 
   constructor(fiber: Fiber.RuntimeFiber<unknown, unknown>, ladder: Ladder<unknown, E, unknown>) {
     this.fiber = fiber
@@ -53,9 +61,16 @@ export class RunObserver<E> {
     return Number(this.clock.unsafeCurrentTimeNanos()) / 1e6
   }
 
+  /** Those that have ended, in this order, and the one whose stream has begun. */
+  get attempts(): ReadonlyArray<Attempt.Attempt<E>> {
+    const attempts: Array<Attempt.Attempt<E>> = []
+    for (let each = this.last; each !== undefined; each = each.previous) attempts.push(record(each))
+    return attempts.reverse()
+  }
+
   refused(rung: AnyRung<E>, retryAfter: Duration.Duration): void {
     const refusal: Attempt.Refusal = { tier: rung.name, labels: rung.labels, retryAfter }
-    this.refusals.push(refusal)
+    this.refusals = [...this.refusals, refusal]
     this.span?.event("tier refused", this.clock.unsafeCurrentTimeNanos(), {
       "understudy.tier": rung.name,
       "understudy.retry_after_ms": Duration.toMillis(retryAfter)
@@ -86,7 +101,7 @@ export class RunObserver<E> {
 
   closeTier(span: Tracer.Span | undefined, exit: Exit.Exit<unknown, unknown>): void {
     if (span === undefined) return
-    const errorType = this.attempts.at(-1)?.errorType
+    const errorType = errorTypeOf(this.last?.outcome)
     if (Exit.isFailure(exit) && errorType !== undefined) span.attribute("error.type", errorType)
     this.closeSpan(span, exit)
   }
@@ -104,6 +119,11 @@ export class RunObserver<E> {
       waited,
       startedAt,
       firstToken: undefined,
+      endedAt: startedAt,
+      exit: Exit.void,
+      outcome: success,
+      next: undefined,
+      previous: undefined,
       span:
         tier &&
         openSpan(
@@ -125,32 +145,40 @@ export class RunObserver<E> {
     this.servedBy = attempt.rung
   }
 
-  /** The attempt's stream has begun: its record so far, which is not its last. */
-  streams(attempt: OpenAttempt<E>): Attempt.Attempt<E> {
-    attempt.firstToken = Duration.millis(this.now() - attempt.startedAt)
-    return this.record(attempt, Exit.void, success, undefined)
+  /** The attempt's stream has begun. */
+  streams(attempt: OpenAttempt<E>): void {
+    attempt.endedAt = this.now()
+    attempt.firstToken = attempt.endedAt - attempt.startedAt
+    this.append(attempt)
   }
 
   closeAttempt(
-    open: OpenAttempt<E>,
+    attempt: OpenAttempt<E>,
     exit: Exit.Exit<unknown, unknown>,
     outcome: Outcome,
     next: Next | undefined
   ): void {
-    const attempt = this.record(open, exit, outcome, next)
-    this.attempts.push(attempt)
-    if (open.span !== undefined) {
-      open.span.attribute("understudy.outcome", attempt.outcome)
-      if (attempt.errorType !== undefined) open.span.attribute("error.type", attempt.errorType)
-      this.closeSpan(open.span, exit)
+    attempt.endedAt = this.now()
+    attempt.exit = exit
+    attempt.outcome = outcome
+    attempt.next = next
+    if (attempt.firstToken === undefined) this.append(attempt)
+    const { span } = attempt
+    if (span !== undefined) {
+      const errorType = errorTypeOf(outcome)
+      span.attribute("understudy.outcome", attemptOutcome(outcome))
+      if (errorType !== undefined) span.attribute("error.type", errorType)
+      this.closeSpan(span, exit)
     }
-    this.emit({ _tag: "AttemptEnded", run: this.ladder.name, attempt })
+    if (this.listener !== undefined) {
+      this.emit({ _tag: "AttemptEnded", run: this.ladder.name, attempt: record(attempt) })
+    }
   }
 
   close(exit: Exit.Exit<unknown, unknown>): void {
-    const { attempts, ladder, servedBy, span } = this
+    const { count, ladder, last, servedBy, span } = this
     if (span === undefined && this.listener === undefined) return
-    const outcome = runOutcome(exit, attempts)
+    const outcome = runOutcome(exit, last)
     const end: Attempt.RunEnded = {
       _tag: "RunEnded",
       run: ladder.name,
@@ -158,8 +186,8 @@ export class RunObserver<E> {
       servedBy: servedBy?.name,
       labels: servedBy?.labels,
       fallback: servedBy !== undefined && servedBy !== ladder.rungs[0],
-      errorType: runErrorType(outcome, attempts),
-      attempts: attempts.length,
+      errorType: runErrorType(outcome, last),
+      attempts: count,
       duration: Duration.millis(this.now() - this.startedAt),
       span: spanIds(span)
     }
@@ -174,26 +202,10 @@ export class RunObserver<E> {
     this.emit(end)
   }
 
-  private record(
-    { firstToken, number, rung, span, startedAt, waited }: OpenAttempt<E>,
-    exit: Exit.Exit<unknown, unknown>,
-    outcome: Outcome,
-    next: Next | undefined
-  ): Attempt.Attempt<E> {
-    return {
-      tier: rung.name,
-      labels: rung.labels,
-      number,
-      outcome: attemptOutcome(outcome),
-      errorType: outcome._tag === "Success" ? undefined : outcome.errorType,
-      cause: Exit.isSuccess(exit) ? undefined : (exit.cause as Cause.Cause<E>),
-      duration: Duration.millis(this.now() - startedAt),
-      firstToken,
-      waited: waited === 0 ? Duration.zero : Duration.millis(waited),
-      retryAfter: outcome._tag === "Failure" ? outcome.retryAfter : undefined,
-      next,
-      span: spanIds(span)
-    }
+  private append(attempt: OpenAttempt<E>): void {
+    attempt.previous = this.last
+    this.last = attempt
+    this.count++
   }
 
   private closeSpan(span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void {
@@ -213,6 +225,27 @@ export class RunObserver<E> {
 const spanIds = (span: Tracer.Span | undefined): Attempt.SpanIds | undefined =>
   span && { traceId: span.traceId, spanId: span.spanId }
 
+const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
+  const { endedAt, exit, firstToken, next, number, outcome, rung, span, startedAt, waited } = attempt
+  return {
+    tier: rung.name,
+    labels: rung.labels,
+    number,
+    outcome: attemptOutcome(outcome),
+    errorType: errorTypeOf(outcome),
+    cause: Exit.isSuccess(exit) ? undefined : (exit.cause as Cause.Cause<E>),
+    duration: Duration.millis(endedAt - startedAt),
+    firstToken: firstToken === undefined ? undefined : Duration.millis(firstToken),
+    waited: Duration.millis(waited),
+    retryAfter: outcome._tag === "Failure" ? outcome.retryAfter : undefined,
+    next,
+    span: spanIds(span)
+  }
+}
+
+const errorTypeOf = (outcome: Outcome | undefined): string | undefined =>
+  outcome === undefined || outcome._tag === "Success" ? undefined : outcome.errorType
+
 const attemptOutcome = (outcome: Outcome): Attempt.AttemptOutcome => {
   if (outcome._tag === "Success") return "success"
   switch (outcome.errorType) {
@@ -228,17 +261,16 @@ const attemptOutcome = (outcome: Outcome): Attempt.AttemptOutcome => {
 
 const runOutcome = (
   exit: Exit.Exit<unknown, unknown>,
-  attempts: ReadonlyArray<Attempt.Attempt<unknown>>
+  last: OpenAttempt<unknown> | undefined
 ): Attempt.RunOutcome => {
   if (Exit.isSuccess(exit)) return "success"
   if (Cause.isInterruptedOnly(exit.cause)) return "cancelled"
-  const last = attempts.at(-1)
-  return last?.outcome === "ignored" && last.next === "abort" ? "rejected" : "failure"
+  return last?.next === "abort" && attemptOutcome(last.outcome) === "ignored" ? "rejected" : "failure"
 }
 
 const runErrorType = (
   outcome: Attempt.RunOutcome,
-  attempts: ReadonlyArray<Attempt.Attempt<unknown>>
+  last: OpenAttempt<unknown> | undefined
 ): string | undefined => {
   switch (outcome) {
     case "success":
@@ -246,6 +278,6 @@ const runErrorType = (
     case "cancelled":
       return "interrupted"
     default:
-      return attempts.at(-1)?.errorType ?? "circuit_open"
+      return errorTypeOf(last?.outcome) ?? "circuit_open"
   }
 }

@@ -1,0 +1,135 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, FiberRef, Option, Stream, TestClock } from "effect"
+import { Fallback, FallbackStream, Tier } from "../src/index.ts"
+
+/** One tier that sets a fiber's local, and all that may come with it. */
+const locals: ReadonlyArray<readonly [name: string, ready: Effect.Effect<unknown>]> = [
+  ["at once", Effect.void],
+  ["after it has waited", Effect.yieldNow()],
+  ["after it has forked", Effect.flatMap(Effect.fork(Effect.void), Fiber.join)],
+  ["after it has logged", Effect.logTrace("a line")]
+]
+
+describe("the fiber of an attempt", () => {
+  for (const [name, ready] of locals) {
+    it.scoped(
+      `what a success sets of its fiber's locals ${name} is the run's, what a failure sets is not`,
+      () =>
+        Effect.gen(function* () {
+          const fresh = yield* FiberRef.make("initial")
+          const known = yield* FiberRef.make("initial")
+          yield* FiberRef.set(known, "run's")
+          const set = (value: string) =>
+            Effect.zipRight(ready, Effect.zip(FiberRef.set(fresh, value), FiberRef.set(known, value)))
+          const failing = Tier.make({
+            name: "a",
+            effect: Effect.zipRight(set("failure's"), Effect.fail("down"))
+          })
+          const reading = Tier.make({
+            name: "b",
+            effect: Effect.zipRight(ready, Effect.zip(FiberRef.get(fresh), FiberRef.get(known)))
+          })
+          assert.deepStrictEqual(yield* Fallback.orElse(failing, reading), ["initial", "run's"])
+          assert.deepStrictEqual(
+            [yield* FiberRef.get(fresh), yield* FiberRef.get(known)],
+            ["initial", "run's"]
+          )
+
+          yield* Fallback.orElse(failing, Tier.make({ name: "b", effect: set("success's") }))
+          assert.deepStrictEqual(
+            [yield* FiberRef.get(fresh), yield* FiberRef.get(known)],
+            ["success's", "success's"]
+          )
+        })
+    )
+  }
+
+  it.scoped("a local that changes where fibers are forked does not: the attempt is the run's own", () =>
+    Effect.gen(function* () {
+      const depth = yield* FiberRef.make(0, { fork: (depth) => depth + 1 })
+      yield* FiberRef.set(depth, 10)
+      assert.strictEqual(yield* Tier.make({ name: "a", effect: FiberRef.get(depth) }), 10)
+    })
+  )
+
+  it.effect("an interruption that waits for the run does not reach its attempts", () =>
+    Effect.gen(function* () {
+      const done: Array<string> = []
+      const tier = (name: string) =>
+        Tier.make({
+          name,
+          effect: Effect.zipRight(
+            Effect.sleep("1 second"),
+            Effect.sync(() => done.push(name))
+          )
+        })
+      const fiber = yield* Effect.fork(Effect.uninterruptible(Effect.zipRight(tier("a"), tier("b"))))
+      yield* TestClock.adjust("500 millis")
+      fiber.unsafeInterruptAsFork(fiber.id())
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(done, ["a", "b"])
+    })
+  )
+
+  it.effect("20 000 tiers that fail at once are left one after the other, not one inside the other", () =>
+    Effect.gen(function* () {
+      const failing = Array.from({ length: 20_000 }, (_, i) => `tier ${i}`).map((name) =>
+        Tier.make({ name, effect: Effect.fail("down") })
+      )
+      const [first, ...rest] = failing
+      assert(first !== undefined)
+      // `orElse` copies what it composes.
+      const halves = (tiers: typeof failing): Fallback.Fallback<never, string, never> => {
+        const [only, ...more] = tiers
+        if (more.length === 0) return only ?? first
+        const half = tiers.length >> 1
+        return Fallback.orElse(halves(tiers.slice(0, half)), halves(tiers.slice(half)))
+      }
+      const error = yield* Effect.flip(halves([first, ...rest]))
+      assert(typeof error !== "string")
+      assert.lengthOf(error.attempts, 20_000)
+    })
+  )
+
+  // First as it is read, then as it is given: after that the attempt has succeeded in the same turn.
+  for (const looks of [1, 2]) {
+    it.effect(`a stream whose caller leaves at look ${looks} at its first content is closed`, () =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const connection = Effect.acquireRelease(
+          Effect.sync(() => log.push("open")),
+          () => Effect.sync(() => log.push("close"))
+        )
+        let looked = 0
+        const chat = FallbackStream.tier({
+          name: "a",
+          stream: Stream.unwrapScoped(
+            Effect.as(connection, Stream.concat(Stream.make("content"), Stream.never))
+          ),
+          isContent: () => {
+            if (++looked === looks) caller.unsafeInterruptAsFork(caller.id())
+            return true
+          }
+        })
+        const caller = yield* Effect.fork(Stream.runDrain(chat))
+        assert.isTrue(Exit.isFailure(yield* Fiber.await(caller)))
+        assert.isAtLeast(looked, looks)
+        assert.deepStrictEqual(log, ["open", "close"])
+      })
+    )
+  }
+
+  it.effect("a failure that comes while the tiers below are under way is among the run's", () =>
+    Effect.gen(function* () {
+      const tier = (name: string, after: string) =>
+        Tier.make({ name, effect: Effect.zipRight(Effect.sleep(after as "1 second"), Effect.fail(name)) })
+      const hedged = Fallback.hedge(tier("a", "5 seconds"), tier("b", "1 second"), { after: "1 second" })
+      const fiber = yield* Effect.fork(Effect.exit(hedged))
+      yield* TestClock.adjust("5 seconds")
+      const exit = yield* Fiber.join(fiber)
+      const error = Option.getOrThrow(Option.flatMap(Exit.causeOption(exit), Cause.failureOption))
+      assert(typeof error !== "string")
+      assert.deepStrictEqual([error.reason, error.attempts.map(({ tier }) => tier)], ["failed", ["b", "a"]])
+    })
+  )
+})
