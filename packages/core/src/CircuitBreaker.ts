@@ -19,7 +19,9 @@ import {
   type CircuitBreaker,
   type CircuitOpen,
   hub,
+  tapReport as reportTapped,
   type Store,
+  type Transition,
   unsafeMake
 } from "./internal/breaker.ts"
 import type { Config, Consecutive, Options, Rate, Share, Slow } from "./internal/breakerConfig.ts"
@@ -303,3 +305,46 @@ export const execute: {
     )
   }
 )
+
+/**
+ * Hears every report before whoever made it goes on, with the transition that came of it: for what the news of one
+ * breaker means to others. Shares the state of `self`.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { CircuitBreaker } from "@understudy/core"
+ *
+ * const program = Effect.gen(function* () {
+ *   const [primary, replica] = yield* Effect.all([
+ *     CircuitBreaker.make({ key: "primary", trip: CircuitBreaker.consecutive(1) }),
+ *     CircuitBreaker.make({ key: "replica" })
+ *   ])
+ *   const both = CircuitBreaker.tapReport(primary, (transition) =>
+ *     transition?.to === "Open" ? replica.trip() : Effect.void
+ *   )
+ *   yield* Effect.exit(CircuitBreaker.execute(Effect.fail("wrong key"), both))
+ *   return (yield* replica.state)._tag
+ * })
+ *
+ * console.log(Effect.runSync(program)) // => Open
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const tapReport: {
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  (
+    f: (transition: Transition | undefined, outcome: Outcome.Outcome) => Effect.Effect<unknown>
+  ): (self: CircuitBreaker) => CircuitBreaker
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  (
+    self: CircuitBreaker,
+    f: (transition: Transition | undefined, outcome: Outcome.Outcome) => Effect.Effect<unknown>
+  ): CircuitBreaker
+} = dual(2, reportTapped)

@@ -21,6 +21,7 @@ import {
   type Rejection,
   type State
 } from "./breakerState.ts"
+import { flatMapNow } from "./now.ts"
 
 /**
  * The call was not made: the breaker is open, or half-open with its probes under way, or isolated.
@@ -246,6 +247,21 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
     isolate: Effect.acquireRelease(byHand("Isolate"), () => byHand("Release")),
     reset: byHand("Reset"),
     transitions: Stream.fromPubSub(hub)
+  }
+}
+
+export const tapReport = (
+  self: CircuitBreaker,
+  f: (transition: Transition | undefined, outcome: Outcome) => Effect.Effect<unknown>
+): CircuitBreaker => {
+  const reportIn: CircuitBreaker["reportIn"] = (fiber, permit, outcome) =>
+    flatMapNow(self.reportIn(fiber, permit, outcome), (transition) =>
+      flatMapNow(f(transition, outcome), () => Effect.succeed(transition))
+    )
+  return {
+    ...self,
+    report: (permit, outcome) => Effect.withFiberRuntime((fiber) => reportIn(fiber, permit, outcome)),
+    reportIn
   }
 }
 

@@ -1,5 +1,5 @@
 import * as Attempt from "@understudy/core/Attempt"
-import type { CircuitBreaker } from "@understudy/core/CircuitBreaker"
+import * as CircuitBreaker from "@understudy/core/CircuitBreaker"
 import type { Failure, Outcome } from "@understudy/core/Outcome"
 import * as Effect from "effect/Effect"
 import type { Kind } from "../ProviderError.ts"
@@ -9,25 +9,19 @@ export interface Holder {
   readonly run: string
   readonly tier: string
   readonly labels: Attempt.Labels
-  readonly breaker: CircuitBreaker
+  readonly breaker: CircuitBreaker.CircuitBreaker
 }
 
 /**
  * The tier's breaker, which opens those of all who hold the same credential when it opens for what is wrong with
  * that. `holders` may still grow.
  */
-export const breakerOf = (own: Holder, holders: ReadonlyArray<Holder>): CircuitBreaker => ({
-  ...own.breaker,
-  report: (permit, outcome) => {
-    const reported = own.breaker.report(permit, outcome)
-    if (!isCredentials(outcome)) return reported
-    return Effect.tap(reported, (transition) =>
-      transition?.to === "Open"
-        ? Effect.forEach(holders, (holder) => (holder === own ? Effect.void : trip(holder, outcome)))
-        : Effect.void
-    )
-  }
-})
+export const breakerOf = (own: Holder, holders: ReadonlyArray<Holder>): CircuitBreaker.CircuitBreaker =>
+  CircuitBreaker.tapReport(own.breaker, (transition, outcome) =>
+    transition?.to === "Open" && isCredentials(outcome)
+      ? Effect.forEach(holders, (holder) => (holder === own ? Effect.void : trip(holder, outcome)))
+      : Effect.void
+  )
 
 const kinds: ReadonlySet<string> = new Set<Kind>(["auth", "quota_exhausted"])
 
