@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask } from "../support/caller.ts"
+import { ask, chatBody } from "../support/caller.ts"
 import { gateway } from "../support/gateway.ts"
 import { fails, wall } from "../support/wall.ts"
 
 /** One route `chat` with one tier that asks this provider for `gpt`. */
-const through = (provider: string): string => `
+const through = (provider: string, tier = "timeout: 30s"): string => `
 providers:
   up: { ${provider} }
 routes:
-  chat: { tiers: [ { name: only, provider: up, model: gpt } ] }
+  chat: { tiers: [ { name: only, provider: up, model: gpt, ${tier} } ] }
 `
 
 describe("the kinds of providers, on the wire", () => {
@@ -26,6 +26,30 @@ describe("the kinds of providers, on the wire", () => {
       })
     )
   }
+
+  it.scopedLive("sandbox plays its script, call by call", () =>
+    Effect.gen(function* () {
+      const script =
+        "[ { status: 429, code: insufficient_quota }, { breaks: reset, after: 2 }, nonsense, ok ]"
+      const { log, url } = yield* gateway(
+        through(
+          `kind: sandbox, latency: 1ms..3ms, chunkEvery: 1ms, script: ${script}`,
+          "retry: { times: 0 }, breaker: { openFor: 0s }"
+        )
+      )
+      const answers = yield* Effect.replicateEffect(ask(url, { body: chatBody({ stream: true }) }), 5)
+      assert.deepStrictEqual(
+        answers.map(({ status }) => status),
+        [503, 200, 503, 200, 503]
+      )
+      assert.include(answers[1]?.text, "stream_interrupted")
+      assert.include(answers[3]?.text, "[DONE]")
+      assert.deepStrictEqual(
+        log.flatMap((line) => (line.message === "attempt" ? [line["error_type"]] : [])),
+        ["quota_exhausted", "connection", "invalid_answer", undefined, "quota_exhausted"]
+      )
+    })
+  )
 
   it.scopedLive("azure asks its deployment with its own header for the key", () =>
     Effect.gen(function* () {

@@ -41,7 +41,8 @@ export interface Server {
 }
 
 export type { ErrorRow } from "./internal/errorRow.ts"
-export type { AzureProvider, OpenAiProvider, Provider, SandboxProvider } from "./internal/providerFile.ts"
+export type { AzureProvider, OpenAiProvider, Provider } from "./internal/providerFile.ts"
+export type { Latency, SandboxProvider, SandboxTurn, SandboxWord } from "./internal/sandboxFile.ts"
 
 /**
  * A rung of a route's ladder, and where it leads.

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { CircuitBreaker } from "@understudy/core"
-import { Duration, Effect, JSONSchema, Redacted } from "effect"
+import { Duration, Effect, JSONSchema, Redacted, Schema } from "effect"
 import * as Config from "../src/Config.ts"
 import { sandboxPolicy } from "../src/internal/sandboxPolicy.ts"
 import { accepted, file, openai, refusal, server } from "./configFile.ts"
@@ -74,6 +74,13 @@ providers:
     errors: [ { kind: overloaded, status: [429, 5], code: "^busy$", text: rush, retry: false } ]
   azure: { kind: azure, baseUrl: https://x.openai.azure.com, apiVersion: 2024-10-21, apiKey: "\${KEY}" }
   stage: { kind: sandbox, latency: 5ms, failure: { status: 503, rate: 0.5 }, chunkEvery: 10ms }
+  scripted:
+    kind: sandbox
+    latency: 80ms..1.5s
+    script:
+      - ok
+      - { times: 3, status: 429, code: slow_down, retryAfter: 2s }
+      - { latency: 5s, chunkEvery: 1s, breaks: reset, after: 4 }
 routes:
   gpt-4.1:
     deadline: 45s
@@ -103,6 +110,15 @@ routes:
       latency: Duration.millis(5),
       failure: { status: 503, rate: 0.5 },
       chunkEvery: Duration.millis(10)
+    })
+    assert.deepStrictEqual(config.providers["scripted"], {
+      kind: "sandbox",
+      latency: { from: Duration.millis(80), to: Duration.millis(1500) },
+      script: [
+        "ok",
+        { times: 3, status: 429, code: "slow_down", retryAfter: Duration.seconds(2) },
+        { latency: Duration.seconds(5), chunkEvery: Duration.seconds(1), breaks: "reset", after: 4 }
+      ]
     })
     const route = config.routes["gpt-4.1"]!
     assert.strictEqual(route.maxTiers, 2)
@@ -175,6 +191,24 @@ routes:
       assert.deepStrictEqual(breaker.trip, [CircuitBreaker.consecutive(5)])
       assert.deepStrictEqual(breaker.openFor, Duration.seconds(10))
     }
+  })
+
+  it("a file is written as it was read, every default filled in", () => {
+    const config = accepted(`
+providers:
+  up: { kind: openai, baseUrl: http://a, errors: [ { kind: overloaded, status: [5], code: "^busy$" } ] }
+  stage: { kind: sandbox, latency: 80ms..1.5s, script: [ ok, { status: 429, retryAfter: 2s } ] }
+routes: { chat: { tiers: [ { name: one, provider: up, model: m } ] } }
+`)
+    const { providers } = Schema.encodeSync(Config.File)(config)
+    assert.deepStrictEqual(providers, {
+      up: {
+        kind: "openai",
+        baseUrl: "http://a",
+        errors: [{ kind: "overloaded", status: [5], code: "^busy$" }]
+      },
+      stage: { kind: "sandbox", latency: "80ms..1.5s", script: ["ok", { status: 429, retryAfter: "2s" }] }
+    })
   })
 
   it("has a JSON Schema for editors", () => {

@@ -1,5 +1,5 @@
 /**
- * A provider without a network: it answers by itself, and fails as often as it is told.
+ * A provider without a network: it answers by itself, and fails as it is told, by chance or by a script.
  *
  * It is an {@link Upstream} that speaks OpenAI's protocol, so that everything above it is the production code.
  *
@@ -9,13 +9,11 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import * as Stream from "effect/Stream"
 import { readRequest } from "./ChatCompletion.ts"
-import * as Utf8 from "./internal/utf8.ts"
+import * as Answers from "./internal/sandboxAnswer.ts"
 import * as OpenAiCompatible from "./OpenAiCompatible.ts"
 import type { Provider } from "./Provider.ts"
-import * as Sse from "./Sse.ts"
-import type { Response, Upstream } from "./Upstream.ts"
+import { type Response, TransportError, type Upstream } from "./Upstream.ts"
 
 /**
  * @since 0.1.0
@@ -23,11 +21,60 @@ import type { Response, Upstream } from "./Upstream.ts"
  */
 export interface Options {
   /** Time to the answer, or to a stream's first content. Default: 120 ms. */
-  readonly latency?: Duration.DurationInput | undefined
+  readonly latency?: Latency | undefined
   /** Time between two words of a stream. Default: 20 ms. */
   readonly chunkEvery?: Duration.DurationInput | undefined
-  /** The share of calls that get an error, and its status. Default: none. */
+  /** The share of calls that get an error, and its status; not heeded where there is a script. Default: none. */
   readonly failure?: { readonly status: number; readonly rate: number } | undefined
+  /** What the calls meet with, one after the other as they come, and from the beginning again. Default: chance alone. */
+  readonly script?: ReadonlyArray<Word | Turn> | undefined
+}
+
+/**
+ * A time, or one drawn evenly from a range.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Latency =
+  | Duration.DurationInput
+  | { readonly from: Duration.DurationInput; readonly to: Duration.DurationInput }
+
+/**
+ * What a call meets with, in a word: an answer, silence for ever, a connection that breaks before a byte of an
+ * answer, or HTML in the answer's place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Word = "ok" | "hang" | "reset" | "nonsense"
+
+/**
+ * What a call meets with. With nothing said it is an answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Turn {
+  /** So many calls in a row. Default: 1. */
+  readonly times?: number | undefined
+  /** Default: the sandbox's. */
+  readonly latency?: Latency | undefined
+  /** Default: the sandbox's. */
+  readonly chunkEvery?: Duration.DurationInput | undefined
+  /** An error of this status in the answer's place. */
+  readonly status?: number | undefined
+  /** The error's code. */
+  readonly code?: string | undefined
+  /** The error's `Retry-After`. */
+  readonly retryAfter?: Duration.DurationInput | undefined
+  /**
+   * How an answer that has begun breaks off: silence for ever, a connection that breaks, an end before the end, or
+   * an error under status 200.
+   */
+  readonly breaks?: "hang" | "reset" | "end" | "error" | undefined
+  /** How many words of it come before that; of an answer that is no stream, as large a share. Default: 0. */
+  readonly after?: number | undefined
 }
 
 /**
@@ -61,100 +108,65 @@ export const make = (options: Options & { readonly name: string }): Provider =>
  * import { Effect } from "effect"
  * import { Sandbox } from "@understudy/http"
  *
- * const { send } = Sandbox.upstream({ failure: { status: 503, rate: 1 }, latency: 0 })
+ * const script = [{ status: 429, times: 2 }, "ok"] as const
+ * const { send } = Sandbox.upstream({ latency: 0, script })
  * const body = new TextEncoder().encode('{"model":"sandbox-large","messages":[]}')
- * const request = { method: "POST", url: "http://sandbox.invalid", headers: {}, body } as const
+ * const call = send({ method: "POST", url: "http://sandbox.invalid", headers: {}, body })
+ * const calls = Effect.replicateEffect(Effect.scoped(call), 4)
  *
- * console.log((await Effect.runPromise(Effect.scoped(send(request)))).status) // => 503
+ * console.log((await Effect.runPromise(calls)).map(({ status }) => status)) // => [ 429, 429, 200, 429 ]
  *
  * @since 0.1.0
  * @category constructors
  */
 export const upstream = (options: Options): Upstream => {
-  const latency = Duration.decode(options.latency ?? "120 millis")
-  const chunkEvery = Duration.decode(options.chunkEvery ?? "20 millis")
-  const { rate, status } = options.failure ?? { rate: 0, status: 503 }
+  const script = options.script?.flatMap((turn) => Array<Word | Turn>(timesOf(turn)).fill(turn)) ?? []
+  let calls = 0
+  const turn = Effect.suspend(() => {
+    // Without a script the remainder is no number, and no index.
+    const scripted = script[calls++ % script.length]
+    return scripted === undefined ? byChance(options.failure) : Effect.succeed(scripted)
+  })
   return {
     send: ({ body = new Uint8Array() }) =>
       Effect.gen(function* () {
-        yield* Effect.sleep(latency)
-        if ((yield* Random.next) < rate) return failure(status)
-        const request = readRequest(body ?? new Uint8Array())
-        if (request._tag === "Left") return failure(400)
-        const { model, stream } = request.right
-        const head = {
-          id: `chatcmpl-${(yield* Random.nextIntBetween(0, 2 ** 31)).toString(36)}`,
-          created: Math.floor((yield* Clock.currentTimeMillis) / 1000),
-          model
-        }
-        return stream ? streamed(head, chunkEvery) : whole(head)
+        const now = yield* turn
+        const { chunkEvery, latency, ...rest }: Turn = typeof now === "string" ? {} : now
+        yield* Effect.flatMap(drawn(latency ?? options.latency ?? "120 millis"), Effect.sleep)
+        if (now === "hang") return yield* Effect.never
+        if (now === "reset") return yield* new TransportError({ reason: "connection", code: "ECONNRESET" })
+        if (now === "nonsense") return Answers.html
+        if (rest.status !== undefined) return Answers.failure({ ...rest, status: rest.status })
+        return yield* answer(body, rest, Duration.decode(chunkEvery ?? options.chunkEvery ?? "20 millis"))
       })
   }
 }
 
-const words = (model: string): ReadonlyArray<string> =>
-  `The show goes on: this is ${model}, reading the part.`.split(/(?<= )/)
+const timesOf = (turn: Word | Turn): number => (typeof turn === "string" ? 1 : (turn.times ?? 1))
 
-const usage = (model: string) => {
-  const completion_tokens = words(model).length
-  return { prompt_tokens: 8, completion_tokens, total_tokens: 8 + completion_tokens }
+const byChance = ({ rate, status } = { rate: 0, status: 503 }): Effect.Effect<Word | Turn> =>
+  Effect.map(Random.next, (random) => (random < rate ? { status } : "ok"))
+
+const drawn = (latency: Latency): Effect.Effect<Duration.Duration> => {
+  if (!(typeof latency === "object" && "from" in latency)) return Effect.succeed(Duration.decode(latency))
+  const [from, to] = [Duration.toMillis(latency.from), Duration.toMillis(latency.to)]
+  return Effect.map(Random.nextRange(from, to), Duration.millis)
 }
 
-interface Head {
-  readonly id: string
-  readonly created: number
-  readonly model: string
-}
-
-const whole = (head: Head): Response =>
-  json(200, {
-    ...head,
-    object: "chat.completion",
-    choices: [
-      {
-        index: 0,
-        message: { role: "assistant", content: words(head.model).join(""), refusal: null },
-        logprobs: null,
-        finish_reason: "stop"
-      }
-    ],
-    usage: usage(head.model)
-  })
-
-const streamed = (head: Head, chunkEvery: Duration.Duration): Response => {
-  const chunk = (delta: object, finish_reason: string | null = null) =>
-    Sse.data(
-      JSON.stringify({
-        ...head,
-        object: "chat.completion.chunk",
-        choices: [{ index: 0, delta, logprobs: null, finish_reason }]
-      })
-    )
-  const content = Stream.fromIterable(words(head.model)).pipe(
-    Stream.mapEffect((word) => Effect.as(Effect.sleep(chunkEvery), chunk({ content: word })))
-  )
-  return {
-    status: 200,
-    headers: { "content-type": "text/event-stream" },
-    body: Stream.make(chunk({ role: "assistant", content: "" })).pipe(
-      Stream.concat(content),
-      Stream.concat(Stream.make(chunk({}, "stop"), Sse.done))
-    )
-  }
-}
-
-const failure = (status: number): Response =>
-  json(status, {
-    error: {
-      message: "The sandbox fails as often as it is told.",
-      type: "sandbox_error",
-      param: null,
-      code: null
+const answer = (
+  body: Uint8Array,
+  { after = 0, breaks }: Turn,
+  chunkEvery: Duration.Duration
+): Effect.Effect<Response> =>
+  Effect.gen(function* () {
+    const request = readRequest(body)
+    if (request._tag === "Left") return Answers.failure({ status: 400 })
+    const { model, stream } = request.right
+    const head = {
+      id: `chatcmpl-${(yield* Random.nextIntBetween(0, 2 ** 31)).toString(36)}`,
+      created: Math.floor((yield* Clock.currentTimeMillis) / 1000),
+      model
     }
+    const broken = breaks && { after, breaks }
+    return stream ? Answers.streamed(head, chunkEvery, broken) : Answers.whole(head, broken)
   })
-
-const json = (status: number, body: object): Response => ({
-  status,
-  headers: { "content-type": "application/json" },
-  body: Stream.make(Utf8.encode(JSON.stringify(body)))
-})

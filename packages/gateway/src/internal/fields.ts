@@ -92,6 +92,14 @@ export const Status = Schema.Number.pipe(
   })
 )
 
+export const integerFrom = (least: number): Schema.Schema<number> =>
+  Schema.Number.pipe(
+    Schema.filter((number) => Number.isInteger(number) && number >= least, {
+      description: `an integer of ${least} or more`,
+      jsonSchema: { type: "integer", minimum: least }
+    })
+  )
+
 export const Share = Schema.Number.pipe(
   Schema.filter((share) => share >= 0 && share <= 1, {
     description: "a number from 0 to 1",

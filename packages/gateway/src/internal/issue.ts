@@ -1,5 +1,6 @@
 import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import * as AST from "effect/SchemaAST"
 import type { Path } from "./fault.ts"
 import { suggest } from "./nearest.ts"
@@ -51,10 +52,19 @@ export const problem = (
   return walk(issue, [], undefined)
 }
 
-// A key that is left out may be undefined: that member of the union has nothing to say.
-const firstOf = ({ issues }: ParseResult.Composite): ParseResult.ParseIssue => {
+// A key that is left out may be undefined: that member of the union has nothing to say. Of words and mappings, a
+// mapping was meant where there is one.
+const firstOf = ({ actual, ast, issues }: ParseResult.Composite): ParseResult.ParseIssue => {
   const all = "_tag" in issues ? [issues] : issues
-  return all.find((issue) => !(issue._tag === "Type" && AST.isUndefinedKeyword(issue.ast))) ?? all[0]!
+  const meant =
+    AST.isUnion(ast) && Predicate.isReadonlyRecord(actual)
+      ? all.find(
+          (issue) => (issue._tag === "Composite" || issue._tag === "Refinement") && isStructure(issue.ast)
+        )
+      : undefined
+  return (
+    meant ?? all.find((issue) => !(issue._tag === "Type" && AST.isUndefinedKeyword(issue.ast))) ?? all[0]!
+  )
 }
 
 const unknownKey = (path: Path, ast: AST.AST): Problem => {
@@ -91,7 +101,7 @@ const refused = (
   const literals = literalsOf(ast)
   if (literals.length === 0) return { path, on: "value", reason: `cannot use ${quote(text, actual)}`, remedy }
   const known = literals.map(({ literal }) => String(literal))
-  const noun = Option.flatMap(Option.fromNullable(literals[0]), AST.getTitleAnnotation)
+  const noun = Option.firstSomeOf([ast, ...literals].map(AST.getTitleAnnotation))
   const reason = `unknown ${Option.getOrElse(noun, () => String(path.at(-1)))} ${quote(text, actual)}`
   return { path, on: "value", reason, remedy: suggest(text, known) }
 }
@@ -113,7 +123,10 @@ const literalsOf = (ast: AST.AST): ReadonlyArray<AST.Literal> => {
 }
 
 const isStructure = (ast: AST.AST): boolean =>
-  AST.isTypeLiteral(ast) || AST.isTupleType(ast) || (AST.isUnion(ast) && ast.types.some(isStructure))
+  AST.isTypeLiteral(ast) ||
+  AST.isTupleType(ast) ||
+  (AST.isUnion(ast) && ast.types.some(isStructure)) ||
+  (AST.isRefinement(ast) && isStructure(ast.from))
 
 const shapeOf = (ast: AST.AST): string => {
   const literals = literalsOf(ast)

@@ -1,9 +1,8 @@
-import * as Policy from "@understudy/core/Policy"
-import * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type ErrorRow, ErrorRowFile } from "./errorRow.ts"
-import { ApiVersion, BaseUrl, Headers, Key, Share, Status } from "./fields.ts"
+import { ApiVersion, BaseUrl, Headers, Key } from "./fields.ts"
+import { type SandboxProvider, sandboxFields } from "./sandboxFile.ts"
 
 /**
  * An upstream account that speaks the OpenAI protocol.
@@ -40,22 +39,6 @@ export interface AzureProvider {
 }
 
 /**
- * An upstream inside the process, that answers and fails as told.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SandboxProvider {
-  readonly kind: "sandbox"
-  /** The time to the answer, or to the first piece of a stream. */
-  readonly latency: Duration.Duration
-  /** The share of calls that fail, and with what. */
-  readonly failure?: { readonly status: number; readonly rate: number } | undefined
-  /** The time between two pieces of a stream. */
-  readonly chunkEvery?: Duration.Duration | undefined
-}
-
-/**
  * @since 0.1.0
  * @category models
  */
@@ -74,10 +57,5 @@ const account = {
 export const ProviderFile = Schema.Union(
   Schema.Struct({ kind: kind("openai"), ...account }),
   Schema.Struct({ kind: kind("azure"), ...account, apiVersion: Schema.optional(ApiVersion) }),
-  Schema.Struct({
-    kind: kind("sandbox"),
-    latency: Schema.optionalWith(Policy.DurationText, { default: () => Duration.millis(120) }),
-    failure: Schema.optional(Schema.Struct({ status: Status, rate: Share })),
-    chunkEvery: Schema.optional(Policy.DurationText)
-  })
+  Schema.Struct({ kind: kind("sandbox"), ...sandboxFields })
 )

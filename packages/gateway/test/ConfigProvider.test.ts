@@ -1,0 +1,123 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files write ${NAME}
+import { assert, describe, it } from "@effect/vitest"
+import { file, openai, provider, refusal } from "./configFile.ts"
+
+describe("ConfigError of a provider refuses, with one line", () => {
+  it.each([
+    [
+      "an API version that is none",
+      provider('kind: azure, baseUrl: "https://a", apiVersion: "2024-10-21?x=1"'),
+      ':3:60 providers.openai.apiVersion: cannot use "2024-10-21?x=1"; expected an API version such as 2024-10-21'
+    ],
+    [
+      "an API version of another kind",
+      openai('apiVersion: "2024-10-21"'),
+      ":3:51 providers.openai.apiVersion: unknown key; known: kind, baseUrl, apiKey, headers, errors"
+    ],
+    [
+      "azure without a baseUrl",
+      provider('kind: azure, apiVersion: "2024-10-21"'),
+      ':3:11 providers.openai.baseUrl: missing key; add "baseUrl" here'
+    ],
+    [
+      "a range that goes down",
+      provider("kind: sandbox, latency: 400ms..80ms"),
+      ':3:37 providers.openai.latency: cannot use "400ms..80ms"; expected a duration such as 120ms, or a range such as 80ms..400ms'
+    ]
+  ])("%s", (_, text, expected) => assert.strictEqual(refusal(text), `${file}${expected}`))
+
+  it.each([
+    [
+      "a kind of error that is nearly one",
+      openai("errors: [ { kind: overlaoded, status: [429] } ]"),
+      ':3:69 providers.openai.errors[0].kind: unknown kind "overlaoded"; did you mean "overloaded"?'
+    ],
+    [
+      "an error without a kind",
+      openai("errors: [ { status: [429] } ]"),
+      ':3:61 providers.openai.errors[0].kind: missing key; add "kind" here'
+    ],
+    [
+      "an error's key",
+      openai("errors: [ { kind: overloaded, statsu: [429] } ]"),
+      ':3:81 providers.openai.errors[0].statsu: unknown key; did you mean "status"?'
+    ],
+    [
+      "an error that is every error",
+      openai("errors: [ { kind: overloaded, retry: false } ]"),
+      ":3:61 providers.openai.errors[0]: matches every error; give status, code or text"
+    ],
+    [
+      "a status that is no list",
+      openai("errors: [ { kind: overloaded, status: 429 } ]"),
+      ":3:89 providers.openai.errors[0].status: cannot use this value; expected a list"
+    ],
+    [
+      "no status",
+      openai("errors: [ { kind: overloaded, status: [] } ]"),
+      ":3:89 providers.openai.errors[0].status: empty list; expected at least one entry"
+    ],
+    [
+      "a status that HTTP does not know",
+      openai("errors: [ { kind: overloaded, status: [4290] } ]"),
+      ":3:90 providers.openai.errors[0].status[0]: cannot use 4290; expected a status, or its first digit for all that begin with it"
+    ],
+    [
+      "a regular expression that is none",
+      openai('errors: [ { kind: overloaded, code: "(" } ]'),
+      ':3:87 providers.openai.errors[0].code: cannot use "("; expected a regular expression'
+    ]
+  ])("of an error: %s", (_, text, expected) => assert.strictEqual(refusal(text), `${file}${expected}`))
+
+  it.each([
+    ["a script that is none", "ok", ":3:36 providers.openai.script: cannot use this value; expected a list"],
+    ["an empty script", "[]", ":3:36 providers.openai.script: empty list; expected at least one entry"],
+    [
+      "a turn that is nearly one",
+      "[ok, rest]",
+      ':3:41 providers.openai.script[1]: unknown turn "rest"; did you mean "reset"?'
+    ],
+    [
+      "a turn that is a number",
+      "[503]",
+      ":3:37 providers.openai.script[0]: unknown turn 503; known: ok, hang, reset, nonsense"
+    ],
+    [
+      "a turn's key",
+      "[{ staus: 503 }]",
+      ':3:39 providers.openai.script[0].staus: unknown key; did you mean "status"?'
+    ],
+    [
+      "a turn's status that is no failure",
+      "[{ status: 200 }]",
+      ":3:47 providers.openai.script[0].status: cannot use 200; expected a status from 400 to 599"
+    ],
+    [
+      "a break of no kind",
+      "[{ breaks: stop }]",
+      ':3:47 providers.openai.script[0].breaks: unknown breaks "stop"; known: hang, reset, end, error'
+    ],
+    [
+      "a turn that fails and breaks",
+      "[{ status: 503, breaks: reset }]",
+      ":3:37 providers.openai.script[0]: both status and breaks; give one of the two"
+    ],
+    [
+      "a wait that nothing asks for",
+      "[{ retryAfter: 2s }]",
+      ":3:37 providers.openai.script[0]: code and retryAfter belong to an error; give its status"
+    ],
+    [
+      "a break that is left out",
+      "[{ after: 2 }]",
+      ":3:37 providers.openai.script[0]: nothing breaks after that; say how with breaks"
+    ],
+    [
+      "a turn of no calls",
+      "[{ times: 0 }]",
+      ":3:46 providers.openai.script[0].times: cannot use 0; expected an integer of 1 or more"
+    ]
+  ])("of a script: %s", (_, script, expected) =>
+    assert.strictEqual(refusal(provider(`kind: sandbox, script: ${script}`)), `${file}${expected}`)
+  )
+})

@@ -1,0 +1,108 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Turn } from "../Sandbox.ts"
+import * as Sse from "../Sse.ts"
+import { type Response, TransportError } from "../Upstream.ts"
+import * as Utf8 from "./utf8.ts"
+
+export interface Head {
+  readonly id: string
+  readonly created: number
+  readonly model: string
+}
+
+/** An answer that breaks off. */
+export interface Broken {
+  readonly after: number
+  readonly breaks: NonNullable<Turn["breaks"]>
+}
+
+const words = (model: string): ReadonlyArray<string> =>
+  `The show goes on: this is ${model}, reading the part.`.split(/(?<= )/)
+
+export const whole = (head: Head, broken: Broken | undefined): Response => {
+  const said = words(head.model)
+  const completion_tokens = said.length
+  const body = {
+    ...head,
+    object: "chat.completion",
+    choices: [
+      {
+        index: 0,
+        message: { role: "assistant", content: said.join(""), refusal: null },
+        logprobs: null,
+        finish_reason: "stop"
+      }
+    ],
+    usage: { prompt_tokens: 8, completion_tokens, total_tokens: 8 + completion_tokens }
+  }
+  if (broken === undefined) return json(200, body)
+  if (broken.breaks === "error") return json(200, error({}))
+  const bytes = Utf8.encode(JSON.stringify(body))
+  const share = Math.min(1, broken.after / said.length)
+  const begun = Stream.make(bytes.subarray(0, Math.floor((bytes.length - 1) * share)))
+  return { ...json(200, body), body: Stream.concat(begun, rest(broken)) }
+}
+
+export const streamed = (head: Head, chunkEvery: Duration.Duration, broken: Broken | undefined): Response => {
+  const chunk = (delta: object, finish_reason: string | null = null) =>
+    Sse.data(
+      JSON.stringify({
+        ...head,
+        object: "chat.completion.chunk",
+        choices: [{ index: 0, delta, logprobs: null, finish_reason }]
+      })
+    )
+  const content = Stream.fromIterable(words(head.model).slice(0, broken?.after)).pipe(
+    Stream.mapEffect((word) => Effect.as(Effect.sleep(chunkEvery), chunk({ content: word })))
+  )
+  return {
+    status: 200,
+    headers: { "content-type": "text/event-stream" },
+    body: Stream.make(chunk({ role: "assistant", content: "" })).pipe(
+      Stream.concat(content),
+      Stream.concat(broken === undefined ? Stream.make(chunk({}, "stop"), Sse.done) : rest(broken))
+    )
+  }
+}
+
+const rest = ({ breaks }: Broken): Stream.Stream<Uint8Array, TransportError> => {
+  switch (breaks) {
+    case "hang":
+      return Stream.never
+    case "reset":
+      return Stream.fail(new TransportError({ reason: "connection", code: "ECONNRESET" }))
+    case "end":
+      return Stream.empty
+    case "error":
+      return Stream.make(Sse.data(JSON.stringify(error({}))))
+  }
+}
+
+export const failure = ({
+  code,
+  retryAfter,
+  status
+}: Pick<Turn, "code" | "retryAfter"> & { readonly status: number }): Response => {
+  const response = json(status, error({ code }))
+  if (retryAfter === undefined) return response
+  const wait = { "retry-after": String(Duration.toSeconds(retryAfter)) }
+  return { ...response, headers: { ...response.headers, ...wait } }
+}
+
+export const html: Response = {
+  status: 200,
+  headers: { "content-type": "text/html" },
+  body: Stream.make(Utf8.encode("<html><body>The sandbox talks nonsense, as it is told.</body></html>"))
+}
+
+const error = ({ code = null }: { readonly code?: string | null | undefined }) => ({
+  error: { message: "The sandbox fails as it is told.", type: "sandbox_error", param: null, code }
+})
+
+const json = (status: number, body: object): Response => ({
+  status,
+  headers: { "content-type": "application/json" },
+  body: Stream.make(Utf8.encode(JSON.stringify(body)))
+})
