@@ -203,7 +203,8 @@ export const predict = (
       const naturally = at + act.after + act.release
       const end = Math.min(naturally, until)
       if (end === Number.POSITIVE_INFINITY) return { at: end, ending: "never" }
-      if (naturally === until) tie = true
+      // Also where it is over but for its finalizer: it may still be told to stop.
+      if (naturally === until || at + act.after === until) tie = true
       if (bounds.filter((bound) => bound.until === end).length > 1) boundTie = true
       const verdict =
         naturally < until
