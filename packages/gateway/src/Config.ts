@@ -41,7 +41,7 @@ export interface Server {
 }
 
 export type { ErrorRow } from "./internal/errorRow.ts"
-export type { AzureProvider, OpenAiProvider, Provider } from "./internal/providerFile.ts"
+export type { AnthropicProvider, AzureProvider, OpenAiProvider, Provider } from "./internal/providerFile.ts"
 export type { Latency, SandboxProvider, SandboxTurn, SandboxWord } from "./internal/sandboxFile.ts"
 
 /**

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Attempt from "@understudy/core/Attempt"
+import * as Anthropic from "@understudy/http/Anthropic"
 import * as AzureOpenAi from "@understudy/http/AzureOpenAi"
 import * as Callers from "@understudy/http/Callers"
 import * as OpenAiCompatible from "@understudy/http/OpenAiCompatible"
@@ -18,7 +19,7 @@ import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
-import type { AzureProvider, Config, OpenAiProvider, Provider as ProviderConfig } from "./Config.ts"
+import type { Config, Provider as ProviderConfig, SandboxProvider } from "./Config.ts"
 import * as Server from "./Server.ts"
 
 /**
@@ -65,12 +66,14 @@ const makeProvider = (name: string, provider: ProviderConfig, upstream: Upstream
       return OpenAiCompatible.make({ ...provider, ...account(provider), name, upstream })
     case "azure":
       return AzureOpenAi.make({ ...provider, ...account(provider), name, upstream })
+    case "anthropic":
+      return Anthropic.make({ ...provider, ...account(provider), name, upstream })
     case "sandbox":
       return Sandbox.make({ ...provider, name })
   }
 }
 
-const account = ({ errors = [], headers = {} }: OpenAiProvider | AzureProvider) => ({
+const account = ({ errors = [], headers = {} }: Exclude<ProviderConfig, SandboxProvider>) => ({
   headers: Record.map(headers, Redacted.value),
   errors: errors.map((row) => ({ name: "of the file", ...row }))
 })

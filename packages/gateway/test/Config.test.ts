@@ -57,6 +57,26 @@ routes:
     })
   })
 
+  it("anthropic needs no baseUrl", () => {
+    const { providers } = accepted(
+      `
+providers:
+  anthropic: { kind: anthropic, apiKey: "\${KEY}" }
+  other: { kind: anthropic, baseUrl: "http://a", headers: { anthropic-beta: b }, maxTokens: 8192 }
+routes:
+  chat: { tiers: [ { name: primary, provider: anthropic, model: claude-sonnet-4-5 } ] }
+`,
+      { KEY: "sk-1" }
+    )
+    const { anthropic, other } = providers
+    assert(anthropic?.kind === "anthropic" && other?.kind === "anthropic")
+    assert.strictEqual(anthropic.baseUrl, "https://api.anthropic.com")
+    assert.strictEqual(Redacted.value(anthropic.apiKey!), "sk-1")
+    assert.deepStrictEqual([anthropic.headers, anthropic.maxTokens], [undefined, undefined])
+    assert.deepStrictEqual([other.baseUrl, other.maxTokens], ["http://a", 8192])
+    assert.strictEqual(Redacted.value(other.headers!["anthropic-beta"]!), "b")
+  })
+
   it("takes every setting", () => {
     const text = `
 server:

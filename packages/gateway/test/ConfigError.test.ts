@@ -139,7 +139,7 @@ describe("ConfigError", () => {
       [
         "an unknown provider kind",
         provider("kind: cohere, baseUrl: https://a"),
-        ':3:19 providers.openai.kind: unknown provider kind "cohere"; known: openai, azure, sandbox'
+        ':3:19 providers.openai.kind: unknown provider kind "cohere"; known: openai, azure, anthropic, sandbox'
       ],
       [
         "a provider kind that is nearly one",

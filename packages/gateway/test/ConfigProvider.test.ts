@@ -20,6 +20,11 @@ describe("ConfigError of a provider refuses, with one line", () => {
       ':3:11 providers.openai.baseUrl: missing key; add "baseUrl" here'
     ],
     [
+      "a number of tokens that is none",
+      provider("kind: anthropic, maxTokens: 0.5"),
+      ":3:41 providers.openai.maxTokens: cannot use 0.5; expected an integer of 1 or more"
+    ],
+    [
       "a range that goes down",
       provider("kind: sandbox, latency: 400ms..80ms"),
       ':3:37 providers.openai.latency: cannot use "400ms..80ms"; expected a duration such as 120ms, or a range such as 80ms..400ms'

@@ -12,6 +12,7 @@ import * as Data from "effect/Data"
 import * as Either from "effect/Either"
 import { readChoices, readUsage } from "./internal/choice.ts"
 import * as Json from "./internal/json.ts"
+import * as RawJson from "./internal/rawJson.ts"
 import * as Utf8 from "./internal/utf8.ts"
 
 /**
@@ -106,7 +107,7 @@ export const readRequest = (body: Uint8Array): Either.Either<ChatRequest, Invali
  * @category writing
  */
 export const withModel = (body: Uint8Array, model: string): Uint8Array =>
-  Json.replaceValues(body, "model", Utf8.encode(JSON.stringify(model)))
+  RawJson.replaceValues(body, "model", Utf8.encode(JSON.stringify(model)))
 
 /**
  * Tokens, where the upstream counted them.

@@ -27,7 +27,7 @@ import type * as Redacted from "effect/Redacted"
  * | `model_not_found` | 404, 410, the model is gone | no | yes | opens at once |
  * | `context_length` | too long for this model | no | yes | nothing |
  * | `request_too_large` | 413, or larger than a rate limit can ever allow | no | yes | nothing |
- * | `unsupported` | 501, this server cannot do it | no | yes | nothing |
+ * | `unsupported` | 501, or what this server or its model cannot be asked | no | yes | nothing |
  * | `failed_dependency` | 424, what the request leans on there failed, such as a tool server | no | yes | nothing |
  * | `content_policy` | the provider will not answer this | no | no | nothing |
  * | `invalid_request` | 400, 422, the request itself is wrong | no | no | nothing |

@@ -1,3 +1,5 @@
+/** A provider that speaks Anthropic's Messages API. */
+export * as Anthropic from "./Anthropic.ts"
 /** OpenAI's protocol as Azure serves it. */
 export * as AzureOpenAi from "./AzureOpenAi.ts"
 /** Who may call: the gateway's own API keys. */

@@ -1,7 +1,7 @@
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type ErrorRow, ErrorRowFile } from "./errorRow.ts"
-import { ApiVersion, BaseUrl, Headers, Key } from "./fields.ts"
+import { ApiVersion, BaseUrl, Headers, integerFrom, Key } from "./fields.ts"
 import { type SandboxProvider, sandboxFields } from "./sandboxFile.ts"
 
 /**
@@ -39,10 +39,28 @@ export interface AzureProvider {
 }
 
 /**
+ * An upstream account that speaks Anthropic's Messages API.
+ *
  * @since 0.1.0
  * @category models
  */
-export type Provider = OpenAiProvider | AzureProvider | SandboxProvider
+export interface AnthropicProvider {
+  readonly kind: "anthropic"
+  readonly baseUrl: string
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** Sent with every request; redacted, for a token goes here. */
+  readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
+  /** The most tokens of an answer whose request names no number. */
+  readonly maxTokens?: number | undefined
+  /** What its errors mean, before the table of them all is asked. */
+  readonly errors?: ReadonlyArray<ErrorRow> | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Provider = OpenAiProvider | AzureProvider | AnthropicProvider | SandboxProvider
 
 const kind = <const Kind extends string>(kind: Kind): Schema.Literal<[Kind]> =>
   Schema.Literal(kind).annotations({ title: "provider kind" })
@@ -57,5 +75,11 @@ const account = {
 export const ProviderFile = Schema.Union(
   Schema.Struct({ kind: kind("openai"), ...account }),
   Schema.Struct({ kind: kind("azure"), ...account, apiVersion: Schema.optional(ApiVersion) }),
+  Schema.Struct({
+    kind: kind("anthropic"),
+    ...account,
+    baseUrl: Schema.optionalWith(BaseUrl, { default: () => "https://api.anthropic.com" }),
+    maxTokens: Schema.optional(integerFrom(1))
+  }),
   Schema.Struct({ kind: kind("sandbox"), ...sandboxFields })
 )

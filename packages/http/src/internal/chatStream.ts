@@ -16,16 +16,18 @@ export interface ChatReader {
   readonly hasAll: () => boolean
 }
 
+export type Piece = { readonly _tag: "Part" } & Part
+
 /** What one event comes to. */
 export type Read =
-  | ({ readonly _tag: "Part" } & Part)
+  | Piece
   | { readonly _tag: "Nothing" }
   | { readonly _tag: "Malformed" }
-  /** The upstream says that it is done; `bytes` go out before the end. */
-  | { readonly _tag: "End"; readonly bytes: Uint8Array | undefined }
+  /** The upstream says that it is done; `last` goes out before the end. */
+  | { readonly _tag: "End"; readonly last: Part | undefined }
   | { readonly _tag: "ErrorEvent"; readonly body: string }
 
-export const part = (bytes: Uint8Array, content = false, usage: Part["usage"] = undefined): Read => ({
+export const part = (bytes: Uint8Array, content = false, usage: Part["usage"] = undefined): Piece => ({
   _tag: "Part",
   bytes,
   content,
@@ -76,7 +78,7 @@ export const chatStream = (
   })
 
 type Step =
-  | ({ readonly _tag: "Part" } & Part)
+  | Piece
   | { readonly _tag: "Finished" }
   | { readonly _tag: "Failed"; readonly error: ProviderError.ProviderError }
   | { readonly _tag: "ErrorEvent"; readonly body: string }
@@ -97,14 +99,12 @@ const makeSteps = (reader: ChatReader) => {
   const end = (): Step => (reader.isWhole() ? { _tag: "Finished" } : truncated)
 
   const read = (next: () => ReadonlyArray<Sse.Event>): ReadonlyArray<Step> => {
-    const pieces: Array<Uint8Array> = []
-    let content = false
-    let usage: Part["usage"]
-    const part = (): ReadonlyArray<Step> => {
+    const pieces: Array<Part> = []
+    const parts = (): ReadonlyArray<Step> => {
       if (pieces.length === 0) return []
-      const bytes = concat(pieces)
-      preambleBytes = content ? Number.NEGATIVE_INFINITY : preambleBytes + bytes.length
-      return preambleBytes > maxPreambleBytes ? [tooLong] : [{ _tag: "Part", bytes, content, usage }]
+      const part = joined(pieces)
+      preambleBytes = part.content ? Number.NEGATIVE_INFINITY : preambleBytes + part.bytes.length
+      return preambleBytes > maxPreambleBytes ? [tooLong] : [{ _tag: "Part", ...part }]
     }
     let blocks: ReadonlyArray<Sse.Event>
     try {
@@ -117,9 +117,7 @@ const makeSteps = (reader: ChatReader) => {
       const event = reader.read(block)
       switch (event._tag) {
         case "Part":
-          pieces.push(event.bytes)
-          content ||= event.content
-          usage = event.usage ?? usage
+          pieces.push(event)
           break
         case "Nothing":
           break
@@ -127,13 +125,13 @@ const makeSteps = (reader: ChatReader) => {
           steps.malformed++
           break
         case "End":
-          if (event.bytes !== undefined) pieces.push(event.bytes)
-          return [...part(), end()]
+          if (event.last !== undefined) pieces.push(event.last)
+          return [...parts(), end()]
         case "ErrorEvent":
-          return [...part(), event]
+          return [...parts(), event]
       }
     }
-    return part()
+    return parts()
   }
 
   return steps
@@ -144,6 +142,12 @@ const blankLine = Utf8.encode("\n\n")
 /** The event that a stream broke off in. As it is, what follows would become a part of it. */
 const closed = (event: Sse.Event): ReadonlyArray<Sse.Event> =>
   event.data === undefined ? [] : [{ ...event, raw: concat([event.raw, blankLine]) }]
+
+const joined = (pieces: ReadonlyArray<Part>): Part => ({
+  bytes: concat(pieces.map(({ bytes }) => bytes)),
+  content: pieces.some(({ content }) => content),
+  usage: pieces.findLast(({ usage }) => usage !== undefined)?.usage
+})
 
 const tooLong: Step = { _tag: "Failed", error: ProviderError.make({ kind: "stream_error" }) }
 const truncated: Step = { _tag: "Failed", error: ProviderError.make({ kind: "stream_truncated" }) }

@@ -58,5 +58,5 @@ export const readUsage = (value: unknown): Usage | undefined => {
   return input === undefined && output === undefined ? undefined : { input, output }
 }
 
-const count = (value: unknown): number | undefined =>
+export const count = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined

@@ -16,7 +16,7 @@ export const chunkReader = (n = 1): ChatReader => {
       case "Malformed":
         return malformed
       case "Done":
-        return { _tag: "End", bytes: undefined }
+        return { _tag: "End", last: undefined }
       case "Error":
         return { _tag: "ErrorEvent", body: chunk.body }
       case "Delta":

@@ -10,7 +10,7 @@ export interface Envelope {
   readonly message: string
   readonly type: string
   readonly param?: string | null
-  readonly code: string
+  readonly code: string | null
   readonly attempts?: ReadonlyArray<object>
 }
 

@@ -63,7 +63,12 @@ const passedThrough = (attempt: Attempt.Attempt<unknown>): Response | undefined 
 const speaksToCaller = (error: ProviderError, attempt: Attempt.Attempt<unknown>): boolean =>
   attempt.next === "abort" || lastWord.has(error.kind)
 
-const lastWord: ReadonlySet<string> = new Set(["context_length", "request_too_large", "model_not_found"])
+const lastWord: ReadonlySet<string> = new Set([
+  "context_length",
+  "request_too_large",
+  "model_not_found",
+  "unsupported"
+])
 
 // A client's own retry would only multiply ours, so it is told not to unless waiting helps.
 const noRetry = { "x-should-retry": "false" }

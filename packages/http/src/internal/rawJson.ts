@@ -1,0 +1,155 @@
+import { concat } from "./bytes.ts"
+import * as Json from "./json.ts"
+import * as Utf8 from "./utf8.ts"
+
+/** A value in its own bytes, without the white space around it. */
+export type Value = Uint8Array
+
+/** The text of a value. */
+export type Text = string
+
+/** What a value says. Not for numbers that are passed on, which may be larger than JavaScript's. */
+export const read = (json: Value): unknown => Json.parse(Utf8.decode(json))
+
+/** A value as it is written. */
+export const written = (json: Value | undefined): Text | undefined => json && Utf8.decode(json)
+
+/** A value as `JSON.stringify` writes it; `undefined` is none. */
+export const text = (value: unknown): Text | undefined =>
+  value === undefined ? undefined : JSON.stringify(value)
+
+/** The text of an object with these members, each already JSON; what is undefined is left out. */
+export const object = (members: Readonly<Record<string, Text | undefined>>): Text =>
+  `{${Object.entries(members)
+    .flatMap(([key, json]) => (json === undefined ? [] : `${JSON.stringify(key)}:${json}`))
+    .join(",")}}`
+
+/** The text of an array of these items, each already JSON. */
+export const array = (items: ReadonlyArray<Text>): Text => `[${items.join(",")}]`
+
+/**
+ * JSON text that can be encoded without a loss: half of a surrogate pair, which UTF-8 has no bytes for, becomes its
+ * escape.
+ */
+export const wellFormed = (json: Text): Text =>
+  json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
+
+/**
+ * The values of an object; where a key is there twice the last one counts, as for `JSON.parse`. None of what is no
+ * object. Assumes valid JSON, and does not recurse.
+ */
+export const members = (json: Value): ReadonlyMap<string, Value> => {
+  const all = new Map<string, Value>()
+  if (json[skipSpace(json, 0)] !== OPEN_BRACE) return all
+  for (const { end, key, start } of entries(json)) all.set(keyOf(key), json.subarray(start, end))
+  return all
+}
+
+/** The items of an array. None of what is no array. Assumes valid JSON, and does not recurse. */
+export const items = (json: Value | undefined): ReadonlyArray<Value> =>
+  json !== undefined && json[skipSpace(json, 0)] === OPEN_BRACKET
+    ? Array.from(entries(json), ({ end, start }) => json.subarray(start, end))
+    : []
+
+/** The value that these keys lead to. */
+export const at = (json: Value | undefined, ...keys: ReadonlyArray<string>): Value | undefined =>
+  keys.reduce((value: Value | undefined, key) => value && members(value).get(key), json)
+
+/**
+ * Puts a JSON value in the place of every value that `key` has in the outermost object, however the key is
+ * escaped. Every other byte stays. Assumes valid JSON and an ASCII key, and does not recurse.
+ */
+export const replaceValues = (json: Uint8Array, key: string, value: Uint8Array): Uint8Array => {
+  const parts: Array<Uint8Array> = []
+  let kept = 0
+  for (const entry of entries(json)) {
+    if (!spells(entry.key, key)) continue
+    parts.push(json.subarray(kept, entry.start), value)
+    kept = entry.end
+  }
+  parts.push(json.subarray(kept))
+  return concat(parts)
+}
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const OPEN_BRACKET = 0x5b
+const BACKSLASH = 0x5c
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const SPACE = 0x20
+const MAX_ASCII = 0x7f
+
+interface Entry {
+  /** With its quotes; empty in an array. */
+  readonly key: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+/** What the outermost object or array holds. */
+function* entries(json: Uint8Array): Generator<Entry> {
+  const open = skipSpace(json, 0)
+  const keyed = json[open] === OPEN_BRACE
+  let index = skipSpace(json, open + 1)
+  while (index < json.length && json[index] !== CLOSE_BRACE && json[index] !== CLOSE_BRACKET) {
+    const keyEnd = keyed ? stringEnd(json, index) : index
+    const start = keyed ? skipSpace(json, skipSpace(json, keyEnd) + 1) : index
+    const end = endOfValue(json, start)
+    yield { key: json.subarray(index, keyEnd), start, end }
+    index = skipSpace(json, end)
+    if (json[index] === COMMA) index = skipSpace(json, index + 1)
+  }
+}
+
+const keyOf = (quoted: Uint8Array): string => {
+  // A decoder costs more than all the rest of a short key.
+  let key = ""
+  for (let index = 1; index < quoted.length - 1; index++) {
+    const byte = quoted[index]!
+    if (byte === BACKSLASH || byte > MAX_ASCII) return String(Json.parse(Utf8.decode(quoted)))
+    key += String.fromCharCode(byte)
+  }
+  return key
+}
+
+/** Most keys need neither decoding nor parsing to be told apart. */
+const spells = (quoted: Uint8Array, key: string): boolean =>
+  quoted.includes(BACKSLASH)
+    ? Json.parse(Utf8.decode(quoted)) === key
+    : quoted.length === key.length + 2 && Utf8.decode(quoted) === `"${key}"`
+
+const skipSpace = (json: Uint8Array, from: number): number => {
+  let index = from
+  // Of the bytes up to the space, valid JSON has only white space between its tokens.
+  while (index < json.length && json[index]! <= SPACE) index++
+  return index
+}
+
+const stringEnd = (json: Uint8Array, from: number): number => {
+  let index = json.indexOf(QUOTE, from + 1)
+  while (index !== -1 && isEscaped(json, index)) index = json.indexOf(QUOTE, index + 1)
+  return index === -1 ? json.length : index + 1
+}
+
+const isEscaped = (json: Uint8Array, index: number): boolean => {
+  let before = index
+  while (json[before - 1] === BACKSLASH) before--
+  return (index - before) % 2 === 1
+}
+
+const endOfValue = (json: Uint8Array, from: number): number => {
+  let depth = 0
+  let index = from
+  do {
+    const byte = json[index]!
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++
+    if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--
+    index = byte === QUOTE ? stringEnd(json, index) : index + 1
+  } while (index < json.length && (depth > 0 || !endsValue(json[index]!)))
+  return index
+}
+
+const endsValue = (byte: number): boolean =>
+  byte === COMMA || byte === CLOSE_BRACE || byte === CLOSE_BRACKET || byte <= SPACE
