@@ -9,7 +9,7 @@ import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Deadline from "../Deadline.ts"
-import { forAttempt, inherit } from "./locals.ts"
+import { forAttempt, inherit, type RunScheduler } from "./locals.ts"
 import { flatMapNow } from "./now.ts"
 import { after } from "./timer.ts"
 
@@ -18,6 +18,7 @@ export interface Around<R> {
   readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
   readonly context: Context.Context<R>
   readonly fiberRefs: FiberRefs.FiberRefs
+  readonly scheduler: RunScheduler
   /** Without interruption: an attempt can be interrupted, the closing of its scope cannot. */
   readonly runtime: Runtime.Runtime<R>
 }
@@ -67,7 +68,7 @@ export class AttemptFiber<X, E, R> {
           return keepScope && this.wanted ? exit : this.closing(exit)
         }
       }),
-      { updateRefs: (_, id) => forAttempt(around.fiberRefs, id, this.contextOf(span)) }
+      { updateRefs: (_, id) => forAttempt(around.fiberRefs, id, this.contextOf(span), around.scheduler) }
     )
   }
 

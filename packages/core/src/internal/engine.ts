@@ -15,6 +15,7 @@ import { type Climbing, Committed, Current } from "./current.ts"
 import { allTiersFailed, isOwn, noTierLeft } from "./ending.ts"
 import { enter, type GroupProgress } from "./groups.ts"
 import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
+import { RunScheduler } from "./locals.ts"
 import { flatMapNow } from "./now.ts"
 import { RunObserver } from "./observer.ts"
 import { heed, type Plan, plan, refund } from "./plan.ts"
@@ -39,6 +40,7 @@ export const run = <X, E, R, A, R2>(
         fiber,
         context,
         fiberRefs: fiber.getFiberRefs(),
+        scheduler: new RunScheduler(fiber),
         runtime: Runtime.make({
           context,
           fiberRefs: FiberRefs.empty(),

@@ -4,6 +4,7 @@ import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
+import type { Scheduler } from "effect/Scheduler"
 
 type Locals = FiberRefs.FiberRefs["locals"]
 type Key = Parameters<Locals["get"]>[0]
@@ -25,11 +26,34 @@ class Untouched extends Map<Key, Stack> {
 const mark: FiberRef.FiberRef<boolean> = FiberRef.unsafeMake(false)
 const marked: Stack = [[FiberId.none, true]]
 
+/**
+ * Lets the attempts of a run wait for their turn in the run's own queue. Effect keeps a queue for every fiber that
+ * ever waits, in a table whose upkeep costs the collector more than the fiber.
+ */
+export class RunScheduler implements Scheduler {
+  private readonly fiber: RuntimeFiber<unknown, unknown>
+  private readonly scheduler: Scheduler
+
+  constructor(fiber: RuntimeFiber<unknown, unknown>) {
+    this.fiber = fiber
+    this.scheduler = fiber.currentScheduler
+  }
+
+  shouldYield(fiber: RuntimeFiber<unknown, unknown>): number | false {
+    return this.scheduler.shouldYield(fiber)
+  }
+
+  scheduleTask(task: () => void, priority: number): void {
+    this.scheduler.scheduleTask(task, priority, this.fiber)
+  }
+}
+
 /** The locals of an attempt: the run's, as if it ran in the same fiber, and a context of its own. */
 export const forAttempt = (
   { locals }: FiberRefs.FiberRefs,
   id: FiberId.Single,
-  context: Context.Context<never>
+  context: Context.Context<never>,
+  scheduler: RunScheduler
 ): FiberRefs.FiberRefs => {
   const own = new Untouched()
   // Twice as fast as to copy a Map by its constructor.
@@ -38,6 +62,7 @@ export const forAttempt = (
   })
   own.delete(FiberRef.interruptedCause)
   own.set(FiberRef.currentContext, [[id, context]])
+  own.set(FiberRef.currentScheduler, [[id, scheduler]])
   return FiberRefs.unsafeMake(own)
 }
 
@@ -50,10 +75,16 @@ export const inherit = (
   const refs = attempt.getFiberRefs()
   for (const [ref, stack] of refs.locals) {
     if (!ofFiberAlone.has(ref) && run.locals.get(ref) !== stack) {
-      return Effect.inheritFiberRefs(FiberRefs.delete(refs, FiberRef.currentContext))
+      return Effect.inheritFiberRefs(
+        [...ofFiberAlone].reduce((refs, ref) => FiberRefs.delete(refs, ref), refs)
+      )
     }
   }
   return Effect.void
 }
 
-const ofFiberAlone: ReadonlySet<unknown> = new Set([FiberRef.currentContext, FiberRef.currentRuntimeFlags])
+const ofFiberAlone: ReadonlySet<Key> = new Set<Key>([
+  FiberRef.currentContext,
+  FiberRef.currentRuntimeFlags,
+  FiberRef.currentScheduler
+])
