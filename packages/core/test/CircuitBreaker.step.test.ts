@@ -228,6 +228,21 @@ describe("CircuitBreaker.step", () => {
     assert.deepInclude(exactly.state, { _tag: "Open", until: 22_000 })
   })
 
+  it("a report of a permit that nobody was given is late, whatever the state", () => {
+    const open = new Machine({ trip: consecutive(1) }).calls(0, "f")
+    const halfOpen = new Machine({ trip: consecutive(1) }).calls(0, "f")
+    halfOpen.admit(10_000)
+    const isolated = new Machine({})
+    isolated.step({ _tag: "Isolate", now: 0 })
+    for (const machine of [open, halfOpen, isolated]) {
+      const before = machine.state
+      const permit = { epoch: before.epoch, id: 7, at: 0 }
+      const decision = machine.step({ _tag: "Report", now: 10_000, permit, outcome: failed, random: 0 })
+      assert.deepStrictEqual(decision, { permit: undefined, rejection: undefined, changes: [] })
+      assert.deepStrictEqual(machine.state, { ...before, late: 1 })
+    }
+  })
+
   it("tripped, it opens from any state, and what was under way is late", () => {
     const trip = (machine: Machine, now: number, retryAfter?: Duration.Duration) => {
       machine.step({ _tag: "Trip", now, retryAfter, random: 0 })

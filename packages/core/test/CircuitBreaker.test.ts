@@ -76,6 +76,18 @@ describe("CircuitBreaker", () => {
     })
   )
 
+  it.effect(
+    "a permit that was rebuilt from data is taken at its word, one that was given is heard once",
+    () =>
+      Effect.gen(function* () {
+        const breaker = yield* CircuitBreaker.make({ ...options, trip: consecutive(4) })
+        const { permit } = yield* breaker.admit
+        const rebuilt = { epoch: permit.epoch, id: permit.id, at: permit.at }
+        for (const one of [permit, permit, rebuilt, rebuilt]) yield* breaker.report(one, Outcome.failure())
+        assert.deepInclude(yield* breaker.state, { _tag: "Closed", consecutive: 3 })
+      })
+  )
+
   it.effect("trip opens it, says so once, and lasts as long as was asked", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make(options)

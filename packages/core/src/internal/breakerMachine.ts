@@ -130,9 +130,7 @@ const settle = (config: Config, state: HalfOpen, now: number, changes: Array<Cha
     changes.push(change(state, opened, "lease", probe.until))
     return opened
   }
-  return failures === state.failures
-    ? state
-    : { ...state, failures, probes: state.probes.filter(({ until }) => until > now) }
+  return { ...state, failures, probes: state.probes.filter(({ until }) => until > now) }
 }
 
 const report = (
