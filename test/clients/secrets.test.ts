@@ -39,16 +39,15 @@ const failures: ReadonlyArray<readonly [string, Behaviour]> = [
 
 for (const [name, Client] of clients) {
   describe(`${name}: what is told to nobody`, () => {
-    const setUp = Effect.gen(function* () {
+    const setUpFor = Effect.fnUntraced(function* (kind: "openai" | "anthropic") {
       const upstream = yield* wall
       const yaml = chat([upstream.url], {
         server: `apiKeys: ["\${GATEWAY_KEY}"]`,
         tier: "retry: { times: 1, base: 1ms }"
       })
-      const running = yield* gateway(yaml.replace("sk-upstream-1", `"\${UPSTREAM_KEY}"`), {
-        GATEWAY_KEY: gatewayKey,
-        UPSTREAM_KEY: upstreamKey
-      })
+        .replace("kind: openai", `kind: ${kind}`)
+        .replace("sk-upstream-1", `"\${UPSTREAM_KEY}"`)
+      const running = yield* gateway(yaml, { GATEWAY_KEY: gatewayKey, UPSTREAM_KEY: upstreamKey })
       const client = new Client({ baseURL: `${running.url}/v1`, apiKey: gatewayKey, maxRetries: 0 })
       const create = (stream: boolean) =>
         client.chat.completions.create({
@@ -72,20 +71,25 @@ for (const [name, Client] of clients) {
       }
       return { client, create, told, upstream, ...running }
     })
+    const setUp = setUpFor("openai")
 
     const tellsNothing = (text: string) => {
       for (const secret of secrets) assert.notInclude(text, secret)
     }
 
-    for (const [how, behaviour] of failures) {
-      it.scopedLive(`${how}: neither the error nor the log quotes it`, () =>
+    const cases = (["openai", "anthropic"] as const).flatMap((kind) =>
+      failures.map(([how, behaviour]) => ({ kind, how, behaviour }))
+    )
+    for (const { behaviour, how, kind } of cases) {
+      it.scopedLive(`${kind}, ${how}: neither the error nor the log quotes it`, () =>
         Effect.gen(function* () {
           for (const stream of [false, true]) {
-            const { create, log, told, upstream } = yield* setUp
+            const { create, log, told, upstream } = yield* setUpFor(kind)
             upstream.script(behaviour)
             const error = yield* rejection(() => create(stream))
             assert.isAtLeast(error.status ?? 0, 429)
-            assert.strictEqual(upstream.received[0]?.headers.authorization, `Bearer ${upstreamKey}`)
+            const { authorization, "x-api-key": key } = upstream.received[0]!.headers
+            assert.strictEqual(authorization ?? `Bearer ${key}`, `Bearer ${upstreamKey}`)
             assert.include(upstream.received[0]?.body.toString(), prompt)
             tellsNothing(JSON.stringify([error.message, error.error, ...(error.headers ?? [])]))
             yield* eventually(() => log.some(({ message }) => message === "run"))
@@ -127,6 +131,32 @@ for (const [name, Client] of clients) {
         yield* eventually(() => log.filter(({ message }) => message === "run").length === 5)
         tellsNothing(told())
       })
+    )
+
+    it.scopedLive(
+      "what a provider cannot be asked it is told to the caller alone, and its value to nobody",
+      () =>
+        Effect.gen(function* () {
+          const { client, told, upstream } = yield* setUpFor("anthropic")
+          for (const fields of [
+            { messages: [{ role: "user", content: "Hi", name: prompt }] },
+            { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: prompt } }] }] },
+            { messages: [{ role: prompt, content: "Hi" }] },
+            { messages: [{ role: "user", content: "Hi" }], reasoning_effort: prompt },
+            { messages: [{ role: "user", content: "Hi" }], logit_bias: { [prompt]: 1 } }
+          ]) {
+            const error = yield* rejection(() =>
+              client.post("/chat/completions", { body: { model: "chat", ...fields } })
+            )
+            assert.strictEqual(error.code, "unsupported_parameter")
+            tellsNothing(JSON.stringify([error.message, error.error]))
+          }
+          const named = { model: "chat", messages: [{ role: "user", content: "Hi" }], [prompt]: 1 }
+          const error = yield* rejection(() => client.post("/chat/completions", { body: named }))
+          assert.strictEqual(error.param, prompt)
+          assert.strictEqual(upstream.received.length, 0)
+          tellsNothing(told())
+        })
     )
 
     it.scopedLive("what the gateway refuses it does not quote", () =>

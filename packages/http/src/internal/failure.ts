@@ -60,15 +60,11 @@ const passedThrough = (attempt: Attempt.Attempt<unknown>): Response | undefined 
   return { status, headers: { "content-type": contentType ?? "application/json", ...noRetry }, body }
 }
 
-const speaksToCaller = (error: ProviderError, attempt: Attempt.Attempt<unknown>): boolean =>
-  attempt.next === "abort" || lastWord.has(error.kind)
+// What a server cannot do at all, its 501, is no word about the request.
+const speaksToCaller = ({ kind, status }: ProviderError, attempt: Attempt.Attempt<unknown>): boolean =>
+  attempt.next === "abort" || lastWord.has(kind) || (kind === "unsupported" && status !== 501)
 
-const lastWord: ReadonlySet<string> = new Set([
-  "context_length",
-  "request_too_large",
-  "model_not_found",
-  "unsupported"
-])
+const lastWord: ReadonlySet<string> = new Set(["context_length", "request_too_large", "model_not_found"])
 
 // A client's own retry would only multiply ours, so it is told not to unless waiting helps.
 const noRetry = { "x-should-retry": "false" }
