@@ -202,6 +202,8 @@ export const readChunk = (data: string): Chunk => {
   if (isError(json)) return { _tag: "Error", body: data }
   const chunk = Json.asObject<"choices" | "usage">(json)
   if (chunk === undefined) return malformed
+  // Clients look into the choices of whatever they get.
+  if (!Array.isArray(chunk.choices) && !Json.isGiven(chunk.usage)) return malformed
   let meaningful = false
   let failed = false
   let choices = 0

@@ -242,9 +242,9 @@ describe("ChatCompletion.readChunk", () => {
     ]
     for (const field of fields) assert.isFalse(readDelta(delta(field)).meaningful, JSON.stringify(field))
     for (const data of [
-      "{}",
+      '{"usage":{}}',
       '{"choices":[]}',
-      '{"choices":null}',
+      '{"choices":null,"usage":{}}',
       '{"choices":[null]}',
       '{"choices":[{"delta":null}]}',
       '{"choices":[{"finish_reason":""}]}'
@@ -256,7 +256,8 @@ describe("ChatCompletion.readChunk", () => {
   it("[DONE], malformed data and errors", () => {
     const tag = (data: string) => ChatCompletion.readChunk(data)._tag
     for (const data of ["[DONE]", " [DONE] "]) assert.strictEqual(tag(data), "Done")
-    for (const data of ["", "{", "1", "null", '"a"', "[]", "[1]", "[DONE", "[DONE]{}"]) {
+    const notEvenChunks = ["{}", '{"type":"ping"}', '{"choices":{}}', '{"choices":null,"usage":null}']
+    for (const data of ["", "{", "1", "null", '"a"', "[]", "[1]", "[DONE", "[DONE]{}", ...notEvenChunks]) {
       assert.strictEqual(tag(data), "Malformed", data)
     }
     for (const data of [
