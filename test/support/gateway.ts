@@ -1,6 +1,6 @@
 import type { Attempt } from "@understudy/core"
 import { Config, Gateway, Log, type Server } from "@understudy/gateway"
-import { Effect, type Scope } from "effect"
+import { Effect, Record, type Scope } from "effect"
 
 /** A gateway inside this process, on a free port, with what it logged. */
 export interface Running {
@@ -59,3 +59,24 @@ export const chat = (
       return `      - { name: tier${n}, provider: provider${n}, model: model${n}${rest} }`
     })
   ].join("\n")
+
+/** A route for each of these upstreams, called as they are: its tier `primary`, and `standby` behind it if there is one. */
+export const routeEach = (
+  urls: Readonly<Record<string, string>>,
+  options: { readonly primary: object; readonly route?: object; readonly standby?: string }
+): string => {
+  const openai = (baseUrl: string) => ({ kind: "openai", baseUrl })
+  const { primary, standby } = options
+  const last = standby === undefined ? [] : [{ name: "standby", provider: "standby", model: "m" }]
+  return JSON.stringify({
+    server: { drain: "1s" },
+    providers: {
+      ...Record.map(urls, (url, name) => ({ ...openai(url), apiKey: `sk-${name}` })),
+      ...(standby !== undefined && { standby: openai(standby) })
+    },
+    routes: Record.map(urls, (_, name) => ({
+      ...options.route,
+      tiers: [{ name: "primary", provider: name, model: "m", ...primary }, ...last]
+    }))
+  })
+}

@@ -25,6 +25,8 @@ export interface RawWall {
   readonly connections: () => number
   /** Connections that the other side has not given up. */
   readonly open: () => number
+  /** Turns taken of the script. */
+  readonly turns: () => number
   /** One turn a request, the last one for ever. */
   readonly script: (...turns: ReadonlyArray<Turn>) => void
   /** Says more on every connection, and ends it in this way. */
@@ -93,6 +95,7 @@ export const rawWall: Effect.Effect<RawWall, never, Scope.Scope> = Effect.gen(fu
     requests: () => requests,
     connections: () => all.size,
     open: () => [...all].filter(({ given }) => !given).length,
+    turns: () => served,
     script: (...next) => {
       turns = next
       served = 0

@@ -1,15 +1,17 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import * as Http from "node:http"
+import * as Https from "node:https"
 import type { AddressInfo } from "node:net"
 import { Effect, type Scope } from "effect"
+import type { Identity } from "./certificate.ts"
 
 /** What the wall does with one request. The body has been read. */
-export type Behaviour = (response: ServerResponse, request: Received) => void
+export type Behaviour = (response: Http.ServerResponse, request: Received) => void
 
 /** What an upstream saw of one request. */
 export interface Received {
   readonly method: string
   readonly path: string
-  readonly headers: IncomingMessage["headers"]
+  readonly headers: Http.IncomingMessage["headers"]
   readonly body: Buffer
   readonly at: number
   /** When the caller's side of the connection went away before the answer was complete. */
@@ -31,58 +33,69 @@ export interface Wall {
   readonly script: (...behaviours: ReadonlyArray<Behaviour>) => void
 }
 
-export const wall: Effect.Effect<Wall, never, Scope.Scope> = Effect.gen(function* () {
-  const received: Array<Received> = []
-  const sockets = new Set<unknown>()
-  let connections = 0
-  let behaviours: ReadonlyArray<Behaviour> = [answer()]
-  let served = 0
-  const server = createServer((request, response) => {
-    const chunks: Array<Buffer> = []
-    request.on("data", (chunk: Buffer) => chunks.push(chunk))
-    request.on("end", () => {
-      const seen: Received = {
-        method: request.method ?? "",
-        path: request.url ?? "",
-        headers: request.headers,
-        body: Buffer.concat(chunks),
-        at: performance.now(),
-        abandonedAt: undefined
-      }
-      received.push(seen)
-      response.on("close", () => {
-        if (!response.writableFinished) seen.abandonedAt = performance.now()
+const wallOver = (
+  scheme: "http" | "https",
+  createServer: (listener: Http.RequestListener) => Http.Server | Https.Server
+): Effect.Effect<Wall, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const received: Array<Received> = []
+    const sockets = new Set<unknown>()
+    let connections = 0
+    let behaviours: ReadonlyArray<Behaviour> = [answer()]
+    let served = 0
+    const server = createServer((request, response) => {
+      const chunks: Array<Buffer> = []
+      request.on("data", (chunk: Buffer) => chunks.push(chunk))
+      request.on("end", () => {
+        const seen: Received = {
+          method: request.method ?? "",
+          path: request.url ?? "",
+          headers: request.headers,
+          body: Buffer.concat(chunks),
+          at: performance.now(),
+          abandonedAt: undefined
+        }
+        received.push(seen)
+        response.on("close", () => {
+          if (!response.writableFinished) seen.abandonedAt = performance.now()
+        })
+        const behaviour = behaviours[Math.min(served++, behaviours.length - 1)] as Behaviour
+        behaviour(response, seen)
       })
-      const behaviour = behaviours[Math.min(served++, behaviours.length - 1)] as Behaviour
-      behaviour(response, seen)
     })
-  })
-  server.keepAliveTimeout = 0
-  server.on("connection", (socket) => {
-    connections++
-    sockets.add(socket)
-    socket.on("close", () => sockets.delete(socket))
-  })
-  yield* Effect.acquireRelease(
-    Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-    () =>
-      Effect.async<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    received,
-    sockets: () => sockets.size,
-    connections: () => connections,
-    closeIdle: () => server.closeIdleConnections(),
-    script: (...next) => {
-      behaviours = next
-      served = 0
+    server.keepAliveTimeout = 0
+    server.on("connection", (socket) => {
+      connections++
+      sockets.add(socket)
+      socket.on("close", () => sockets.delete(socket))
+    })
+    yield* Effect.acquireRelease(
+      Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+      () =>
+        Effect.async<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          server.closeAllConnections()
+        })
+    )
+    return {
+      url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+      received,
+      sockets: () => sockets.size,
+      connections: () => connections,
+      closeIdle: () => server.closeIdleConnections(),
+      script: (...next) => {
+        behaviours = next
+        served = 0
+      }
     }
-  }
-})
+  })
+
+export const wall: Effect.Effect<Wall, never, Scope.Scope> = wallOver("http", (listener) =>
+  Http.createServer(listener)
+)
+
+export const tlsWall = (identity: Identity): Effect.Effect<Wall, never, Scope.Scope> =>
+  wallOver("https", (listener) => Https.createServer({ ...identity }, listener))
 
 const modelOf = (received: Received): string => JSON.parse(received.body.toString()).model
 
@@ -193,7 +206,7 @@ export interface Held {
 }
 
 export const held = (): Held => {
-  let open: { readonly response: ServerResponse; readonly model: string } | undefined
+  let open: { readonly response: Http.ServerResponse; readonly model: string } | undefined
   const opened = () => {
     if (open === undefined) throw new Error("nobody asked for this stream yet")
     return open
