@@ -43,6 +43,8 @@ export interface Backoff {
   /** No wait of this backoff is longer. */
   readonly max: Duration.Duration
   readonly jitter: Jitter
+  /** Says it all in place of the rest: see {@link fromSchedule}. */
+  readonly schedule?: Schedule.Schedule<unknown> | undefined
 }
 
 const finite = (option: string, input: Duration.DurationInput): Duration.Duration => {
@@ -125,6 +127,35 @@ export const constant = (options: {
 export const none: Backoff = exponential({ times: 0 })
 
 /**
+ * Any `Schedule`, for timing that is no data: it is asked after every attempt whose outcome says retry, with the
+ * attempt's error, and the retries end when it does.
+ *
+ * Nothing is known of it before: its retries and their waits count as infinite, in `Policy.worstCase` too. A
+ * deadline, a breaker, a budget and a `Retry-After` that asks for more hold as for every other backoff.
+ *
+ * @example
+ * import { Effect, Schedule } from "effect"
+ * import { Backoff, Tier } from "@understudy/core"
+ *
+ * let calls = 0
+ * const flaky = Effect.suspend(() => (++calls < 4 ? Effect.fail("busy") : Effect.succeed("done")))
+ * const backoff = Backoff.fromSchedule(Schedule.fibonacci("1 millis").pipe(Schedule.intersect(Schedule.recurs(5))))
+ *
+ * console.log(await Effect.runPromise(Tier.make({ name: "primary", effect: flaky, backoff })), calls) // => done 4
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromSchedule = (schedule: Schedule.Schedule<unknown>): Backoff => ({
+  times: Number.POSITIVE_INFINITY,
+  base: Duration.infinity,
+  factor: 1,
+  max: Duration.infinity,
+  jitter: "none",
+  schedule
+})
+
+/**
  * The longest the wait before a retry can be; retries count from 1. Finite for any retry number.
  *
  * @example
@@ -180,6 +211,9 @@ export const delay = (
  * @category conversions
  */
 export const schedule = (self: Backoff): Schedule.Schedule<Duration.Duration> =>
+  self.schedule === undefined ? compiled(self) : Schedule.delays(self.schedule)
+
+const compiled = (self: Backoff): Schedule.Schedule<Duration.Duration> =>
   Schedule.makeWithState({ retry: 1, previous: self.base }, (now, _, state) =>
     state.retry > self.times
       ? Effect.succeed([state, state.previous, ScheduleDecision.done] as const)
@@ -195,6 +229,7 @@ export const schedule = (self: Backoff): Schedule.Schedule<Duration.Duration> =>
   )
 
 const cap = (self: Backoff, retry: number): number => {
+  if (self.schedule !== undefined) return Number.POSITIVE_INFINITY
   const growth = self.jitter === "decorrelated" ? 3 ** retry : self.factor ** (retry - 1)
   // Finite for any retry: 0 · Infinity would be NaN.
   const wait = Duration.toMillis(self.base) * Math.min(growth, Number.MAX_VALUE)

@@ -185,7 +185,7 @@ export const notBefore: (state: State) => number = machine.notBefore
 
 /**
  * Makes a closed breaker. The options are those of {@link config}; `key` names it in errors and events, and its
- * state in the `store`, by default a `Ref` of its own.
+ * state in the `store`, by default in memory.
  *
  * @example
  * import { Effect } from "effect"

@@ -49,7 +49,7 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
 }
 
 /**
- * Where the states of breakers are kept: by default in a `Ref` each.
+ * Where the states of breakers are kept: by default in memory, each by itself.
  *
  * @since 0.1.0
  * @category models

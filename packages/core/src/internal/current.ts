@@ -1,4 +1,3 @@
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -7,6 +6,7 @@ import type { Permit } from "../CircuitBreaker.ts"
 import type { GroupProgress } from "./groups.ts"
 import type { AllTiersFailed, Ladder, Rung, Served } from "./ladder.ts"
 import type { OpenAttempt, RunObserver } from "./observer.ts"
+import * as Waits from "./waits.ts"
 
 /** A state of a run, which ends with what is committed. */
 export type Climbing<X, E, R> = Effect.Effect<Committed<X, E>, E | AllTiersFailed<E>, Exclude<R, Scope.Scope>>
@@ -22,8 +22,8 @@ export class Current<X, E, R> {
   span: Tracer.Span | undefined
   /** Of the attempt, from 1. */
   number = 1
-  /** The backoff before it, and the whole wait. */
-  backoff: Duration.Duration
+  /** Where the backoff has come to, and the whole wait before the attempt. */
+  backoff: unknown
   waited = 0
   permit: Permit | undefined
   attempt!: OpenAttempt<E>
@@ -39,7 +39,7 @@ export class Current<X, E, R> {
     this.enteredAt = enteredAt
     this.groups = groups
     this.deadline = groups.reduce((least, group) => Math.min(least, group.deadline), enteredAt + rung.timeout)
-    this.backoff = rung.backoff.base
+    this.backoff = Waits.initial(rung.backoff)
     this.otherwise = otherwise
   }
 }

@@ -199,7 +199,7 @@ class Run<X, E, R> {
       if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
       if (Exit.isSuccess(exit)) return this.won ? this.tooLate(tier) : this.commit(tier, exit.value)
       return Effect.flatMap(
-        plan(tier, outcome, Math.min(tier.deadline, this.deadline), this.observer),
+        plan(tier, exit.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
         (plan) => this.carryOut(tier, exit, outcome, plan)
       )
     })

@@ -1,14 +1,16 @@
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Backoff from "../Backoff.ts"
 import type { Outcome } from "../Outcome.ts"
 import type { Rung } from "./ladder.ts"
+import * as Waits from "./waits.ts"
 
 type AnyRung = Rung<unknown, unknown, unknown>
 
 /** What follows a failed attempt. */
 export type Plan =
-  | { readonly _tag: "retry"; readonly wait: Duration.Duration; readonly backoff: Duration.Duration }
+  /** `backoff` is the state of the backoff after it. */
+  | { readonly _tag: "retry"; readonly wait: Duration.Duration; readonly backoff: unknown }
   | { readonly _tag: "nextTier" }
   | { readonly _tag: "abort" }
 
@@ -25,7 +27,8 @@ export const heed = (rung: AnyRung, outcome: Outcome): Outcome =>
  * or before the breaker would let an attempt through, and none without a token of the budget.
  */
 export const plan = (
-  tier: { readonly rung: AnyRung; readonly number: number; readonly backoff: Duration.Duration },
+  tier: { readonly rung: AnyRung; readonly number: number; readonly backoff: unknown },
+  cause: Cause.Cause<unknown>,
   outcome: Outcome,
   deadline: number,
   clock: { readonly now: () => number }
@@ -33,13 +36,13 @@ export const plan = (
   const { number, rung } = tier
   if (outcome._tag === "Success" || outcome.next === "nextTier") return nextTier
   if (outcome.next === "abort") return abort
-  if (number > rung.backoff.times) return nextTier
-  return Effect.flatMap(Backoff.delay(rung.backoff, number, tier.backoff), (backoff) => {
+  return Effect.flatMap(Waits.next(rung.backoff, number, tier.backoff, Cause.squash(cause)), (next) => {
+    if (next === undefined) return nextTier
     const asked = outcome._tag === "Failure" ? outcome.retryAfter : undefined
-    const wait = Duration.max(backoff, asked ?? Duration.zero)
+    const wait = Duration.max(next.duration, asked ?? Duration.zero)
     const resumeAt = clock.now() + Duration.toMillis(wait)
     if (resumeAt >= deadline) return nextTier
-    const retry = withdraw(rung, { _tag: "retry", wait, backoff })
+    const retry = withdraw(rung, { _tag: "retry", wait, backoff: next.state })
     if (rung.breaker === undefined) return retry
     return Effect.flatMap(rung.breaker.notBefore, (instant) => (instant > resumeAt ? nextTier : retry))
   })
