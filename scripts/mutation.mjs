@@ -66,38 +66,46 @@ const diffOf = (source, { location: { start, end }, replacement }) => {
   return [...signed("-", lines), ...signed("+", after.split("\n"))].join("\n")
 }
 
-const explained = () => {
-  const sections = readFileSync(join(root, explanations), "utf8").split(/^## /m).slice(1)
-  return sections.flatMap((section) => {
-    const path = section.slice(0, section.indexOf("\n"))
-    return [...section.matchAll(/^```diff\n([\s\S]*?)\n```$/gm)].map(([, diff]) => `${path}\n${diff}`)
-  })
-}
+const pathOf = (known) => known.slice(0, known.indexOf("\n"))
+
+const explained = readFileSync(join(root, explanations), "utf8")
+  .split(/^## /m)
+  .slice(1)
+  .flatMap((section) =>
+    [...section.matchAll(/^```diff\n([\s\S]*?)\n```$/gm)].map(([, diff]) => `${pathOf(section)}\n${diff}`)
+  )
 
 const names = process.argv.slice(2)
-const paths = readdirSync(src, { recursive: true }).filter(
-  (path) => names.length === 0 || names.some((name) => path.includes(name))
-)
-const broken = new Map()
-const survivors = new Set()
-let mutants = 0
+const chosen = (path) => names.length === 0 || names.some((name) => path.includes(name))
+const paths = readdirSync(src, { recursive: true })
+const counts = { mutants: 0, explained: 0, wrong: 0 }
+const complain = (what, known) => {
+  counts.wrong++
+  console.log(`\n${what}: ${known}`)
+}
+
 for (const { sources, tests } of subjects) {
   const mutated = paths.filter((path) => sources.test(path))
-  if (mutated.length === 0) continue
-  for (const path of mutated) broken.set(path, readFileSync(join(src, path), "utf8").split("\n"))
-  for (const mutant of await breakAll(mutated, tests)) {
-    mutants++
+  if (mutated.length === 0) throw new Error(`no file is ${sources}`)
+  const wanted = mutated.filter(chosen)
+  if (wanted.length === 0) continue
+  const lines = new Map(wanted.map((path) => [path, readFileSync(join(src, path), "utf8").split("\n")]))
+  const mutants = await breakAll(wanted, tests)
+  const survivors = mutants.filter(survived).map((mutant) => {
     const path = relative(src, mutant.fileName)
-    if (survived(mutant)) survivors.add(`${path}\n${diffOf(broken.get(path), mutant)}`)
-  }
+    return `${path}\n${diffOf(lines.get(path), mutant)}`
+  })
+  const unexplained = survivors.filter((one) => !explained.includes(one))
+  const noticed = explained.filter((one) => lines.has(pathOf(one)) && !survivors.includes(one))
+  for (const one of unexplained) complain("no test notices", one)
+  for (const one of noticed) complain(`${explanations} explains, and a test notices`, one)
+  counts.mutants += mutants.length
+  counts.explained += survivors.length - unexplained.length
 }
-const known = new Set(explained().filter((one) => broken.has(one.slice(0, one.indexOf("\n")))))
-const unexplained = [...survivors].filter((one) => !known.has(one))
-const noticed = [...known].filter((one) => !survivors.has(one))
-for (const one of unexplained) console.log(`\nnobody notices ${one}`)
-for (const one of noticed) console.log(`\nexplained in ${explanations}, and a test notices ${one}`)
-console.log(
-  `\n${mutants} mutants: ${known.size - noticed.length} explained, ${unexplained.length} not explained, ` +
-    `${noticed.length} explained though noticed`
-)
-process.exit(mutants > 0 && unexplained.length + noticed.length === 0 ? 0 : 1)
+for (const path of new Set(explained.map(pathOf))) {
+  const broken = paths.includes(path) && subjects.some(({ sources }) => sources.test(path))
+  if (!broken) complain(`${explanations} explains what is not broken`, path)
+}
+
+console.log(`\n${counts.mutants} mutants, ${counts.explained} explained, ${counts.wrong} to be seen to`)
+process.exit(counts.mutants > 0 && counts.wrong === 0 ? 0 : 1)
