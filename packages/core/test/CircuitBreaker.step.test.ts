@@ -98,6 +98,31 @@ describe("CircuitBreaker.step", () => {
     assert.deepInclude(state.windows[0], { calls: 4, hits: 3 })
   })
 
+  it("goes on with a window that was kept for the same settings, and begins anew with one for others", () => {
+    const last = (size: number) => rate({ size, minimumCalls: size })
+    const lately = (window: Duration.DurationInput, buckets: number) =>
+      rate({ window, buckets, minimumCalls: 9 })
+    const counted = (before: CircuitBreaker.Rate, after: CircuitBreaker.Rate) => {
+      const machine = new Machine({ trip: after })
+      machine.state = new Machine({ trip: before }).calls(20_000, "fsf").state
+      const { state } = machine.calls(20_000, "f")
+      assert(state._tag === "Closed")
+      return [state.windows[0]?.calls, state.windows[0]?.hits]
+    }
+    assert.deepStrictEqual(counted(last(20), last(20)), [4, 3])
+    assert.deepStrictEqual(counted(lately("10 seconds", 5), lately("10 seconds", 5)), [4, 3])
+    for (const [before, after] of [
+      [last(20), last(10)],
+      [last(20), last(200)],
+      [last(20), lately("10 seconds", 5)],
+      [lately("10 seconds", 5), lately("1 minute", 5)],
+      [lately("10 seconds", 5), lately("10 seconds", 10)],
+      [lately("10 seconds", 5), last(20)]
+    ] as const) {
+      assert.deepStrictEqual(counted(before, after), [1, 1])
+    }
+  })
+
   it("opens at slow calls, failures among them; exactly as long as allowed is not slow", () => {
     const trip = slow({ after: "1 second", threshold: 1, size: 2 })
     const after = (...calls: ReadonlyArray<readonly [took: number, Outcome.Outcome]>) => {

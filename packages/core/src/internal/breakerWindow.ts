@@ -13,6 +13,8 @@ export type Span =
  * @category models
  */
 export interface Window {
+  /** What it looks back on: so many calls, or so many milliseconds. */
+  readonly span: number
   readonly calls: number
   readonly hits: number
   /** Where the next call goes; of a time the number of the newest bucket, counted from time 0. */
@@ -29,12 +31,13 @@ export const push = (span: Span, known: Window | undefined, now: number, hit: bo
 const bitsPerCell = 30
 
 const pushCall = (size: number, known: Window | undefined, hit: boolean): Window => {
-  const window = fitting(known, Math.ceil(size / bitsPerCell)) ?? empty(Math.ceil(size / bitsPerCell), 0)
+  const window = fitting(known, size, Math.ceil(size / bitsPerCell), 0)
   const place = Math.floor(window.head / bitsPerCell)
   const bit = 1 << (window.head % bitsPerCell)
   const before = window.cells[place]!
   const after = hit ? before | bit : before & ~bit
   return {
+    span: size,
     calls: Math.min(size, window.calls + 1),
     hits: window.hits + (hit ? 1 : 0) - ((before & bit) === 0 ? 0 : 1),
     head: (window.head + 1) % size,
@@ -49,8 +52,9 @@ const pushAt = (
   hit: boolean
 ): Window => {
   const { buckets } = span
-  const index = Math.floor(now / (Duration.toMillis(span.window) / buckets))
-  const window = fitting(known, 2 * buckets) ?? empty(2 * buckets, index)
+  const millis = Duration.toMillis(span.window)
+  const index = Math.floor(now / (millis / buckets))
+  const window = fitting(known, millis, 2 * buckets, index)
   // A clock that went back writes into the newest bucket: what is already counted stays counted.
   const head = Math.max(window.head, index)
   const cells = [...window.cells]
@@ -65,17 +69,13 @@ const pushAt = (
   const place = placeOf(head, buckets)
   cells[place]! += 1
   cells[place + 1]! += hit ? 1 : 0
-  return { calls: calls + 1, hits: hits + (hit ? 1 : 0), head, cells }
+  return { span: millis, calls: calls + 1, hits: hits + (hit ? 1 : 0), head, cells }
 }
 
 const placeOf = (index: number, buckets: number): number => 2 * (((index % buckets) + buckets) % buckets)
 
-const fitting = (window: Window | undefined, cells: number): Window | undefined =>
-  window?.cells.length === cells ? window : undefined
-
-const empty = (cells: number, head: number): Window => ({
-  calls: 0,
-  hits: 0,
-  head,
-  cells: new Array<number>(cells).fill(0)
-})
+/** One that a store has kept for other settings says nothing about these, and is begun anew. */
+const fitting = (known: Window | undefined, span: number, cells: number, head: number): Window =>
+  known?.span === span && known.cells.length === cells
+    ? known
+    : { span, calls: 0, hits: 0, head, cells: new Array<number>(cells).fill(0) }
