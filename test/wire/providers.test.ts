@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask, chatBody } from "../support/caller.ts"
-import { gateway } from "../support/gateway.ts"
+import { chat, gateway } from "../support/gateway.ts"
 import { fails, wall } from "../support/wall.ts"
 
 /** One route `chat` with one tier that asks this provider for `gpt`. */
@@ -26,6 +26,38 @@ describe("the kinds of providers, on the wire", () => {
       })
     )
   }
+
+  for (const kind of ["openai", "azure"]) {
+    it.scopedLive(`${kind}: parameters are dropped and renamed by provider and by tier, byte for byte`, () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        const quirks = "drop: [store], rename: { max_completion_tokens: max_tokens }"
+        const provider = `kind: ${kind}, baseUrl: "${only.url}", ${quirks}`
+        const { url } = yield* gateway(through(provider, "drop: [seed], rename: { user: customer }"))
+        const body =
+          '{ "store":true ,"model":"chat","x":1e400,"user" : "a","seed":1,\n"max_completion_tokens":9, "x":{"store":1.0} }'
+        assert.strictEqual((yield* ask(url, { body })).status, 200)
+        assert.strictEqual(
+          only.received[0]?.body.toString(),
+          '{ "model":"gpt","x":1e400,"customer" : "a",\n"max_tokens":9, "x":{"store":1.0} }'
+        )
+      })
+    )
+  }
+
+  it.scopedLive("a dialect's refusal of a parameter sends the run to the next tier", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      first.script(fails(422))
+      const yaml = chat([first.url, second.url]).replace("apiKey: sk-upstream-1", "dialect: mistral")
+      const { log, url } = yield* gateway(yaml)
+      const served = yield* ask(url, { body: chatBody({ logprobs: true, store: true }) })
+      assert.strictEqual(served.headers["x-understudy-tier"], "tier2")
+      assert.strictEqual(log.find(({ message }) => message === "attempt")?.["error_type"], "unsupported")
+      assert.notInclude(first.received[0]?.body.toString(), "store")
+      assert.include(second.received[0]?.body.toString(), "store")
+    })
+  )
 
   it.scopedLive("sandbox plays its script, call by call", () =>
     Effect.gen(function* () {

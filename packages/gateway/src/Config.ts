@@ -9,6 +9,7 @@
 import { readFile } from "node:fs/promises"
 import { isIPv4 } from "node:net"
 import * as Policy from "@understudy/core/Policy"
+import type { Quirks } from "@understudy/http/Quirks"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -21,6 +22,7 @@ import { Host, Key, Port, SizeText } from "./internal/fields.ts"
 import { type Problem, problem, quote } from "./internal/issue.ts"
 import { suggest } from "./internal/nearest.ts"
 import { type Provider, ProviderFile } from "./internal/providerFile.ts"
+import { quirksFields } from "./internal/quirksFile.ts"
 import * as Yaml from "./internal/yaml.ts"
 
 /**
@@ -41,7 +43,13 @@ export interface Server {
 }
 
 export type { ErrorRow } from "./internal/errorRow.ts"
-export type { AnthropicProvider, AzureProvider, OpenAiProvider, Provider } from "./internal/providerFile.ts"
+export type {
+  Account,
+  AnthropicProvider,
+  AzureProvider,
+  OpenAiProvider,
+  Provider
+} from "./internal/providerFile.ts"
 export type { Latency, SandboxProvider, SandboxTurn, SandboxWord } from "./internal/sandboxFile.ts"
 
 /**
@@ -50,7 +58,7 @@ export type { Latency, SandboxProvider, SandboxTurn, SandboxWord } from "./inter
  * @since 0.1.0
  * @category models
  */
-export interface Tier extends Policy.TierPolicy {
+export interface Tier extends Policy.TierPolicy, Quirks {
   /** A key of `providers`. */
   readonly provider: string
   /** What that provider calls the model. */
@@ -117,7 +125,7 @@ export const File = Schema.Struct({
   providers: Schema.Record({ key: Schema.String, value: ProviderFile }),
   routes: Schema.Record({
     key: Schema.String,
-    value: Policy.struct({ provider: Schema.String, model: Policy.Name })
+    value: Policy.struct({ provider: Schema.String, model: Policy.Name, ...quirksFields })
   }).pipe(
     Schema.filter((routes) => (Object.keys(routes).length > 0 ? undefined : "no routes; add at least one"))
   )

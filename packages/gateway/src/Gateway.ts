@@ -19,7 +19,7 @@ import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
-import type { Config, Provider as ProviderConfig, SandboxProvider } from "./Config.ts"
+import type { Account, Config, Provider as ProviderConfig } from "./Config.ts"
 import * as Server from "./Server.ts"
 
 /**
@@ -73,7 +73,7 @@ const makeProvider = (name: string, provider: ProviderConfig, upstream: Upstream
   }
 }
 
-const account = ({ errors = [], headers = {} }: Exclude<ProviderConfig, SandboxProvider>) => ({
+const account = ({ errors = [], headers = {} }: Account) => ({
   headers: Record.map(headers, Redacted.value),
   errors: errors.map((row) => ({ name: "of the file", ...row }))
 })

@@ -91,6 +91,9 @@ providers:
     baseUrl: https://\${HOST}/v1
     apiKey: "\${KEY}"
     headers: { OpenAI-Organization: org-1 }
+    dialect: mistral
+    drop: [store]
+    rename: { max_completion_tokens: max_tokens }
     errors: [ { kind: overloaded, status: [429, 5], code: "^busy$", text: rush, retry: false } ]
   azure: { kind: azure, baseUrl: https://x.openai.azure.com, apiVersion: 2024-10-21, apiKey: "\${KEY}" }
   stage: { kind: sandbox, latency: 5ms, failure: { status: 503, rate: 0.5 }, chunkEvery: 10ms }
@@ -107,7 +110,7 @@ routes:
     maxTiers: 2
     tiers:
       - { name: primary, provider: openai, model: gpt-4.1, timeout: 20s, retry: { times: 0 } }
-      - { name: standby, provider: stage, model: small, breaker: { consecutive: 1 } }
+      - { name: standby, provider: stage, model: small, breaker: { consecutive: 1 }, drop: [seed], rename: { user: customer } }
 `
     const config = accepted(text, { CALLER: "caller", KEY: "sk-1", HOST: "api.openai.com" })
     assert.deepStrictEqual(config.server.apiKeys.map(Redacted.value), ["caller", "team-caller"])
@@ -117,6 +120,9 @@ routes:
     assert(openai?.kind === "openai")
     assert.strictEqual(openai.baseUrl, "https://api.openai.com/v1")
     assert.strictEqual(Redacted.value(openai.apiKey!), "sk-1")
+    const quirks = { drop: ["store"], rename: { max_completion_tokens: "max_tokens" } }
+    assert.deepInclude(openai, { dialect: "mistral", ...quirks })
+    assert.deepInclude(config.routes["gpt-4.1"]?.tiers[1], { drop: ["seed"], rename: { user: "customer" } })
     assert.strictEqual(Redacted.value(openai.headers!["OpenAI-Organization"]!), "org-1")
     assert.deepStrictEqual(openai.errors, [
       { kind: "overloaded", status: [429, 5], code: /^busy$/i, text: /rush/i, retry: false }

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files write ${NAME}
 import { assert, describe, it } from "@effect/vitest"
-import { file, openai, provider, refusal } from "./configFile.ts"
+import { file, openai, provider, refusal, tier } from "./configFile.ts"
 
 describe("ConfigError of a provider refuses, with one line", () => {
   it.each([
@@ -12,7 +12,7 @@ describe("ConfigError of a provider refuses, with one line", () => {
     [
       "an API version of another kind",
       openai('apiVersion: "2024-10-21"'),
-      ":3:51 providers.openai.apiVersion: unknown key; known: kind, baseUrl, apiKey, headers, errors"
+      ":3:51 providers.openai.apiVersion: unknown key; known: kind, baseUrl, apiKey, headers, errors, drop, rename, dialect"
     ],
     [
       "azure without a baseUrl",
@@ -23,6 +23,41 @@ describe("ConfigError of a provider refuses, with one line", () => {
       "a number of tokens that is none",
       provider("kind: anthropic, maxTokens: 0.5"),
       ":3:41 providers.openai.maxTokens: cannot use 0.5; expected an integer of 1 or more"
+    ],
+    [
+      "a dialect that is nearly one",
+      openai("dialect: mistal"),
+      ':3:60 providers.openai.dialect: unknown dialect "mistal"; did you mean "mistral"?'
+    ],
+    [
+      "a dialect of another kind",
+      provider("kind: azure, baseUrl: https://a, dialect: openai"),
+      ":3:46 providers.openai.dialect: unknown key; known: kind, baseUrl, apiKey, headers, errors, drop, rename, apiVersion"
+    ],
+    [
+      "a parameter to drop that is no list",
+      openai("drop: store"),
+      ":3:57 providers.openai.drop: cannot use this value; expected a list"
+    ],
+    [
+      "a parameter to drop that every request needs",
+      openai("drop: [store, model]"),
+      ":3:65 providers.openai.drop[1]: every request needs this parameter; remove it from here"
+    ],
+    [
+      "a parameter to rename that every request needs",
+      openai("rename: { seed: random_seed, messages: input }"),
+      ":3:90 providers.openai.rename.messages: every request needs this parameter; remove it from here"
+    ],
+    [
+      "a new name that is none",
+      openai("rename: { seed: 7 }"),
+      ":3:67 providers.openai.rename.seed: cannot use 7; expected the name of a parameter"
+    ],
+    [
+      "a tier's parameter to drop that every request needs",
+      tier("drop: [stream]"),
+      ":11:16 routes.chat.tiers[0].drop[0]: every request needs this parameter; remove it from here"
     ],
     [
       "a range that goes down",

@@ -19,13 +19,14 @@ import { messageReader } from "./internal/anthropicReader.ts"
 import { translate } from "./internal/anthropicRequest.ts"
 import * as Dialect from "./internal/dialect.ts"
 import type { Provider } from "./Provider.ts"
+import type { Quirks } from "./Quirks.ts"
 import type { Upstream } from "./Upstream.ts"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface Options extends Quirks {
   readonly name: string
   /** Without its version path. Default: `https://api.anthropic.com`. */
   readonly baseUrl?: string | undefined
@@ -86,7 +87,7 @@ export const make = (options: Options): Provider => {
   }
   const maxTokens = options.maxTokens ?? 16_384
   return Dialect.provider(
-    { name: options.name, system: "anthropic", baseUrl, upstream: options.upstream },
+    { name: options.name, system: "anthropic", baseUrl, upstream: options.upstream, quirks: options },
     {
       exchange: (request, model) =>
         Effect.gen(function* () {

@@ -8,13 +8,14 @@ import * as Redacted from "effect/Redacted"
 import type { Row } from "./ErrorTable.ts"
 import * as OpenAi from "./internal/openAi.ts"
 import type { Provider } from "./Provider.ts"
+import type { Quirks } from "./Quirks.ts"
 import type { Upstream } from "./Upstream.ts"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface Options extends Quirks {
   readonly name: string
   /** The resource, such as `https://x.openai.azure.com`. */
   readonly baseUrl: string
@@ -75,6 +76,7 @@ export const make = (options: Options): Provider => {
         : `/openai/deployments/${encodeURIComponent(model)}/chat/completions?api-version=${version}`,
     key: options.apiKey && { "api-key": Redacted.value(options.apiKey) },
     headers: options.headers,
+    quirks: options,
     errors: options.errors
   })
 }

@@ -8,14 +8,17 @@ import * as Redacted from "effect/Redacted"
 import type { Row } from "./ErrorTable.ts"
 import * as OpenAi from "./internal/openAi.ts"
 import type { Provider } from "./Provider.ts"
+import * as Quirks from "./Quirks.ts"
 import type { Upstream } from "./Upstream.ts"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface Options extends Quirks.Quirks {
   readonly name: string
+  /** Which server it is: its quirks are heeded, and those given here as well. Default: OpenAI's own, which has none. */
+  readonly dialect?: Quirks.Name | undefined
   /** With its version path, such as `https://api.openai.com/v1`. */
   readonly baseUrl: string
   readonly apiKey?: Redacted.Redacted | undefined
@@ -23,7 +26,7 @@ export interface Options {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** What its errors mean where the table does not know, or knows otherwise; asked before the table. */
   readonly errors?: ReadonlyArray<Row> | undefined
-  /** OpenTelemetry's `gen_ai.provider.name`. Default: `openai`. */
+  /** OpenTelemetry's `gen_ai.provider.name`. Default: the dialect's, such as `openai`. */
   readonly system?: string | undefined
   readonly upstream: Upstream
 }
@@ -52,14 +55,17 @@ export interface Options {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options): Provider =>
-  OpenAi.provider({
+export const make = (options: Options): Provider => {
+  const preset = Quirks.presets[options.dialect ?? "openai"]
+  return OpenAi.provider({
     name: options.name,
-    system: options.system ?? "openai",
+    system: options.system ?? preset.system,
     baseUrl: options.baseUrl,
     upstream: options.upstream,
     path: () => "/chat/completions",
     key: options.apiKey && { authorization: `Bearer ${Redacted.value(options.apiKey)}` },
     headers: options.headers,
-    errors: options.errors
+    quirks: Quirks.combine(preset, options),
+    errors: [...(options.errors ?? []), ...(preset.errors ?? [])]
   })
+}

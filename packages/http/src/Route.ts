@@ -9,12 +9,13 @@ import * as Fallback from "@understudy/core/Fallback"
 import * as FallbackStream from "@understudy/core/FallbackStream"
 import * as Outcome from "@understudy/core/Outcome"
 import * as Policy from "@understudy/core/Policy"
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { ChatRequest } from "./ChatCompletion.ts"
 import { breakerOf, type Holder } from "./internal/credential.ts"
 import type { Answer, Part, Provider } from "./Provider.ts"
 import { outcome, type ProviderError } from "./ProviderError.ts"
+import * as Quirks from "./Quirks.ts"
 
 /**
  * @since 0.1.0
@@ -35,7 +36,7 @@ export interface Route {
  * @since 0.1.0
  * @category models
  */
-export interface RouteTier extends Policy.TierPolicy {
+export interface RouteTier extends Policy.TierPolicy, Quirks.Quirks {
   readonly provider: Provider
   /** What the provider calls the model. */
   readonly model: string
@@ -120,7 +121,8 @@ const one = (
 ): Effect.Effect<Route> =>
   Effect.gen(function* () {
     const breakers = new Map<RouteTier, CircuitBreaker.CircuitBreaker>()
-    for (const tier of policy.tiers) {
+    const tiers = Arr.map(policy.tiers, (tier) => ({ ...tier, adapt: Quirks.adapt(tier) }))
+    for (const tier of tiers) {
       const breaker = yield* CircuitBreaker.make({ ...tier.breaker, key: `${name}/${tier.name}` })
       const own: Holder = { run: name, tier: tier.name, labels: labels(tier), breaker }
       const all = holders.get(tier.provider) ?? []
@@ -128,25 +130,34 @@ const one = (
       all.push(own)
       breakers.set(tier, breakerOf(own, all))
     }
-    const compiled = yield* Policy.compile(policy, {
-      name,
-      labels,
-      span: (tier) => ({ name: `chat ${tier.model}`, attributes: spanAttributes(tier) }),
-      breaker: (tier) => breakers.get(tier)
-    })
+    const compiled = yield* Policy.compile(
+      { ...policy, tiers },
+      {
+        name,
+        labels,
+        span: (tier) => ({ name: `chat ${tier.model}`, attributes: spanAttributes(tier) }),
+        breaker: (tier) => breakers.get(tier)
+      }
+    )
     return {
       name,
       tiers: policy.tiers,
       available: compiled.available,
       complete: (request) =>
-        Fallback.fromPolicy(compiled, ({ model, provider }) => provider.complete(request, model), {
-          classify: outcome
-        }),
+        Fallback.fromPolicy(
+          compiled,
+          ({ adapt, model, provider }) => provider.complete(adapt(request), model),
+          { classify: outcome }
+        ),
       stream: (request) =>
-        FallbackStream.fromPolicy(compiled, ({ model, provider }) => provider.stream(request, model), {
-          isContent: (part) => part.content,
-          classify: (error) => (error._tag === "EmptyStream" ? emptyStream : outcome(error))
-        })
+        FallbackStream.fromPolicy(
+          compiled,
+          ({ adapt, model, provider }) => provider.stream(adapt(request), model),
+          {
+            isContent: (part) => part.content,
+            classify: (error) => (error._tag === "EmptyStream" ? emptyStream : outcome(error))
+          }
+        )
     }
   })
 

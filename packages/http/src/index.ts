@@ -18,6 +18,8 @@ export * as OpenAiRouter from "./OpenAiRouter.ts"
 export * as Provider from "./Provider.ts"
 /** Why a provider gave no answer. */
 export * as ProviderError from "./ProviderError.ts"
+/** What a server does not take as OpenAI does. */
+export * as Quirks from "./Quirks.ts"
 /** A name callers ask for, and the tiers behind it. */
 export * as Route from "./Route.ts"
 /** A provider without a network. */

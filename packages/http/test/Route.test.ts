@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Attempt, Policy } from "@understudy/core"
 import { Array as Arr, Duration, Effect, Either, Stream, TestClock } from "effect"
 import { type Provider, ProviderError, Route } from "../src/index.ts"
+import { bytes, text } from "./scripted.ts"
 
-const body = new TextEncoder().encode('{"model":"chat","messages":[]}')
+const body = bytes('{"model":"chat","messages":[]}')
 
 /** A provider that fails with these kinds in turn, then answers, and notes the models it was asked for. */
 const scripted = (name: string, ...kinds: ReadonlyArray<ProviderError.Kind>) => {
@@ -59,6 +60,35 @@ const run = ({ complete, name, stream }: Route.Route, streamed = false) =>
       Effect.map((end) => ({ end, moved }))
     )
   })
+
+describe("Route: quirks of a tier", () => {
+  it.effect("are its own: each tier edits the request as it came", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const provider: Provider.Provider = {
+        ...scripted("only").provider,
+        complete: ({ body }, model) => {
+          asked.push(`${model} ${text(body)}`)
+          return ProviderError.make({ kind: "overloaded" })
+        },
+        stream: ({ body }, model) => {
+          asked.push(`${model} ${text(body)}`)
+          return Stream.fail(ProviderError.make({ kind: "overloaded" }))
+        }
+      }
+      const [a, b, c] = policy({ a: provider, b: provider, c: provider }).tiers
+      const chat = yield* Route.make("chat", {
+        ...policy({ a: provider }),
+        tiers: [a, { ...b!, drop: ["seed"] }, { ...c!, rename: { seed: "random_seed" } }]
+      })
+      const request = { model: "chat", stream: false, body: bytes('{"seed":1}') }
+      yield* Effect.exit(chat.complete(request))
+      yield* Effect.exit(Stream.runDrain(chat.stream(request)))
+      const each = ['a {"seed":1}', "b {}", 'c {"random_seed":1}']
+      assert.deepStrictEqual(asked, [...each, ...each])
+    })
+  )
+})
 
 describe("Route: what concerns a credential", () => {
   for (const kind of ["auth", "quota_exhausted"] as const) {

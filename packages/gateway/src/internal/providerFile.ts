@@ -1,8 +1,26 @@
+import { type Name, presets, type Quirks } from "@understudy/http/Quirks"
+import * as Record from "effect/Record"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type ErrorRow, ErrorRowFile } from "./errorRow.ts"
 import { ApiVersion, BaseUrl, Headers, integerFrom, Key } from "./fields.ts"
+import { quirksFields } from "./quirksFile.ts"
 import { type SandboxProvider, sandboxFields } from "./sandboxFile.ts"
+
+/**
+ * What every account upstream has.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Account extends Quirks {
+  readonly baseUrl: string
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** Sent with every request; redacted, for some upstreams take their key or a token here. */
+  readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
+  /** What its errors mean, before the table of them all is asked. */
+  readonly errors?: ReadonlyArray<ErrorRow> | undefined
+}
 
 /**
  * An upstream account that speaks the OpenAI protocol.
@@ -10,14 +28,10 @@ import { type SandboxProvider, sandboxFields } from "./sandboxFile.ts"
  * @since 0.1.0
  * @category models
  */
-export interface OpenAiProvider {
+export interface OpenAiProvider extends Account {
   readonly kind: "openai"
-  readonly baseUrl: string
-  readonly apiKey?: Redacted.Redacted | undefined
-  /** Sent with every request; redacted, for some upstreams take their key here. */
-  readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
-  /** What its errors mean, before the table of them all is asked. */
-  readonly errors?: ReadonlyArray<ErrorRow> | undefined
+  /** Which server it is, for its quirks; OpenAI's own where undefined. */
+  readonly dialect?: Name | undefined
 }
 
 /**
@@ -26,16 +40,10 @@ export interface OpenAiProvider {
  * @since 0.1.0
  * @category models
  */
-export interface AzureProvider {
+export interface AzureProvider extends Account {
   readonly kind: "azure"
-  readonly baseUrl: string
   /** The v1 API where undefined. */
   readonly apiVersion?: string | undefined
-  readonly apiKey?: Redacted.Redacted | undefined
-  /** Sent with every request; redacted, for a token goes here. */
-  readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
-  /** What its errors mean, before the table of them all is asked. */
-  readonly errors?: ReadonlyArray<ErrorRow> | undefined
 }
 
 /**
@@ -44,16 +52,10 @@ export interface AzureProvider {
  * @since 0.1.0
  * @category models
  */
-export interface AnthropicProvider {
+export interface AnthropicProvider extends Account {
   readonly kind: "anthropic"
-  readonly baseUrl: string
-  readonly apiKey?: Redacted.Redacted | undefined
-  /** Sent with every request; redacted, for a token goes here. */
-  readonly headers?: { readonly [name: string]: Redacted.Redacted } | undefined
   /** The most tokens of an answer whose request names no number. */
   readonly maxTokens?: number | undefined
-  /** What its errors mean, before the table of them all is asked. */
-  readonly errors?: ReadonlyArray<ErrorRow> | undefined
 }
 
 /**
@@ -69,11 +71,14 @@ const account = {
   baseUrl: BaseUrl,
   apiKey: Schema.optional(Key),
   headers: Schema.optional(Headers),
-  errors: Schema.optional(Schema.Array(ErrorRowFile))
+  errors: Schema.optional(Schema.Array(ErrorRowFile)),
+  ...quirksFields
 }
 
+const Dialect = Schema.Literal(...Record.keys(presets)).annotations({ title: "dialect" })
+
 export const ProviderFile = Schema.Union(
-  Schema.Struct({ kind: kind("openai"), ...account }),
+  Schema.Struct({ kind: kind("openai"), ...account, dialect: Schema.optional(Dialect) }),
   Schema.Struct({ kind: kind("azure"), ...account, apiVersion: Schema.optional(ApiVersion) }),
   Schema.Struct({
     kind: kind("anthropic"),

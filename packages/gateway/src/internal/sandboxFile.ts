@@ -85,7 +85,7 @@ const Turn = Schema.Struct({
   latency: Schema.optional(LatencyText),
   chunkEvery: Schema.optional(Policy.DurationText),
   status: Schema.optional(Status),
-  code: Schema.optional(Schema.NonEmptyString),
+  code: Schema.optional(Policy.Name),
   retryAfter: Schema.optional(Policy.DurationText),
   breaks: Schema.optional(Schema.Literal("hang", "reset", "end", "error")),
   after: Schema.optional(integerFrom(0))

@@ -5,6 +5,7 @@ import type { ChatRequest, Usage } from "../ChatCompletion.ts"
 import type * as ErrorTable from "../ErrorTable.ts"
 import type { Provider } from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
+import * as Quirks from "../Quirks.ts"
 import type { Response, TransportError, Upstream } from "../Upstream.ts"
 import { collect } from "./bytes.ts"
 import { type ChatReader, chatStream } from "./chatStream.ts"
@@ -40,9 +41,12 @@ export const provider = (
     readonly system: string
     readonly baseUrl: string
     readonly upstream: Upstream
+    readonly quirks: Quirks.Quirks
   },
   { classify, exchange }: Dialect
 ): Provider => {
+  const adapt = Quirks.adapt(account.quirks)
+
   const failed = (response: Response, body: Uint8Array): Effect.Effect<never, ProviderError.ProviderError> =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       classify({ status: response.status, headers: response.headers, body }, now)
@@ -67,7 +71,7 @@ export const provider = (
 
   const complete: Provider["complete"] = (request, model) =>
     Effect.gen(function* () {
-      const asked = yield* exchange(request, model)
+      const asked = yield* exchange(adapt(request), model)
       const response = yield* send(asked, "application/json")
       const body = yield* collect(Stream.mapError(response.body, fromTransport), maxAnswerBytes)
       const whole = asked.readWhole(body)
@@ -84,7 +88,7 @@ export const provider = (
   const stream: Provider["stream"] = (request, model) =>
     Stream.unwrapScoped(
       Effect.gen(function* () {
-        const asked = yield* exchange(request, model)
+        const asked = yield* exchange(adapt(request), model)
         const response = yield* send(asked, "text/event-stream")
         if (!isEventStream(response)) return Stream.fail(invalidAnswer(response.status))
         return chatStream(Stream.mapError(response.body, fromTransport), asked.reader, (body) =>

@@ -3,6 +3,7 @@ import * as Record from "effect/Record"
 import { readAnswer, withModel } from "../ChatCompletion.ts"
 import * as ErrorTable from "../ErrorTable.ts"
 import type { Provider } from "../Provider.ts"
+import type { Quirks } from "../Quirks.ts"
 import type { Upstream } from "../Upstream.ts"
 import { chunkReader } from "./chunkReader.ts"
 import * as Dialect from "./dialect.ts"
@@ -19,6 +20,7 @@ export interface Account {
   readonly key: Readonly<Record<string, string>> | undefined
   /** Over the ones of ours. */
   readonly headers: Readonly<Record<string, string>> | undefined
+  readonly quirks: Quirks
   /** Before the table's. */
   readonly errors: ReadonlyArray<ErrorTable.Row> | undefined
 }

@@ -71,6 +71,37 @@ export const replaceValues = (json: Uint8Array, key: string, value: Uint8Array):
   return concat(parts)
 }
 
+/**
+ * Gives members of the outermost object another key or, where that is undefined, leaves them out; `decide` is told
+ * all keys and says which. A member goes with the comma before it, the first one with the comma after it; every
+ * other byte stays. Assumes valid JSON, and does not recurse.
+ */
+export const rekey = (
+  json: Uint8Array,
+  decide: (keys: ReadonlyArray<string>) => ReadonlyMap<string, string | undefined>
+): Uint8Array => {
+  const all = Array.from(entries(json), (entry) => ({ ...entry, name: keyOf(entry.key) }))
+  const becomes = decide(all.map(({ name }) => name))
+  const parts: Array<Uint8Array> = []
+  let kept = 0
+  // The end of the member before, once there is one that stays.
+  let before: number | undefined
+  for (const [index, { at, end, key, name }] of all.entries()) {
+    const next = becomes.get(name)
+    const out = next === undefined && becomes.has(name)
+    if (out) {
+      parts.push(json.subarray(kept, before ?? at))
+      kept = before === undefined ? (all[index + 1]?.at ?? end) : end
+    } else if (next !== undefined) {
+      parts.push(json.subarray(kept, at), Utf8.encode(JSON.stringify(next)))
+      kept = at + key.length
+    }
+    if (before !== undefined || !out) before = end
+  }
+  parts.push(json.subarray(kept))
+  return concat(parts)
+}
+
 const QUOTE = 0x22
 const COMMA = 0x2c
 const OPEN_BRACKET = 0x5b
@@ -82,6 +113,8 @@ const SPACE = 0x20
 const MAX_ASCII = 0x7f
 
 interface Entry {
+  /** Where it begins. */
+  readonly at: number
   /** With its quotes; empty in an array. */
   readonly key: Uint8Array
   readonly start: number
@@ -97,7 +130,7 @@ function* entries(json: Uint8Array): Generator<Entry> {
     const keyEnd = keyed ? stringEnd(json, index) : index
     const start = keyed ? skipSpace(json, skipSpace(json, keyEnd) + 1) : index
     const end = endOfValue(json, start)
-    yield { key: json.subarray(index, keyEnd), start, end }
+    yield { at: index, key: json.subarray(index, keyEnd), start, end }
     index = skipSpace(json, end)
     if (json[index] === COMMA) index = skipSpace(json, index + 1)
   }
