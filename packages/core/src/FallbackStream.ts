@@ -62,7 +62,8 @@ export { EmptyStream } from "./internal/commit.ts"
  * - `firstToken` bounds an attempt's way to its first content, `timeout` all of the tier's attempts and waits.
  * - `idle` bounds the silence between two pieces of content after the commit point, `maxStream` the whole stream.
  *   Time in which the caller does not take what is there counts for neither side's silence. Default: unbounded.
- * - A losing tier's scope is closed before the next tier starts; the winner's when its stream ends.
+ * - A losing tier's scope is closed before the next tier starts; the winner's when its stream ends. A stream that is
+ *   out of time and does not let go is left behind, so that a bound is a bound.
  *
  * @example
  * import { Chunk, Effect, Stream } from "effect"

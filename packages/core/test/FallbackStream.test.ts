@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Chunk, Effect, Exit, Fiber, Option, Schedule, Stream, TestClock } from "effect"
+import { Cause, Chunk, Duration, Effect, Exit, Fiber, Option, Schedule, Stream, TestClock } from "effect"
 import { Attempt, CircuitBreaker, Deadline, FallbackStream } from "../src/index.ts"
+import * as virtual from "./laws/virtual.ts"
 import { timed } from "./scripted.ts"
 
 const isContent = (text: string) => text !== ""
@@ -130,6 +131,55 @@ describe("FallbackStream", () => {
       })
   )
 
+  it.effect("a silence goes on where it was when the caller takes again", () =>
+    Effect.gen(function* () {
+      const comments = Stream.fromChunk(Chunk.makeBy(20, () => ""))
+      const stream = Stream.make("a").pipe(
+        Stream.concat(Stream.drain(Stream.fromEffect(Effect.sleep("4 seconds")))),
+        Stream.concat(comments),
+        Stream.concat(Stream.never)
+      )
+      const tier = FallbackStream.tier({ name: "primary", stream, isContent, idle: "5 seconds" })
+      const { elapsed } = yield* timed(
+        Stream.runForEach(tier, (text) => Effect.sleep(text === "" ? 0 : "62 seconds"))
+      )
+      assert.strictEqual(elapsed, 63_000)
+    })
+  )
+
+  it.effect("a stream that does not let itself be interrupted is left behind, and its bound is a bound", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const stubborn = Stream.fromEffect(Effect.uninterruptible(Effect.delay(Effect.succeed("b"), "1 hour")))
+      const tier = FallbackStream.tier({
+        name: "primary",
+        stream: traced(log, "primary", Stream.concat(Stream.make("a"), stubborn)),
+        idle: "5 seconds"
+      })
+      const { effect, seen } = collect(tier)
+      const { elapsed } = yield* timed(effect, "1 minute")
+      assert.deepStrictEqual([seen, elapsed, log], [["a"], 5000, ["open primary"]])
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(log, ["open primary", "close primary"])
+    })
+  )
+
+  it.effect("what a stream holds in the scope around it is let go when nobody reads it any more", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const noted = (what: string) => Effect.sync(() => log.push(what))
+      const reading = Effect.onInterrupt(Effect.never, () => noted("reads no more"))
+      const stream = Stream.unwrap(
+        Effect.as(
+          Effect.acquireRelease(noted("open"), () => noted("close")),
+          Stream.concat(Stream.make("a"), Stream.fromEffect(reading))
+        )
+      )
+      yield* Stream.runDrain(Stream.take(FallbackStream.tier({ name: "primary", stream }), 1))
+      assert.deepStrictEqual(log, ["open", "reads no more", "close"])
+    })
+  )
+
   it.effect("maxStream bounds its whole length", () =>
     Effect.gen(function* () {
       const endless = Stream.repeat(Stream.make("a"), Schedule.spaced("1 second"))
@@ -173,4 +223,14 @@ describe("FallbackStream", () => {
       assert.deepStrictEqual(log, ["open standby", "close standby"])
     })
   )
+
+  it("bounds end what they bound whatever the sum of milliseconds says that is rounded", async () => {
+    const clock = new virtual.VirtualClock()
+    clock.unsafeSchedule(() => {}, Duration.millis(1789.160464))
+    clock.step()
+    const stream = Stream.concat(Stream.make("a"), Stream.never)
+    const tier = FallbackStream.tier({ name: "primary", stream, idle: 2307 })
+    const { elapsed } = await virtual.run(Effect.exit(Stream.runDrain(tier)), { clock })
+    assert.approximately(elapsed, 2307, 1e-6)
+  })
 })

@@ -6,7 +6,8 @@ import * as Fiber from "effect/Fiber"
 import * as Mailbox from "effect/Mailbox"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type Bound, DeadlineExceeded } from "../Deadline.ts"
+import { DeadlineExceeded } from "../Deadline.ts"
+import { letGo } from "./letGo.ts"
 
 /** The stream ended before its first element that counts. */
 export class EmptyStream extends Data.TaggedError("EmptyStream") {
@@ -24,27 +25,37 @@ export const commit = <A, E, R>(options: {
   readonly isContent: (element: A) => boolean
   readonly idle: number
   readonly maxStream: number
-}): Effect.Effect<Stream.Stream<A, E | DeadlineExceeded>, E | EmptyStream, R | Scope.Scope> =>
+}): Effect.Effect<
+  Stream.Stream<A, E | DeadlineExceeded>,
+  E | EmptyStream,
+  Exclude<R, Scope.Scope> | Scope.Scope
+> =>
   Effect.gen(function* () {
     const { idle, isContent, maxStream } = options
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const mailbox = yield* Mailbox.make<A, E | DeadlineExceeded>({ capacity: 16 })
-    // While the reader waits for the caller to take what it has, the silence is not the stream's.
-    let quietSince: number | undefined = now()
+    // Silence is the stream's only while it is listened to, not while what it has said waits for the caller.
+    let silence = 0
+    let listeningSince: number | undefined = now()
+    const silentFor = (at: number) => silence + (listeningSince === undefined ? 0 : at - listeningSince)
 
-    const reader = yield* options.stream.pipe(
+    const reading = options.stream.pipe(
       Stream.runForEachChunk((chunk) => {
-        const arrived = now()
-        const quiet = Chunk.some(chunk, isContent) ? 0 : arrived - (quietSince ?? arrived)
-        quietSince = undefined
+        silence = Chunk.some(chunk, isContent) ? 0 : silentFor(now())
+        listeningSince = undefined
         return Effect.map(mailbox.offerAll(chunk), () => {
-          quietSince = now() - quiet
+          listeningSince = now()
         })
       }),
+      // What it holds is let go by whoever reads it, and so not before it is read no more.
+      Effect.scoped,
       Mailbox.into(mailbox),
-      Effect.interruptible,
-      Effect.forkScoped
+      Effect.interruptible
+    )
+    let overdue = false
+    const reader = yield* Effect.acquireRelease(Effect.forkDaemon(reading), (reader) =>
+      overdue ? letGo(reader) : Fiber.interrupt(reader)
     )
 
     // No watchdog yet: nothing but the stream itself can fail the mailbox.
@@ -58,18 +69,18 @@ export const commit = <A, E, R>(options: {
     }
 
     const endsAt = now() + maxStream
-    const overdue = (at: number): Bound | undefined =>
-      at >= endsAt ? "maxStream" : at >= (quietSince ?? at) + idle ? "idle" : undefined
     const watch = Effect.gen(function* () {
       for (;;) {
         const at = now()
-        const bound = overdue(at)
-        if (bound !== undefined) {
+        const left = { idle: idle - silentFor(at), maxStream: endsAt - at }
+        const bound = left.maxStream <= left.idle ? "maxStream" : "idle"
+        if (left[bound] < nanosecond) {
           const limit = Duration.millis(bound === "idle" ? idle : maxStream)
+          overdue = true
           yield* mailbox.fail(new DeadlineExceeded({ bound, limit }))
           return yield* Fiber.interruptFork(reader)
         }
-        yield* Effect.sleep(Duration.millis(Math.min(endsAt, (quietSince ?? at) + idle) - at))
+        yield* Effect.sleep(Duration.millis(left[bound]))
       }
     })
     if (Math.min(idle, maxStream) < Number.POSITIVE_INFINITY) {
@@ -78,3 +89,6 @@ export const commit = <A, E, R>(options: {
 
     return Stream.concat(Stream.fromChunk(head), Mailbox.toStream(mailbox))
   })
+
+/** What is left of less than that is rounding; to sleep for it could take no time at all. */
+const nanosecond = 1e-6

@@ -1,6 +1,7 @@
 import { assert, describe } from "@effect/vitest"
 import { Duration, Effect, Exit, FastCheck } from "effect"
 import { Backoff, CircuitBreaker, Fallback } from "../../src/index.ts"
+import { rerouted } from "./breakers.ts"
 import { type Act, plans, type TierPlan, withTiers } from "./plan.ts"
 import { law } from "./property.ts"
 import { BreakerModel } from "./simulator.ts"
@@ -121,6 +122,8 @@ describe("hedging", () => {
 })
 
 describe("many runs at once", () => {
+  const tally = { admitted: 0, refused: 0 }
+
   law(
     "L28: in the order in which a shared breaker was asked, every decision is that of its model",
     tuple(
@@ -147,36 +150,35 @@ describe("many runs at once", () => {
           // As one step, so that the order of the model's decisions is that of the breaker's.
           const atOnce = <A, E>(effect: Effect.Effect<A, E>) =>
             Effect.runSyncExit(Effect.withClock(effect, clock))
-          return {
-            ...breaker,
-            admit: Effect.zipRight(
-              giveWay,
-              Effect.suspend(() => {
-                const exit = atOnce(breaker.admit)
-                const should = model.admit(world.now)
-                const is = Exit.match(exit, {
-                  onFailure: (cause) =>
-                    cause._tag === "Fail" ? Duration.toMillis(cause.error.retryAfter) : Number.NaN,
-                  onSuccess: ({ permit }) => {
-                    if ("epoch" in should) epochs.set(permit, should.epoch)
-                    return undefined
+          return rerouted(breaker, {
+            decide: (decide) =>
+              Effect.zipRight(
+                giveWay,
+                Effect.suspend(() => {
+                  const exit = atOnce(decide)
+                  const should = model.admit(world.now)
+                  if (Exit.isSuccess(exit)) {
+                    const { permit, rejection } = exit.value
+                    if (permit !== undefined && "epoch" in should) epochs.set(permit, should.epoch)
+                    decided.push([
+                      rejection?.retryAfter,
+                      "retryAfter" in should ? should.retryAfter : undefined
+                    ])
                   }
+                  return Effect.zipRight(giveWay, exit)
                 })
-                decided.push([is, "retryAfter" in should ? should.retryAfter : undefined])
-                return Effect.zipRight(giveWay, exit)
-              })
-            ),
-            report: (permit, outcome) =>
+              ),
+            report: (report, permit, outcome) =>
               Effect.zipRight(
                 giveWay,
                 Effect.suspend(() => {
                   const { trip, retryAfter } = outcome._tag === "Failure" ? outcome : { trip: false }
                   const hint = retryAfter && Duration.toMillis(retryAfter)
                   model.report(epochs.get(permit) ?? -1, world.now, outcome._tag.toLowerCase(), trip, hint)
-                  return Effect.zipLeft(atOnce(breaker.report(permit, outcome)), giveWay)
+                  return Effect.zipLeft(atOnce(report), giveWay)
                 })
               )
-          }
+          })
         }
       })
       const run = world.fallback()
@@ -193,8 +195,12 @@ describe("many runs at once", () => {
       for (const [is, should] of decided) {
         if (is === undefined || should === undefined) assert.strictEqual(is, should)
         else assert.approximately(is, should, 1e-3)
+        tally[is === undefined ? "admitted" : "refused"]++
       }
       await world.leavesNothingBehind()
+    },
+    () => {
+      for (const times of Object.values(tally)) assert.isAbove(times, 0)
     }
   )
 
@@ -225,7 +231,7 @@ describe("many runs at once", () => {
         script: [act]
       }
       const run = world.tier(tier, {
-        breaker: { ...breaker, admit: Effect.zipRight(giveWay, breaker.admit) }
+        breaker: rerouted(breaker, { decide: (decide) => Effect.zipRight(giveWay, decide) })
       })
       await world.observe(
         Effect.as(Effect.exit(CircuitBreaker.execute(Effect.fail("down"), breaker)), "tripped")

@@ -1,6 +1,6 @@
 import { assert, describe } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, FastCheck } from "effect"
-import type { CircuitBreaker } from "../../src/index.ts"
+import { assertUnmoved } from "./breakers.ts"
 import { plans } from "./plan.ts"
 import { law } from "./property.ts"
 import { recorder } from "./recorder.ts"
@@ -10,9 +10,6 @@ import * as virtual from "./virtual.ts"
 import { type Call, World } from "./world.ts"
 
 const everything = { jitter: true, breakers: true } as const
-
-const stateOf = (breaker: CircuitBreaker.CircuitBreaker | undefined) =>
-  breaker === undefined ? undefined : Effect.runSync(breaker.state)
 
 /** When a call that is told to stop has let go: at once but for its finalizer, unless it is stubborn. */
 const letsGoAt = ({ act, begun }: Call, stopped: number): number => {
@@ -40,10 +37,10 @@ describe("interruption", () => {
       // Between two instants at which anything else happens.
       const interruptAt = leaving + 0.5
       const left = world.now + interruptAt
-      let before: ReturnType<typeof stateOf>[] = []
+      let before: ReturnType<World["states"]> = []
       world.clock.unsafeSchedule(
         () => {
-          before = world.breakers.map(stateOf)
+          before = world.states()
         },
         Duration.millis(interruptAt - 0.25)
       )
@@ -64,16 +61,7 @@ describe("interruption", () => {
         if (!last.act.stubborn && last.begun + last.act.after > left) assert.strictEqual(last.stopped, left)
       } else assert.strictEqual(endedAt, left)
       assert.deepInclude(events.at(-1), { _tag: "RunEnded", outcome: "cancelled" })
-      for (const [index, breaker] of world.breakers.entries()) {
-        const [was, is] = [before[index], stateOf(breaker)]
-        if (was?._tag !== "HalfOpen") assert.deepStrictEqual(is, was)
-        else {
-          const { epoch, failures, successes } = was
-          assert.deepInclude(is, { _tag: "HalfOpen", epoch, failures, successes })
-          caught.probing++
-        }
-        if (is?._tag === "HalfOpen") assert.lengthOf(is.probes, 0)
-      }
+      caught.probing += assertUnmoved(before, world.states())
       await world.leavesNothingBehind()
       assert.strictEqual(world.calls.at(-1), last)
     },

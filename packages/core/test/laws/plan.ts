@@ -51,13 +51,13 @@ export interface Plan {
 
 const { array, boolean, constant, constantFrom, integer, nat, oneof, record, tuple } = FastCheck
 
-const mostly = <A>(...choices: ReadonlyArray<readonly [number, FastCheck.Arbitrary<A>]>) =>
+export const mostly = <A>(...choices: ReadonlyArray<readonly [number, FastCheck.Arbitrary<A>]>) =>
   oneof(...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })))
 
 const never = constant(Number.POSITIVE_INFINITY)
 
 /** Finite so many times in ten. */
-const bound = (max: number, finite: number): FastCheck.Arbitrary<number> =>
+export const bound = (max: number, finite: number): FastCheck.Arbitrary<number> =>
   mostly([finite, integer({ min: 1, max })], [10 - finite, never])
 
 const always = (options: Parameters<typeof Outcome.failure>[0]) => constant(Outcome.failure(options))
@@ -85,7 +85,7 @@ const ends = ({ ok = 5, trips = true }: Kind): FastCheck.Arbitrary<Act["end"]> =
     [1, constant("interrupt" as const)]
   )
 
-const acts = (kind: Kind): FastCheck.Arbitrary<Act> =>
+export const acts = (kind: Kind): FastCheck.Arbitrary<Act> =>
   record({
     after: mostly([2, constant(0)], [7, nat(5_000)], [1, never]),
     end: ends(kind),

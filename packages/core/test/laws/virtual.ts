@@ -15,6 +15,7 @@ export class VirtualClock implements Clock.Clock {
   /** In nanoseconds, and so without a fraction. */
   private now = 0
   private timers: Array<Timer> = []
+  private standstill = 0
 
   unsafeCurrentTimeMillis(): number {
     return this.now / 1e6
@@ -56,6 +57,9 @@ export class VirtualClock implements Clock.Clock {
     for (const timer of this.timers) if (next === undefined || timer.at < next.at) next = timer
     if (next === undefined) return false
     this.timers.splice(this.timers.indexOf(next), 1)
+    this.standstill = next.at > this.now ? 0 : this.standstill + 1
+    if (this.standstill > 10_000)
+      throw new Error("time stands still: somebody sleeps for nothing, again and again")
     this.now = next.at
     next.task()
     return true

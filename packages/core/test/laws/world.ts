@@ -29,7 +29,7 @@ export type Run = Fallback.Fallback<string, Refused, never>
 
 /** What a run did, seen from every side. */
 export interface Observation {
-  readonly exit: Exit.Exit<string, Refused | Fallback.AllTiersFailed<Refused>> | undefined
+  readonly exit: Exit.Exit<string, Refused | Fallback.AllTiersFailed<unknown>> | undefined
   readonly ending: Ending
   readonly startedAt: number
   readonly endedAt: number
@@ -116,19 +116,22 @@ export class World {
     })
   }
 
-  tier(tier: TierPlan, options?: Partial<Tier.Policy<Refused>>): Run {
-    return Tier.make({
+  /** What a tier is told but for what it runs and the bound on an attempt. */
+  policy(tier: TierPlan): Tier.Policy<Refused> {
+    return {
       name: tier.name,
-      effect: this.attempt(tier),
-      classify: ({ outcome }: Refused) => outcome,
+      classify: ({ outcome }) => outcome,
       backoff: tier.backoff,
-      attemptTimeout: tier.attemptTimeout,
       timeout: tier.timeout,
       maxRetryAfter: tier.maxRetryAfter,
       retryTimeouts: tier.retryTimeouts,
-      breaker: tier.breaker === undefined ? undefined : this.breakers[tier.breaker],
-      ...options
-    })
+      breaker: tier.breaker === undefined ? undefined : this.breakers[tier.breaker]
+    }
+  }
+
+  tier(tier: TierPlan, options?: Partial<Tier.Policy<Refused>>): Run {
+    const { attemptTimeout } = tier
+    return Tier.make({ effect: this.attempt(tier), attemptTimeout, ...this.policy(tier), ...options })
   }
 
   fallback(tree: Tree = this.plan.tree, tierOf = (tier: TierPlan): Run => this.tier(tier)): Run {
@@ -144,6 +147,11 @@ export class World {
     }
   }
 
+  /** The states of its breakers. */
+  states(): ReadonlyArray<CircuitBreaker.State | undefined> {
+    return this.breakers.map((breaker) => breaker && Effect.runSync(breaker.state))
+  }
+
   /** Lets so much time pass. */
   async pass(millis: number): Promise<void> {
     await run(Effect.sleep(Duration.millis(millis)), this)
@@ -151,7 +159,7 @@ export class World {
 
   /** Runs the plan's fallback, or another effect of this world, and notes all there is to see. */
   async observe(
-    effect: Effect.Effect<string, Refused | Fallback.AllTiersFailed<Refused>> = this.fallback(),
+    effect: Effect.Effect<string, Refused | Fallback.AllTiersFailed<unknown>> = this.fallback(),
     options: {
       readonly interruptAt?: number
       readonly hear?: (event: Attempt.Event) => void
