@@ -147,7 +147,10 @@ export const initial: State = states.initial
  *   `failuresToOpen` open it again, a `trip` does at once. An ignored outcome gives its place back, and a slow
  *   success counts as a failure where there is a `slow` trigger. A probe that is not reported within its `lease`
  *   has failed at that instant.
- * - A report whose permit is of an older epoch, or was reported before, changes nothing but the count `late`.
+ * - A `Retract` makes a failure of a success that was reported before: of the last one, for a closed breaker does
+ *   not know them apart. What triggers look back on is as if it had failed then; a half-open breaker loses it.
+ * - A report whose permit is of an older epoch, or was reported before, changes nothing but the count `late`;
+ *   so does a `Retract`.
  * - A `Trip` opens it from any state but isolated; of an open one it begins the time anew, as the next opening in a row.
  * - Isolated refuses everything until as many releases as isolations have come; a reset does not end it.
  * - With `observeOnly` a call that would be refused is admitted all the same, and its report changes nothing.

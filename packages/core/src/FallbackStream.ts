@@ -7,9 +7,11 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import { constTrue, dual } from "effect/Function"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -316,19 +318,28 @@ const commitLadder = <A, E, R>(self: FallbackStream<A, E, R>["ladder"]): ReturnT
   engine.run(self, true, (committed) =>
     Effect.flatMap(Effect.scope, (scope) => {
       let finished = false
+      let broken: Exit.Exit<never, unknown> | undefined
       const close = (exit: Exit.Exit<unknown, unknown>) =>
         Effect.suspend(() => {
           if (finished) return Effect.void
           finished = true
-          return committed.finish(exit)
+          return committed.finish(broken ?? asCallers(exit))
         })
+      const stream = Stream.catchAllCause(committed.value, (cause) => {
+        broken = Exit.failCause(cause)
+        return Stream.failCause(cause)
+      })
       // The run ends as its stream does, which may be long before the scope around it is left.
       return Effect.as(Scope.addFinalizerExit(scope, close), {
         ...committed.served(),
-        value: Stream.ensuringWith(committed.value, close)
+        value: Stream.ensuringWith(stream, close)
       })
     })
   ) as ReturnType<typeof served<A, E, R>>
+
+/** What a caller fails with is no failure of the tier: it has left. */
+const asCallers = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
+  Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause) ? Exit.interrupt(FiberId.none) : exit
 
 // Effect offers no class to extend for a Stream, so the ladder rides on a stream made of it.
 const fromLadder = <A, E, R>(self: FallbackStream<A, E, R>["ladder"]): FallbackStream<A, E, R> =>

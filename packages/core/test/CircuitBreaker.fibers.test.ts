@@ -36,6 +36,8 @@ const drive = (
     const scopes: Array<Scope.CloseableScope> = []
     const seen: Array<unknown> = []
     for (const op of script) {
+      // The engine's alone.
+      if (op._tag === "Retract") continue
       clock.now = later(clock.now, op.wait, yield* breaker.state)
       if (options.between !== undefined) yield* options.between(breaker)
       const event = eventOf(op, clock.now, permits)

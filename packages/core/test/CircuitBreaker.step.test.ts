@@ -33,11 +33,16 @@ class Machine {
     this.step({ _tag: "Report", now, permit, outcome, random })
   }
 
-  /** One call after the other, all at one instant. */
+  retract(now: number, epoch = this.state.epoch, outcome = failed): void {
+    this.step({ _tag: "Retract", now, epoch, outcome, random: 0 })
+  }
+
+  /** One call after the other, all at one instant; `r` takes back the success of one. */
   calls(now: number, outcomes: string): this {
     for (const letter of outcomes) {
       const outcome = { f: failed, s: Outcome.success, i: Outcome.ignored() }[letter]
-      this.report(this.admit(now), now, outcome!)
+      if (outcome === undefined) this.retract(now)
+      else this.report(this.admit(now), now, outcome)
     }
     return this
   }
@@ -157,6 +162,63 @@ describe("CircuitBreaker.step", () => {
       return CircuitBreaker.notBefore(machine.state)
     }
     assert.deepStrictEqual([asked("1 second"), asked("1 minute"), asked("1 day")], [10_000, 60_000, 300_000])
+  })
+
+  it("a success that is taken back is a failure: the row goes on as if it had not ended", () => {
+    const machine = new Machine({ trip: consecutive(6) })
+    const rows = [..."ffsrsfrssrr"].map((call) => {
+      const { state } = machine.calls(0, call)
+      return state._tag === "Closed" && state.consecutive
+    })
+    assert.deepStrictEqual(rows, [1, 2, 0, 3, 0, 1, 5, 0, 0, 1, 2])
+    assert.deepStrictEqual(new Machine({ trip: consecutive(3) }).calls(0, "srsrsr").reasons, ["consecutive"])
+    const tripped = new Machine({}).calls(0, "s")
+    tripped.retract(0, 0, Outcome.failure({ trip: true, retryAfter: Duration.minutes(1) }))
+    assert.deepStrictEqual([tripped.reasons, CircuitBreaker.notBefore(tripped.state)], [["pushback"], 60_000])
+  })
+
+  it("what looks back on calls counts it as the failure it is, and not as one call more", () => {
+    const windows = (options: CircuitBreaker.Options, ...calls: ReadonlyArray<readonly [number, string]>) => {
+      const machine = new Machine(options)
+      for (const [now, outcomes] of calls) machine.calls(now, outcomes)
+      const { state } = machine
+      return state._tag === "Closed" ? state.windows.map(({ calls, hits }) => [calls, hits]) : machine.reasons
+    }
+    const bySize = { trip: rate({ threshold: 1, size: 3 }) }
+    assert.deepStrictEqual(windows(bySize, [0, "sfsr"]), [[3, 2]])
+    assert.deepStrictEqual(windows(bySize, [0, "sfsrr"]), ["rate"])
+    assert.deepStrictEqual(windows(bySize, [0, "srsrsr"]), ["rate"])
+    assert.deepStrictEqual(windows({ trip: rate({ size: 9 }) }, [0, "r"]), [[1, 1]])
+    const byTime = { trip: rate({ threshold: 1, window: "10 seconds", minimumCalls: 9 }) }
+    assert.deepStrictEqual(windows(byTime, [0, "ss"], [3_000, "f"], [9_000, "r"]), [[3, 2]])
+    assert.deepStrictEqual(windows(byTime, [0, "ss"], [3_000, "f"], [11_000, "r"]), [[2, 2]])
+    const slowly = { trip: slow({ after: 0, threshold: 1, size: 2 }) }
+    assert.deepStrictEqual(windows(slowly, [0, "sr"]), [[1, 0]])
+    assert.deepStrictEqual(windows(slowly, [0, "r"]), [[0, 0]])
+  })
+
+  it("a half-open breaker opens at a success that is taken back; the one that closed it is a failure since", () => {
+    const two = { trip: consecutive(1), successesToClose: 2 }
+    const probed = new Machine(two).calls(0, "f").calls(10_000, "sr")
+    assert.deepStrictEqual(probed.reasons, ["consecutive", "elapsed", "probe"])
+    const again = new Machine({ ...two, failuresToOpen: 2 }).calls(0, "f").calls(10_000, "sr")
+    assert.deepInclude(again.state, { _tag: "HalfOpen", successes: 0, failures: 1 })
+    const closed = new Machine({ trip: consecutive(2) }).calls(0, "ff").calls(10_000, "sr")
+    assert.deepInclude(closed.state, { _tag: "Closed", consecutive: 1 })
+  })
+
+  it("what is taken back after the state that heard of it has ended is late", () => {
+    const reset = new Machine({}).calls(0, "s")
+    reset.step({ _tag: "Reset", now: 0 })
+    reset.retract(0, 0)
+    assert.deepInclude(reset.state, { _tag: "Closed", consecutive: 0, late: 1 })
+    const opened = new Machine({ trip: consecutive(1) }).calls(0, "sf")
+    opened.retract(5_000)
+    assert.deepInclude(opened.state, { _tag: "Open", until: 10_000, late: 1 })
+    const lost = new Machine({ trip: consecutive(1), successesToClose: 2, probes: 2, lease: "1 second" })
+    lost.calls(0, "f").calls(10_000, "s").admit(10_000)
+    lost.retract(11_000)
+    assert.deepInclude(lost.state, { _tag: "Open", openedAt: 11_000, late: 1 })
   })
 
   it("refuses until its time and admits one probe at it", () => {

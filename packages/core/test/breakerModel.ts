@@ -1,7 +1,7 @@
 import { Duration } from "effect"
 import type { CircuitBreaker, Outcome } from "../src/index.ts"
 
-type Call = { readonly at: number; readonly failed: boolean; readonly took: number }
+type Call = { readonly at: number; failed: boolean; readonly took: number }
 type Probe = { readonly at: number; fate: "out" | "good" | "bad" | "ignored" }
 type Ticket = { readonly epoch: number; readonly probe: Probe | undefined; readonly at: number }
 
@@ -16,15 +16,19 @@ export class BreakerModel {
   until = 0
   openings = 0
   handles = 0
-  calls: Array<Call> = []
   probes: Array<Probe> = []
   readonly told: Array<string> = []
+  /** Every verdict in a word: a failure, a success, or one taken back. */
+  private verdicts = ""
+  /** For each trigger every call, and when it last looked at them. */
+  private memories: ReadonlyArray<{ readonly calls: Array<Call>; at: number }> = []
   private closedAt = 0
   private drawn = 0
   private readonly config: CircuitBreaker.Config
 
   constructor(config: CircuitBreaker.Config) {
     this.config = config
+    this.forget()
   }
 
   admit(now: number): Ticket | "observed" | undefined {
@@ -59,19 +63,49 @@ export class BreakerModel {
     const hint = failed ? outcome.retryAfter : undefined
     if (probe === undefined) {
       if (outcome._tag === "Ignored") return
-      this.calls.push({ at: now, failed, took: now - at })
-      const reason = pushback
-        ? "pushback"
-        : this.config.trip.find((trip) => this.trips(trip))?._tag.toLowerCase()
+      this.verdicts += failed ? "f" : "s"
+      for (const memory of this.memories) {
+        memory.calls.push({ at: now, failed, took: now - at })
+        memory.at = now
+      }
+      const reason = this.reason(pushback, (trip) =>
+        trip._tag === "Rate" ? failed : this.isSlow(now - at, trip)
+      )
       if (reason !== undefined) this.open(reason, now, random, hint)
       return
     }
-    const slow = this.config.trip.some((t) => t._tag === "Slow" && now - at > Duration.toMillis(t.after))
+    const slow = this.config.trip.some((trip) => this.isSlow(now - at, trip))
     probe.fate = outcome._tag === "Ignored" ? "ignored" : failed || slow ? "bad" : "good"
     if (pushback) this.open("pushback", now, random, hint)
     else if (this.count("bad") >= this.config.failuresToOpen) {
       this.open(failed ? "probe" : "slow", now, random, hint)
     } else if (this.count("good") >= this.config.successesToClose) this.close("recovered", now)
+  }
+
+  retract(epoch: number, { retryAfter, trip }: Outcome.Failure, now: number, random: number): void {
+    if (epoch === this.epoch) this.expire(now)
+    if (epoch !== this.epoch || (this.tag !== "Closed" && this.tag !== "HalfOpen")) {
+      this.late++
+      return
+    }
+    if (this.tag === "HalfOpen") {
+      const probe = this.probes.find(({ fate }) => fate === "good")
+      if (probe === undefined) return
+      probe.fate = "bad"
+      if (trip) this.open("pushback", now, random, retryAfter)
+      else if (this.count("bad") >= this.config.failuresToOpen) this.open("probe", now, random, retryAfter)
+      return
+    }
+    this.verdicts += "r"
+    for (const [index, memory] of this.memories.entries()) {
+      if (this.config.trip[index]?._tag !== "Rate") continue
+      memory.at = now
+      const good = this.seen(index).findLast(({ failed }) => !failed)
+      if (good === undefined) memory.calls.push({ at: now, failed: true, took: 0 })
+      else good.failed = true
+    }
+    const reason = this.reason(trip, ({ _tag }) => _tag === "Rate")
+    if (reason !== undefined) this.open(reason, now, random, retryAfter)
   }
 
   trip(hint: Duration.Duration | undefined, now: number, random: number): void {
@@ -97,30 +131,52 @@ export class BreakerModel {
     if (this.handles === 0) this.close("reset", now, 0)
   }
 
-  /** The calls that a trigger looks back on, as of the last one. */
-  seen(span: { readonly size: number } | { readonly window: Duration.Duration; readonly buckets: number }) {
-    if ("size" in span) return this.calls.slice(-span.size)
-    const width = Duration.toMillis(span.window) / span.buckets
-    const bucketOf = (call: Call) => Math.floor(call.at / width)
-    return this.calls.filter((call) => bucketOf(call) > bucketOf(this.calls.at(-1)!) - span.buckets)
+  /** The failures in a row; one that is taken back joins the two around it. */
+  get row(): number {
+    let [row, before] = [0, 0]
+    for (const verdict of this.verdicts) {
+      if (verdict === "s") [row, before] = [0, row]
+      else if (verdict === "r") [row, before] = [before + row + 1, 0]
+      else row++
+    }
+    return row
+  }
+
+  /** The calls that the trigger of this index looks back on. */
+  seen(index: number): ReadonlyArray<Call> {
+    const [trip, memory] = [this.config.trip[index], this.memories[index]]
+    if (trip === undefined || memory === undefined || trip._tag === "Consecutive") return []
+    if ("size" in trip) return memory.calls.slice(-trip.size)
+    const width = Duration.toMillis(trip.window) / trip.buckets
+    const bucketOf = (at: number) => Math.floor(at / width)
+    return memory.calls.filter(({ at }) => bucketOf(at) > bucketOf(memory.at) - trip.buckets)
+  }
+
+  isBad({ failed, took }: Call, trip: CircuitBreaker.Trip): boolean {
+    return trip._tag === "Slow" ? this.isSlow(took, trip) : failed
   }
 
   count(fate: Probe["fate"]): number {
     return this.probes.filter((probe) => probe.fate === fate).length
   }
 
-  private trips(trip: CircuitBreaker.Trip): boolean {
-    if (trip._tag === "Consecutive") {
-      return (
-        this.calls.length >= trip.failures && this.calls.slice(-trip.failures).every((call) => call.failed)
-      )
-    }
-    const bad = (call: Call) =>
-      trip._tag === "Rate" ? call.failed : call.took > Duration.toMillis(trip.after)
-    const seen = this.seen(trip)
-    // In whole twentieths, of which every threshold of the tests is made: no rounding.
-    const enough = 20 * seen.filter(bad).length >= Math.round(20 * trip.threshold) * seen.length
-    return bad(seen.at(-1)!) && seen.length >= trip.minimumCalls && enough
+  private isSlow(took: number, trip: CircuitBreaker.Trip): boolean {
+    return trip._tag === "Slow" && took > Duration.toMillis(trip.after)
+  }
+
+  /** What opens it, if the call counts against the triggers that `hits` tells. */
+  private reason(pushback: boolean, hits: (trip: CircuitBreaker.Trip) => boolean): string | undefined {
+    if (pushback) return "pushback"
+    return this.config.trip
+      .find((trip, index) => {
+        if (trip._tag === "Consecutive") return this.row >= trip.failures
+        const seen = this.seen(index)
+        // In whole twentieths, of which every threshold of the tests is made: no rounding.
+        const bad = 20 * seen.filter((call) => this.isBad(call, trip)).length
+        const enough = bad >= Math.round(20 * trip.threshold) * seen.length
+        return hits(trip) && seen.length >= trip.minimumCalls && enough
+      })
+      ?._tag.toLowerCase()
   }
 
   private expire(now: number): void {
@@ -154,7 +210,12 @@ export class BreakerModel {
   private turn(tag: CircuitBreaker.State["_tag"], reason: string): void {
     this.told.push(`${++this.epoch} ${this.tag}>${tag} ${reason}`)
     this.tag = tag
-    this.calls = []
+    this.forget()
+  }
+
+  private forget(): void {
+    this.verdicts = ""
+    this.memories = this.config.trip.map(() => ({ calls: [], at: 0 }))
     this.probes = []
   }
 }

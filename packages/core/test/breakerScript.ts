@@ -63,17 +63,24 @@ export const configs = configsOf(anyTrigger)
 
 const hints = option(constantFrom(0, 1_500, 90_000).map(Duration.millis), { nil: undefined })
 
+const failures = record({ trip: boolean(), retryAfter: hints }).map(Outcome.failure)
+
 export const outcomes: FastCheck.Arbitrary<Outcome.Outcome> = oneof(
   { weight: 4, arbitrary: constant(Outcome.failure()) },
   { weight: 4, arbitrary: constant(Outcome.success) },
   { weight: 2, arbitrary: constant(Outcome.ignored()) },
-  {
-    weight: 1,
-    arbitrary: record({ trip: boolean(), retryAfter: hints }).map(Outcome.failure)
-  }
+  { weight: 1, arbitrary: failures }
 )
 
 export type Op =
+  | {
+      readonly _tag: "Retract"
+      readonly wait: Wait
+      /** Which of the successes that were reported, of any state. */
+      readonly which: number
+      readonly outcome: Outcome.Failure
+      readonly random: number
+    }
   | {
       readonly _tag: "Trip"
       readonly wait: Wait
@@ -115,6 +122,14 @@ export const reports = record({
 
 const trips = record({ _tag: constant("Trip" as const), wait: waits, retryAfter: hints, random: randoms })
 
+const retractions = record({
+  _tag: constant("Retract" as const),
+  wait: waits,
+  which: nat(30),
+  outcome: oneof({ weight: 4, arbitrary: constant(Outcome.failure()) }, { weight: 1, arbitrary: failures }),
+  random: randoms
+})
+
 const byHand = record({
   _tag: constantFrom("Isolate" as const, "Release" as const, "Reset" as const),
   wait: waits
@@ -131,6 +146,7 @@ export const ops: FastCheck.Arbitrary<ReadonlyArray<Op>> = array(
   oneof(
     { weight: 8, arbitrary: admissions },
     { weight: 10, arbitrary: reports },
+    { weight: 2, arbitrary: retractions },
     { weight: 1, arbitrary: trips },
     { weight: 1, arbitrary: byHand }
   ),
@@ -163,22 +179,44 @@ export const later = (now: number, wait: Wait, state: CircuitBreaker.State): num
 export const play = (config: CircuitBreaker.Config, ops: ReadonlyArray<Op>): ReadonlyArray<Step> => {
   const steps: Array<Step> = []
   const permits: Array<CircuitBreaker.Permit> = []
+  const successes: Array<number> = []
   let state: CircuitBreaker.State = CircuitBreaker.initial
   let now = 0
   for (const op of ops) {
     now = later(now, op.wait, state)
-    const event = eventOf(op, now, permits)
+    const event = op._tag === "Retract" ? retraction(op, now, successes) : eventOf(op, now, permits)
     if (event === undefined) continue
     const [decision, after] = CircuitBreaker.step(config, state, event)
     if (decision.permit !== undefined) permits.push(decision.permit)
+    if (wasHeard(event, state, after)) successes.push(after.epoch)
     steps.push({ event, before: state, decision, after })
     state = after
   }
   return steps
 }
 
+/** Whether it is a success that somebody may yet take back. */
+const wasHeard = (
+  event: CircuitBreaker.Event,
+  before: CircuitBreaker.State,
+  after: CircuitBreaker.State
+): boolean =>
+  event._tag === "Report" &&
+  event.outcome._tag === "Success" &&
+  event.permit.id >= 0 &&
+  after.late === before.late
+
+const retraction = (
+  { outcome, random, which }: Op & { readonly _tag: "Retract" },
+  now: number,
+  successes: Array<number>
+): CircuitBreaker.Event | undefined => {
+  const [epoch] = successes.splice(which % Math.max(1, successes.length), 1)
+  return epoch === undefined ? undefined : { _tag: "Retract", now, epoch, outcome, random }
+}
+
 export const eventOf = (
-  op: Op,
+  op: Exclude<Op, { readonly _tag: "Retract" }>,
   now: number,
   permits: Array<CircuitBreaker.Permit>
 ): CircuitBreaker.Event | undefined => {
@@ -205,6 +243,9 @@ export const compare = (config: CircuitBreaker.Config, steps: ReadonlyArray<Step
       case "Report":
         model.report(tickets.get(event.permit)!, event.outcome, event.now, event.random)
         break
+      case "Retract":
+        model.retract(event.epoch, event.outcome, event.now, event.random)
+        break
       case "Trip":
         model.trip(event.retryAfter, event.now, event.random)
         break
@@ -223,9 +264,6 @@ export const compare = (config: CircuitBreaker.Config, steps: ReadonlyArray<Step
   }
 }
 
-const windowed = (config: CircuitBreaker.Config) =>
-  config.trip.flatMap((trip) => (trip._tag === "Consecutive" ? [] : [trip]))
-
 const viewOfState = (config: CircuitBreaker.Config, state: CircuitBreaker.State) => ({
   tag: state._tag,
   epoch: state.epoch,
@@ -236,12 +274,14 @@ const viewOfState = (config: CircuitBreaker.Config, state: CircuitBreaker.State)
   consecutive: state._tag === "Closed" ? state.consecutive : undefined,
   windows:
     state._tag === "Closed" &&
-    windowed(config).map((_, i) => [state.windows[i]?.calls ?? 0, state.windows[i]?.hits ?? 0]),
+    config.trip
+      .filter(({ _tag }) => _tag !== "Consecutive")
+      .map((_, index) => [state.windows[index]?.calls ?? 0, state.windows[index]?.hits ?? 0]),
   probes: state._tag === "HalfOpen" && [state.probes.length, state.successes, state.failures]
 })
 
 const viewOfModel = (config: CircuitBreaker.Config, model: BreakerModel) => {
-  const { calls, epoch, handles, late, openings, tag, until } = model
+  const { epoch, handles, late, openings, row, tag, until } = model
   return {
     tag,
     epoch,
@@ -249,18 +289,13 @@ const viewOfModel = (config: CircuitBreaker.Config, model: BreakerModel) => {
     until: tag === "Open" ? until : undefined,
     openings: tag === "Open" ? openings : undefined,
     handles,
-    consecutive:
-      tag === "Closed" ? calls.length - 1 - calls.findLastIndex(({ failed }) => !failed) : undefined,
+    consecutive: tag === "Closed" ? row : undefined,
     windows:
       tag === "Closed" &&
-      windowed(config).map((trip) => {
-        const seen = model.seen(trip)
-        return [
-          seen.length,
-          seen.filter((call) =>
-            trip._tag === "Rate" ? call.failed : call.took > Duration.toMillis(trip.after)
-          ).length
-        ]
+      config.trip.flatMap((trip, index) => {
+        if (trip._tag === "Consecutive") return []
+        const seen = model.seen(index)
+        return [[seen.length, seen.filter((call) => model.isBad(call, trip)).length]]
       }),
     probes: tag === "HalfOpen" && [model.count("out"), model.count("good"), model.count("bad")]
   }

@@ -9,7 +9,7 @@ import * as PubSub from "effect/PubSub"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Outcome } from "../Outcome.ts"
+import type { Failure, Outcome } from "../Outcome.ts"
 import type { Config } from "./breakerConfig.ts"
 import { Issued, notBefore, step } from "./breakerMachine.ts"
 import {
@@ -88,6 +88,12 @@ export interface CircuitBreaker {
     fiber: RuntimeFiber<unknown, unknown>,
     permit: Permit,
     outcome: Outcome
+  ) => Effect.Effect<Transition | undefined>
+  /** @internal What was reported as a success has failed after all; `epoch` is that of the state which came of it. */
+  readonly retractIn: (
+    fiber: RuntimeFiber<unknown, unknown>,
+    epoch: number,
+    outcome: Failure
   ) => Effect.Effect<Transition | undefined>
   /**
    * Opens it, for what somebody else met with concerns it too: as a failure with `trip` would, and an open one
@@ -209,6 +215,14 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
       : report(fiber, permit, outcome, 0)
   }
 
+  const retractIn: CircuitBreaker["retractIn"] = (fiber, epoch, outcome) =>
+    Effect.flatMap(chanceOf(fiber), (random) =>
+      modify(
+        (state) => step(config, state, { _tag: "Retract", now: timeOf(fiber), epoch, outcome, random }),
+        (decision) => Effect.succeed(tell(decision))
+      )
+    )
+
   const told = (event: (now: number) => Event): Effect.Effect<Transition | undefined> =>
     Effect.withFiberRuntime((fiber) =>
       modify(
@@ -242,6 +256,7 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
     ),
     report: (permit, outcome) => Effect.withFiberRuntime((fiber) => reportIn(fiber, permit, outcome)),
     reportIn,
+    retractIn,
     trip: (retryAfter) =>
       Effect.flatMap(Random.next, (random) => told((now) => ({ _tag: "Trip", now, retryAfter, random }))),
     isolate: Effect.acquireRelease(byHand("Isolate"), () => byHand("Release")),
@@ -254,14 +269,15 @@ export const tapReport = (
   self: CircuitBreaker,
   f: (transition: Transition | undefined, outcome: Outcome) => Effect.Effect<unknown>
 ): CircuitBreaker => {
+  const tap = (told: Effect.Effect<Transition | undefined>, outcome: Outcome) =>
+    flatMapNow(told, (transition) => flatMapNow(f(transition, outcome), () => Effect.succeed(transition)))
   const reportIn: CircuitBreaker["reportIn"] = (fiber, permit, outcome) =>
-    flatMapNow(self.reportIn(fiber, permit, outcome), (transition) =>
-      flatMapNow(f(transition, outcome), () => Effect.succeed(transition))
-    )
+    tap(self.reportIn(fiber, permit, outcome), outcome)
   return {
     ...self,
     report: (permit, outcome) => Effect.withFiberRuntime((fiber) => reportIn(fiber, permit, outcome)),
-    reportIn
+    reportIn,
+    retractIn: (fiber, epoch, outcome) => tap(self.retractIn(fiber, epoch, outcome), outcome)
   }
 }
 

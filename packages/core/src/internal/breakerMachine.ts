@@ -14,7 +14,7 @@ import {
   type Reason,
   type State
 } from "./breakerState.ts"
-import { push, type Window } from "./breakerWindow.ts"
+import { push, turn, type Window } from "./breakerWindow.ts"
 
 const none: ReadonlyArray<never> = []
 const noted: Decision = { permit: undefined, rejection: undefined, changes: none }
@@ -28,6 +28,8 @@ export const step = (config: Config, state: State, event: Event): readonly [Deci
       return admit(config, state, event.now)
     case "Report":
       return report(config, state, event)
+    case "Retract":
+      return retract(config, state, event)
     case "Trip":
       return trip(config, state, event)
     case "Isolate":
@@ -78,6 +80,10 @@ export class Issued implements Permit {
     return true
   }
 }
+
+/** The state that a report came to, but for one that nothing came of. */
+export const epochAfter = (permit: Permit, change: Change | undefined): number | undefined =>
+  permit.id === forObserved ? undefined : (change?.epoch ?? permit.epoch)
 
 const admit = (config: Config, state: State, now: number): readonly [Decision, State] => {
   if (state._tag === "Closed") {
@@ -156,15 +162,39 @@ const report = (
 
 const late = (state: State): State => ({ ...state, late: state.late + 1 })
 
+/** How a call has ended: what is reported, or what remains of a success that is taken back. */
+type Ended = Pick<Event & { readonly _tag: "Report" }, "now" | "permit" | "outcome" | "random">
+
+/** As if it had been reported in time; only the row that its success ended cannot be told from another's. */
+const retract = (
+  config: Config,
+  state: State,
+  event: Event & { readonly _tag: "Retract" }
+): readonly [Decision, State] => {
+  const { epoch, now } = event
+  const ended: Ended = { ...event, permit: { epoch, id: forClosed, at: now } }
+  if (epoch === state.epoch && state._tag === "Closed") return record(config, state, ended, true)
+  if (epoch !== state.epoch || state._tag !== "HalfOpen") return [noted, late(state)]
+  const changes: Array<Change> = []
+  const settled = settle(config, state, now, changes)
+  if (settled._tag === "Open") return [{ ...noted, changes }, late(settled)]
+  // A slow one is counted as a failure already.
+  return settled.successes === 0
+    ? [noted, settled]
+    : verdict(config, { ...settled, successes: settled.successes - 1 }, ended)
+}
+
 /** A call that a closed breaker let through. */
 const record = (
   config: Config,
   state: Closed,
-  { now, outcome, permit, random }: Event & { readonly _tag: "Report" }
+  { now, outcome, permit, random }: Ended,
+  retracted = false
 ): readonly [Decision, State] => {
   if (outcome._tag === "Ignored") return [noted, state]
   const failed = outcome._tag === "Failure"
-  const consecutive = failed ? state.consecutive + 1 : 0
+  const consecutive = failed ? state.consecutive + 1 + (retracted ? state.rowBefore : 0) : 0
+  const rowBefore = retracted ? 0 : failed ? state.rowBefore : state.consecutive
   let reason: Reason | undefined = failed && outcome.trip ? "pushback" : undefined
   let windows: Array<Window> | undefined
   for (const trip of config.trip) {
@@ -174,7 +204,7 @@ const record = (
     }
     windows ??= []
     const hit = trip._tag === "Rate" ? failed : now - permit.at > Duration.toMillis(trip.after)
-    const window = push(trip, state.windows[windows.length], now, hit)
+    const window = (retracted ? turn : push)(trip, state.windows[windows.length], now, hit)
     windows.push(window)
     // Only what counts against the tier opens it: a success that pushes others out of the window never does.
     if (hit && window.calls >= trip.minimumCalls && window.hits / window.calls >= trip.threshold) {
@@ -184,16 +214,16 @@ const record = (
   if (reason !== undefined) {
     return become(state, open(config, state, now, random, hintOf(outcome)), reason, now)
   }
-  return windows === undefined && consecutive === state.consecutive
+  return windows === undefined && consecutive === state.consecutive && rowBefore === state.rowBefore
     ? [noted, state]
-    : [noted, { ...state, consecutive, windows: windows ?? state.windows }]
+    : [noted, { ...state, consecutive, rowBefore, windows: windows ?? state.windows }]
 }
 
 /** What a probe says about a half-open breaker, its own place already given back. */
 const verdict = (
   config: Config,
   state: HalfOpen,
-  { now, outcome, permit, random }: Event & { readonly _tag: "Report" }
+  { now, outcome, permit, random }: Ended
 ): readonly [Decision, State] => {
   if (outcome._tag === "Ignored") return [noted, state]
   const failed = outcome._tag === "Failure"

@@ -1,5 +1,5 @@
 import type * as Duration from "effect/Duration"
-import type { Outcome } from "../Outcome.ts"
+import type { Failure, Outcome } from "../Outcome.ts"
 import type { Window } from "./breakerWindow.ts"
 
 /**
@@ -29,6 +29,8 @@ export interface Closed extends Common {
   readonly _tag: "Closed"
   /** The failures in a row up to now. */
   readonly consecutive: number
+  /** Those that the last success ended: the row goes on with them if it is taken back. */
+  readonly rowBefore: number
   /** One for each trigger that looks back on more than the row, in their order. */
   readonly windows: ReadonlyArray<Window>
   /** Of the time before `closedAt`; goes on counting for `resetAfter`. */
@@ -104,6 +106,16 @@ export type Event =
       readonly permit: Permit
       readonly outcome: Outcome
       /** Uniform in `[0, 1)`: drawn outside, so that `step` stays pure. */
+      readonly random: number
+    }
+  | {
+      /** What was reported as a success has failed after all: a stream that had begun. */
+      readonly _tag: "Retract"
+      readonly now: number
+      /** Of the state that came of the success. */
+      readonly epoch: number
+      readonly outcome: Failure
+      /** As of a `Report`. */
       readonly random: number
     }
   | {
@@ -192,6 +204,7 @@ export const initial: Closed = {
   epoch: 0,
   late: 0,
   consecutive: 0,
+  rowBefore: 0,
   windows: [],
   consecutiveOpenings: 0,
   closedAt: 0

@@ -24,16 +24,28 @@ export interface Window {
 }
 
 /** The window after one more call. Whatever has left it by then no longer counts, however long nobody looked. */
-export const push = (span: Span, known: Window | undefined, now: number, hit: boolean): Window =>
-  "size" in span ? pushCall(span.size, known, hit) : pushAt(span, known, now, hit)
+export const push = (span: Span, known: Window | undefined, now: number, hit: boolean): Window => {
+  const window = begun(span, known, now)
+  return "size" in span ? pushCall(span.size, window, hit) : pushAt(span, window, now, hit)
+}
+
+/** The window after the last call that did not count has turned out to; after one more where there is none. */
+export const turn = (span: Span, known: Window | undefined, now: number, hit: boolean): Window => {
+  const window = begun(span, known, now)
+  if (!hit) return window
+  return "size" in span ? turnCall(span.size, window) : turnAt(span, window, now)
+}
+
+interface Time {
+  readonly window: Duration.Duration
+  readonly buckets: number
+}
 
 /** As many bits as V8 keeps in a number without allocating. */
 const bitsPerCell = 30
 
-const pushCall = (size: number, known: Window | undefined, hit: boolean): Window => {
-  const window = fitting(known, size, Math.ceil(size / bitsPerCell), 0)
-  const place = Math.floor(window.head / bitsPerCell)
-  const bit = 1 << (window.head % bitsPerCell)
+const pushCall = (size: number, window: Window, hit: boolean): Window => {
+  const { bit, place } = bitOf(window.head)
   const before = window.cells[place]!
   const after = hit ? before | bit : before & ~bit
   return {
@@ -45,18 +57,44 @@ const pushCall = (size: number, known: Window | undefined, hit: boolean): Window
   }
 }
 
-const pushAt = (
-  span: { readonly window: Duration.Duration; readonly buckets: number },
-  known: Window | undefined,
-  now: number,
-  hit: boolean
-): Window => {
-  const { buckets } = span
-  const millis = Duration.toMillis(span.window)
-  const index = Math.floor(now / (millis / buckets))
-  const window = fitting(known, millis, 2 * buckets, index)
+const turnCall = (size: number, window: Window): Window => {
+  for (let back = 1; back <= window.calls; back++) {
+    const { bit, place } = bitOf((window.head - back + size) % size)
+    const before = window.cells[place]!
+    if ((before & bit) !== 0) continue
+    return { ...window, hits: window.hits + 1, cells: window.cells.with(place, before | bit) }
+  }
+  return pushCall(size, window, true)
+}
+
+const bitOf = (index: number): { readonly place: number; readonly bit: number } => ({
+  place: Math.floor(index / bitsPerCell),
+  bit: 1 << (index % bitsPerCell)
+})
+
+const pushAt = (time: Time, window: Window, now: number, hit: boolean): Window => {
+  const { calls, cells, head, hits, span } = pass(time, window, now)
+  const place = placeOf(head, time.buckets)
+  cells[place]! += 1
+  cells[place + 1]! += hit ? 1 : 0
+  return { span, calls: calls + 1, hits: hits + (hit ? 1 : 0), head, cells }
+}
+
+const turnAt = (time: Time, window: Window, now: number): Window => {
+  const { calls, cells, head, hits, span } = pass(time, window, now)
+  for (let back = 0; back < time.buckets; back++) {
+    const place = placeOf(head - back, time.buckets)
+    if (cells[place] === cells[place + 1]) continue
+    cells[place + 1]! += 1
+    return { span, calls, hits: hits + 1, head, cells }
+  }
+  return pushAt(time, window, now, true)
+}
+
+/** Lets the time pass up to now. */
+const pass = ({ buckets, window: length }: Time, window: Window, now: number) => {
   // A clock that went back writes into the newest bucket: what is already counted stays counted.
-  const head = Math.max(window.head, index)
+  const head = Math.max(window.head, bucketAt(now, length, buckets))
   const cells = [...window.cells]
   let { calls, hits } = window
   for (let passed = Math.max(window.head, head - buckets) + 1; passed <= head; passed++) {
@@ -66,16 +104,21 @@ const pushAt = (
     cells[place] = 0
     cells[place + 1] = 0
   }
-  const place = placeOf(head, buckets)
-  cells[place]! += 1
-  cells[place + 1]! += hit ? 1 : 0
-  return { span: millis, calls: calls + 1, hits: hits + (hit ? 1 : 0), head, cells }
+  return { span: window.span, calls, hits, head, cells }
 }
+
+const bucketAt = (now: number, length: Duration.Duration, buckets: number): number =>
+  Math.floor(now / (Duration.toMillis(length) / buckets))
 
 const placeOf = (index: number, buckets: number): number => 2 * (((index % buckets) + buckets) % buckets)
 
-/** One that a store has kept for other settings says nothing about these, and is begun anew. */
-const fitting = (known: Window | undefined, span: number, cells: number, head: number): Window =>
-  known?.span === span && known.cells.length === cells
+/** What is known. What a store has kept for other settings says nothing about these, and is begun anew. */
+const begun = (span: Span, known: Window | undefined, now: number): Window => {
+  const [length, cells, head] =
+    "size" in span
+      ? [span.size, Math.ceil(span.size / bitsPerCell), 0]
+      : [Duration.toMillis(span.window), 2 * span.buckets, bucketAt(now, span.window, span.buckets)]
+  return known?.span === length && known.cells.length === cells
     ? known
-    : { span, calls: 0, hits: 0, head, cells: new Array<number>(cells).fill(0) }
+    : { span: length, calls: 0, hits: 0, head, cells: new Array<number>(cells).fill(0) }
+}

@@ -1,11 +1,14 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import type { RuntimeFiber } from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
-import type { Permit } from "../CircuitBreaker.ts"
+import type { Permit, Transition } from "../CircuitBreaker.ts"
+import type { Outcome } from "../Outcome.ts"
 import type { GroupProgress } from "./groups.ts"
 import type { AllTiersFailed, Ladder, Rung, Served } from "./ladder.ts"
 import type { OpenAttempt, RunObserver } from "./observer.ts"
+import { heed } from "./plan.ts"
 import * as Waits from "./waits.ts"
 
 /** A state of a run, which ends with what is committed. */
@@ -26,6 +29,8 @@ export class Current<X, E, R> {
   backoff: unknown
   waited = 0
   permit: Permit | undefined
+  /** Of the breaker's state that came of its success: in that it can be taken back. */
+  epoch: number | undefined
   attempt!: OpenAttempt<E>
   scope!: Scope.CloseableScope
 
@@ -50,17 +55,20 @@ export class Committed<X, E> {
   private readonly ladder: Ladder<X, E, unknown>
   private readonly observer: RunObserver<E>
   private readonly tier: Current<X, E, unknown>
+  private readonly fiber: RuntimeFiber<unknown, unknown>
 
   constructor(
     value: X,
     ladder: Ladder<X, E, unknown>,
     observer: RunObserver<E>,
-    tier: Current<X, E, unknown>
+    tier: Current<X, E, unknown>,
+    fiber: RuntimeFiber<unknown, unknown>
   ) {
     this.value = value
     this.ladder = ladder
     this.observer = observer
     this.tier = tier
+    this.fiber = fiber
   }
 
   served(): Served<X, E> {
@@ -77,10 +85,23 @@ export class Committed<X, E> {
   /** With `keepScope`, ends the run: closes the serving attempt's scope, its spans and the run's. */
   finish(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     const { attempt, rung, scope, span } = this.tier
-    return Effect.map(Scope.close(scope, exit), () => {
-      this.observer.closeAttempt(attempt, exit, rung.judge(exit), undefined)
-      this.observer.closeTier(span, exit)
-      this.observer.close(exit)
-    })
+    const outcome = heed(rung, rung.judge(exit))
+    return Effect.zipRight(
+      Scope.close(scope, exit),
+      Effect.map(this.retract(outcome), (transition) => {
+        if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
+        this.observer.closeAttempt(attempt, exit, outcome, undefined)
+        this.observer.closeTier(span, exit)
+        this.observer.close(exit)
+      })
+    )
+  }
+
+  /** The breaker has heard of a success, when the stream began. */
+  private retract(outcome: Outcome): Effect.Effect<Transition | undefined> {
+    const { epoch, rung } = this.tier
+    return rung.breaker === undefined || epoch === undefined || outcome._tag !== "Failure"
+      ? Effect.succeed(undefined)
+      : rung.breaker.retractIn(this.fiber, epoch, outcome)
   }
 }

@@ -11,6 +11,7 @@ import * as Scope from "effect/Scope"
 import * as Deadline from "../Deadline.ts"
 import { type Outcome, success } from "../Outcome.ts"
 import { type Around, AttemptFiber, type Limit } from "./attempt.ts"
+import { epochAfter } from "./breakerMachine.ts"
 import { type Climbing, Committed, Current } from "./current.ts"
 import { allTiersFailed, isOwn, noTierLeft } from "./ending.ts"
 import { enter, type GroupProgress } from "./groups.ts"
@@ -197,6 +198,7 @@ class Run<X, E, R> {
         : rung.breaker.reportIn(this.around.fiber, permit, outcome)
     return flatMapNow(reported, (transition) => {
       if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
+      tier.epoch = permit && epochAfter(permit, transition)
       if (Exit.isSuccess(exit)) return this.won ? this.tooLate(tier) : this.commit(tier, exit.value)
       return Effect.flatMap(
         plan(tier, exit.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
@@ -253,7 +255,7 @@ class Run<X, E, R> {
       observer.closeAttempt(attempt, Exit.void, success, undefined)
       observer.closeTier(span, Exit.void)
     }
-    const committed = Exit.succeed(new Committed(value, ladder, observer, tier))
+    const committed = Exit.succeed(new Committed(value, ladder, observer, tier, this.around.fiber))
     return rung.budget === undefined ? committed : Effect.zipRight(rung.budget.deposit, committed)
   }
 
