@@ -106,7 +106,7 @@ describe("ChatModel over real sockets", () => {
         yield* eventually(() => first.received.length === 1)
         send(content("Hel"))
         yield* Fiber.join(fiber)
-        yield* eventually(() => first.received[0]?.abandonedAt !== undefined)
+        yield* eventually(() => first.received[0]?.abandoned === true)
       })
     )
   })

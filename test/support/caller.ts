@@ -23,8 +23,8 @@ export interface Call {
   /** Stops or goes on reading from the socket. */
   readonly pause: () => void
   readonly resume: () => void
-  /** Destroys the socket; gives the time at which it did. */
-  readonly leave: () => number
+  /** Destroys the socket. */
+  readonly leave: () => void
 }
 
 export interface Options {
@@ -88,10 +88,7 @@ export const call = (url: string, options: Options = {}): Effect.Effect<Call, ne
         answer: Effect.promise(() => over),
         pause: () => void head?.pause(),
         resume: () => void head?.resume(),
-        leave: () => {
-          outgoing.destroy()
-          return performance.now()
-        }
+        leave: () => void outgoing.destroy()
       }
     }),
     ({ leave }) => Effect.sync(leave)

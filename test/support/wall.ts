@@ -14,8 +14,8 @@ export interface Received {
   readonly headers: Http.IncomingMessage["headers"]
   readonly body: Buffer
   readonly at: number
-  /** When the caller's side of the connection went away before the answer was complete. */
-  abandonedAt: number | undefined
+  /** Whether the caller's side of the connection went away before the answer was complete. */
+  abandoned: boolean
 }
 
 /** A real upstream on a real socket that does as it is told. */
@@ -53,11 +53,11 @@ const wallOver = (
           headers: request.headers,
           body: Buffer.concat(chunks),
           at: performance.now(),
-          abandonedAt: undefined
+          abandoned: false
         }
         received.push(seen)
         response.on("close", () => {
-          if (!response.writableFinished) seen.abandonedAt = performance.now()
+          seen.abandoned = !response.writableFinished
         })
         const behaviour = behaviours[Math.min(served++, behaviours.length - 1)] as Behaviour
         behaviour(response, seen)

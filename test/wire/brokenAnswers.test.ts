@@ -155,7 +155,7 @@ describe("an upstream that", () => {
         assert.deepStrictEqual<unknown>([attempt?.["error_type"], attempt?.["status"] ?? null], seen)
         assert.strictEqual(attempt?.["outcome"], seen[0] === "timeout" ? "timeout" : "failure")
         // A connection that failed is gone at both ends; one that gave a whole answer may serve again.
-        if (seen[1] === null) yield* eventually(() => first.received[0]?.abandonedAt !== undefined)
+        if (seen[1] === null) yield* eventually(() => first.received[0]?.abandoned === true)
 
         const alone = yield* gateway(chat([first.url], policy))
         const failed = yield* ask(alone.url, request)

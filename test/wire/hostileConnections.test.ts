@@ -72,9 +72,7 @@ describe("a hostile connection", () => {
       const calls = yield* Effect.all(Array.from({ length: 100 }, () => call(url)))
       yield* eventually(() => only.received.length === 100)
       for (const { leave } of calls) leave()
-      yield* eventually(
-        () => log.length === 200 && only.received.every(({ abandonedAt }) => abandonedAt !== undefined)
-      )
+      yield* eventually(() => log.length === 200 && only.received.every(({ abandoned }) => abandoned))
       assert.isTrue(log.every((line) => line["outcome"] === "interrupted" || line["outcome"] === "cancelled"))
     })
   )

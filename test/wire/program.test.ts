@@ -57,7 +57,7 @@ describe("the program", () => {
         assert.strictEqual(yield* Effect.promise(() => stop("SIGINT")), 0)
         const { status, whole } = yield* answer
         assert.deepStrictEqual([status, whole], [0, false])
-        yield* eventually(() => only.received[0]?.abandonedAt !== undefined)
+        yield* eventually(() => only.received[0]?.abandoned === true)
       }),
     timeout
   )

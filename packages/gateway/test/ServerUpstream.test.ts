@@ -90,7 +90,7 @@ describe("Server.upstream", () => {
         const fiber = yield* Effect.fork(fetched(only.url))
         yield* eventually(() => only.received.length === 1)
         assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
-        yield* eventually(() => only.received[0]?.abandonedAt !== undefined)
+        yield* eventually(() => only.received[0]?.abandoned === true)
       })
     )
   }
@@ -131,7 +131,7 @@ describe("Server.upstream", () => {
         Effect.zipRight(Stream.runHead(body), Effect.fail("no"))
       )
       yield* Effect.exit(Effect.scoped(failing))
-      yield* eventually(() => only.received[0]?.abandonedAt !== undefined)
+      yield* eventually(() => only.received[0]?.abandoned === true)
     })
   )
 
@@ -157,7 +157,7 @@ describe("Server.upstream", () => {
       const { send } = yield* Server.upstream
       only.script((response) => void response.write("begun"))
       yield* Effect.scoped(Effect.flatMap(send(post(only.url)), ({ body }) => Stream.runHead(body)))
-      yield* eventually(() => only.received[0]?.abandonedAt !== undefined)
+      yield* eventually(() => only.received[0]?.abandoned === true)
     })
   )
 
