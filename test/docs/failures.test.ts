@@ -5,26 +5,10 @@ import { Policy } from "@understudy/core"
 import { Callers, ErrorTable, OpenAiRouter, type Provider, ProviderError, Route } from "@understudy/http"
 import { Effect, Redacted, Schema, Stream } from "effect"
 import { cases } from "../../packages/http/test/errorCases.ts"
+import { code, table } from "./guide.ts"
 
 const root = join(import.meta.dirname, "../..")
 const guide = readFileSync(join(root, "docs/failures.md"), "utf8")
-
-/** The cells of the rows of the table whose first column has this head. */
-const table = (text: string, head: string): ReadonlyArray<ReadonlyArray<string>> => {
-  const lines = text.split("\n").map((line) => line.replace(/^ \* /, ""))
-  const start = lines.findIndex((line) => line.startsWith("|") && cells(line)[0] === head)
-  assert.isAbove(start, -1, `no table of ${head}`)
-  const end = lines.findIndex((line, index) => index > start && !line.startsWith("|"))
-  return lines.slice(start + 2, end).map(cells)
-}
-
-const cells = (line: string): ReadonlyArray<string> =>
-  line
-    .split("|")
-    .slice(1, -1)
-    .map((cell) => cell.trim())
-
-const code = (text: string): string => `\`${text}\``
 
 /** What a failure of a kind leads to, in the words of the guide. */
 const leadsTo = (kind: ProviderError.Kind): ReadonlyArray<string> => {

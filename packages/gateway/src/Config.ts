@@ -9,7 +9,7 @@
 import { readFile } from "node:fs/promises"
 import { isIPv4 } from "node:net"
 import * as Policy from "@understudy/core/Policy"
-import type { Quirks } from "@understudy/http/Quirks"
+import * as Quirks from "@understudy/http/Quirks"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,6 @@ import { Host, Key, Port, SizeText } from "./internal/fields.ts"
 import { type Problem, problem, quote } from "./internal/issue.ts"
 import { suggest } from "./internal/nearest.ts"
 import { type Provider, ProviderFile } from "./internal/providerFile.ts"
-import { quirksFields } from "./internal/quirksFile.ts"
 import * as Yaml from "./internal/yaml.ts"
 
 /**
@@ -58,7 +57,7 @@ export type { Latency, SandboxProvider, SandboxTurn, SandboxWord } from "./inter
  * @since 0.1.0
  * @category models
  */
-export interface Tier extends Policy.TierPolicy, Quirks {
+export interface Tier extends Policy.TierPolicy, Quirks.Quirks {
   /** A key of `providers`. */
   readonly provider: string
   /** What that provider calls the model. */
@@ -125,7 +124,7 @@ export const File = Schema.Struct({
   providers: Schema.Record({ key: Schema.String, value: ProviderFile }),
   routes: Schema.Record({
     key: Schema.String,
-    value: Policy.struct({ provider: Schema.String, model: Policy.Name, ...quirksFields })
+    value: Policy.struct({ provider: Schema.String, model: Policy.Name, ...Quirks.fields })
   }).pipe(
     Schema.filter((routes) => (Object.keys(routes).length > 0 ? undefined : "no routes; add at least one"))
   )

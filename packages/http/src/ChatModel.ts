@@ -24,6 +24,7 @@ import type { Request, ToolCall } from "./internal/chatRequest.ts"
 import { load, type OrConfig } from "./internal/orConfig.ts"
 import type { Provider } from "./Provider.ts"
 import type { ProviderError } from "./ProviderError.ts"
+import * as Quirks from "./Quirks.ts"
 import * as Route from "./Route.ts"
 
 /**
@@ -121,12 +122,22 @@ export const ChatModel: Context.Tag<ChatModel, ChatModel> = Context.GenericTag<C
 )
 
 /**
+ * What a tier of a chat model says beside its policy and its provider.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TierOptions extends Quirks.Quirks {
+  readonly model: string
+}
+
+/**
  * The policy in the words of `Policy.PolicyFile`, whose defaults hold, with a provider and a model for each tier.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Policy.PolicyFile<{ readonly provider: Provider; readonly model: string }> {
+export interface Options extends Policy.PolicyFile<TierOptions & { readonly provider: Provider }> {
   /** Names the runs in spans and events. Default: `chat`. */
   readonly name?: string | undefined
 }
@@ -218,7 +229,7 @@ export const layer = (policy: Options): Layer.Layer<ChatModel, ParseError> =>
  * @since 0.1.0
  * @category models
  */
-export interface TierConfig extends OrConfig<Policy.TierFile & { readonly model: string }> {
+export interface TierConfig extends OrConfig<Policy.TierFile & TierOptions> {
   /** One that is made already, or how to make it: see `Provider.fromConfig`. */
   readonly provider: Provider | Effect.Effect<Provider, unknown, unknown>
 }
@@ -279,7 +290,7 @@ export const layerConfig = <const Tiers extends Arr.NonEmptyReadonlyArray<TierCo
 
 const loadTier = ({ provider, ...tier }: TierConfig) =>
   Effect.zipWith(
-    load<Policy.TierFile & { readonly model: string }>(tier),
+    load<Policy.TierFile & TierOptions>(tier),
     Effect.isEffect(provider) ? provider : Effect.succeed(provider),
     (loaded, provider) => ({ ...loaded, provider })
   )
@@ -317,6 +328,7 @@ const decodePolicy = Schema.decodeUnknown(
         Predicate.hasProperty(input, "complete") && Predicate.hasProperty(input, "stream")
       // Whatever it is, it may hold a key.
     ).annotations({ message: () => "expected a provider" }),
-    model: Schema.NonEmptyString
+    model: Schema.NonEmptyString,
+    ...Quirks.fields
   })
 )

@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import * as Record from "effect/Record"
+import * as Schema from "effect/Schema"
 import type { ChatRequest } from "./ChatCompletion.ts"
 import type { Row } from "./ErrorTable.ts"
 import * as RawJson from "./internal/rawJson.ts"
@@ -186,3 +187,46 @@ export const adapt = ({ drop = [], rename = {} }: Quirks): ((request: ChatReques
  * @category models
  */
 export const essentials: ReadonlyArray<string> = ["model", "messages", "stream"]
+
+const Parameter = Schema.String.pipe(Schema.minLength(1, { description: "the name of a parameter" }))
+
+const refused = (at: string | number) => ({
+  path: [at],
+  message: "every request needs this parameter; remove it from here"
+})
+
+/**
+ * Quirks as fields of the schema of a file.
+ *
+ * @example
+ * import { Either, Schema } from "effect"
+ * import { Quirks } from "@understudy/http"
+ *
+ * const decode = Schema.decodeUnknownEither(Schema.Struct(Quirks.fields))
+ *
+ * console.log(Either.isRight(decode({ drop: ["store"] })), Either.isRight(decode({ drop: ["model"] }))) // => true false
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const fields: {
+  readonly drop: Schema.optional<Schema.Schema<ReadonlyArray<string>>>
+  readonly rename: Schema.optional<Schema.Schema<Readonly<Record<string, string>>>>
+} = {
+  drop: Schema.optional(
+    Schema.Array(Parameter).pipe(
+      Schema.filter((names) => {
+        const wrong = names.findIndex((name) => essentials.includes(name))
+        return wrong === -1 ? undefined : refused(wrong)
+      })
+    )
+  ),
+  rename: Schema.optional(
+    Schema.Record({ key: Schema.String, value: Parameter }).pipe(
+      Schema.filter((names) => {
+        const wrong = Object.keys(names).find((name) => essentials.includes(name))
+        return wrong === undefined ? undefined : refused(wrong)
+      })
+    )
+  )
+}

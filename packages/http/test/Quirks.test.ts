@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck } from "effect"
-import { Anthropic, ErrorTable, OpenAiCompatible, ProviderError, Quirks } from "../src/index.ts"
+import { Anthropic, ChatModel, ErrorTable, OpenAiCompatible, ProviderError, Quirks } from "../src/index.ts"
 import { answer, bytes, request, scripted, text } from "./scripted.ts"
 
 const adapted = (quirks: Quirks.Quirks, body: string): string =>
@@ -220,6 +220,20 @@ describe("Quirks.presets", () => {
       const up = Anthropic.make({ name: "up", upstream, ...quirks })
       yield* Effect.scoped(up.complete(chat, "m"))
       assert.strictEqual(JSON.parse(text(requests[0]!.body!)).max_tokens, 9)
+    })
+  )
+
+  it.effect("a chat model's tier has them too, and refuses what cannot be", () =>
+    Effect.gen(function* () {
+      const { requests, upstream } = scripted({ body: answer })
+      const provider = OpenAiCompatible.make({ name: "up", baseUrl: "https://up.example/v1", upstream })
+      const asking = (drop: string) =>
+        ChatModel.make({ tiers: [{ name: "only", provider, model: "m", drop: [drop] }] })
+      const chat = yield* asking("temperature")
+      yield* chat.complete({ messages: [], temperature: 0.5 })
+      assert.deepStrictEqual(Object.keys(JSON.parse(text(requests[0]!.body!))), ["model", "messages"])
+      const { message } = yield* Effect.flip(asking("messages"))
+      assert.include(message, "every request needs this parameter")
     })
   )
 

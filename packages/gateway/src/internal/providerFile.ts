@@ -1,10 +1,9 @@
-import { type Name, presets, type Quirks } from "@understudy/http/Quirks"
+import * as Quirks from "@understudy/http/Quirks"
 import * as Record from "effect/Record"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type ErrorRow, ErrorRowFile } from "./errorRow.ts"
 import { ApiVersion, BaseUrl, Headers, integerFrom, Key } from "./fields.ts"
-import { quirksFields } from "./quirksFile.ts"
 import { type SandboxProvider, sandboxFields } from "./sandboxFile.ts"
 
 /**
@@ -13,7 +12,7 @@ import { type SandboxProvider, sandboxFields } from "./sandboxFile.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Account extends Quirks {
+export interface Account extends Quirks.Quirks {
   readonly baseUrl: string
   readonly apiKey?: Redacted.Redacted | undefined
   /** Sent with every request; redacted, for some upstreams take their key or a token here. */
@@ -31,7 +30,7 @@ export interface Account extends Quirks {
 export interface OpenAiProvider extends Account {
   readonly kind: "openai"
   /** Which server it is, for its quirks; OpenAI's own where undefined. */
-  readonly dialect?: Name | undefined
+  readonly dialect?: Quirks.Name | undefined
 }
 
 /**
@@ -72,10 +71,10 @@ const account = {
   apiKey: Schema.optional(Key),
   headers: Schema.optional(Headers),
   errors: Schema.optional(Schema.Array(ErrorRowFile)),
-  ...quirksFields
+  ...Quirks.fields
 }
 
-const Dialect = Schema.Literal(...Record.keys(presets)).annotations({ title: "dialect" })
+const Dialect = Schema.Literal(...Record.keys(Quirks.presets)).annotations({ title: "dialect" })
 
 export const ProviderFile = Schema.Union(
   Schema.Struct({ kind: kind("openai"), ...account, dialect: Schema.optional(Dialect) }),
