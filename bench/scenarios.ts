@@ -99,6 +99,13 @@ export const contenders: ReadonlyArray<Contender> = [
   contender("bare", "the upstream alone as an Effect, no policy: what an Effect costs at least", {
     lacks: ["retry", "second", "open"]
   }),
+  contender(
+    "floor",
+    "that in a fiber and a scope of its own beside a timer, no policy: what a hard bound costs at least",
+    {
+      lacks: ["retry", "second", "open"]
+    }
+  ),
   contender("ours", "@understudy/core, from source"),
   contender("base", "@understudy/core at the commit given by --against"),
   contender("hand", "Effect timeout + Ref breaker + retry(Schedule) + catchAll"),
@@ -132,6 +139,7 @@ export interface Group {
 const all = [
   "js",
   "bare",
+  "floor",
   "ours",
   "base",
   "hand",
