@@ -177,7 +177,8 @@ export const fromExit = <A, E>(
   options?: { readonly retryTimeouts?: boolean | undefined }
 ): Outcome => {
   if (Exit.isSuccess(exit)) return success
-  const error = Cause.failureOption(exit.cause)
+  // By far the most causes are a failure and nothing else.
+  const error = Cause.isFailType(exit.cause) ? Option.some(exit.cause.error) : Cause.failureOption(exit.cause)
   if (Option.isNone(error)) {
     return Cause.isInterruptedOnly(exit.cause) ? interrupted : failure({ next: "abort", errorType: "defect" })
   }

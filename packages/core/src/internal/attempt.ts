@@ -43,7 +43,8 @@ export class AttemptFiber<X, E, R> {
   private readonly scope: Scope.CloseableScope
   private readonly around: Around<R>
   private readonly limit: Limit
-  private readonly child: Fiber.RuntimeFiber<X, E>
+  /** It ends well however the attempt did: of every fiber that fails Effect looks through the cause. */
+  private readonly child: Fiber.RuntimeFiber<Exit.Exit<X, E>>
   private cancelTimer: (() => void) | undefined
   private wanted = true
 
@@ -65,7 +66,7 @@ export class AttemptFiber<X, E, R> {
         onFailure: (cause) => this.closing(Exit.failCause(cause)),
         onSuccess: (value) => {
           const exit = Exit.succeed(value)
-          return keepScope && this.wanted ? exit : this.closing(exit)
+          return keepScope && this.wanted ? Exit.succeed(exit) : this.closing(exit)
         }
       }),
       { updateRefs: (_, id) => forAttempt(around.fiberRefs, id, this.contextOf(span), around.scheduler) }
@@ -101,15 +102,17 @@ export class AttemptFiber<X, E, R> {
     return Effect.flatMap(Fiber.interrupt(this.child), (exit) => Scope.close(this.scope, exit))
   }
 
-  private closing(exit: Exit.Exit<X, E>): Effect.Effect<X, E> {
-    return Effect.flatMap(Scope.close(this.scope, exit), () => exit)
+  private closing(exit: Exit.Exit<X, E>): Effect.Effect<Exit.Exit<X, E>> {
+    return Effect.map(Scope.close(this.scope, exit), () => exit)
   }
 
   /** What the attempt set of its fiber's locals is the run's, as if it had run in the same fiber. */
-  private inherit(exit: Exit.Exit<X, E>): Effect.Effect<Exit.Exit<X, E>> {
-    return Exit.isFailure(exit)
-      ? Exit.succeed(exit)
-      : flatMapNow(inherit(this.child, this.around.fiberRefs), () => Exit.succeed(exit))
+  private inherit(ended: Exit.Exit<Exit.Exit<X, E>>): Effect.Effect<Exit.Exit<X, E>> {
+    // A finalizer of its scope died.
+    if (Exit.isFailure(ended)) return Exit.succeed(Exit.failCause(ended.cause))
+    return Exit.isFailure(ended.value)
+      ? ended
+      : flatMapNow(inherit(this.child, this.around.fiberRefs), () => ended)
   }
 
   /** What it sees around it: all that the run does, and its own scope, span and deadline. */

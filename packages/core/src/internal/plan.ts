@@ -1,4 +1,4 @@
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Outcome } from "../Outcome.ts"
@@ -36,7 +36,7 @@ export const plan = (
   const { number, rung } = tier
   if (outcome._tag === "Success" || outcome.next === "nextTier") return nextTier
   if (outcome.next === "abort") return abort
-  return Effect.flatMap(Waits.next(rung.backoff, number, tier.backoff, Cause.squash(cause)), (next) => {
+  return Effect.flatMap(Waits.next(rung.backoff, number, tier.backoff, cause), (next) => {
     if (next === undefined) return nextTier
     const asked = outcome._tag === "Failure" ? outcome.retryAfter : undefined
     const wait = Duration.max(next.duration, asked ?? Duration.zero)

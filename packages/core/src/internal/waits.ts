@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,17 +16,17 @@ export interface Wait {
 /** The state of a backoff before the first retry. */
 export const initial = (backoff: Backoff.Backoff): unknown => backoff.schedule?.initial ?? backoff.base
 
-/** The wait before a retry, counted from 1, of what has failed with `error`; `undefined` where there is none. */
+/** The wait before a retry, counted from 1, of what has failed for `cause`; `undefined` where there is none. */
 export const next = (
   backoff: Backoff.Backoff,
   retry: number,
   state: unknown,
-  error: unknown
+  cause: Cause.Cause<unknown>
 ): Effect.Effect<Wait | undefined> => {
   const { schedule } = backoff
   if (schedule !== undefined) {
     return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Effect.map(schedule.step(now, error, state), ([state, , decision]) =>
+      Effect.map(schedule.step(now, Cause.squash(cause), state), ([state, , decision]) =>
         ScheduleDecision.isDone(decision)
           ? undefined
           : { duration: Duration.millis(Math.max(0, Intervals.start(decision.intervals) - now)), state }
