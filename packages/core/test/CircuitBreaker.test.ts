@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Duration, Effect, Exit, Fiber, Random, Scope, Stream, TestClock } from "effect"
+import { Chunk, Clock, Duration, Effect, Exit, Fiber, Random, Scope, Stream, TestClock } from "effect"
 import { CircuitBreaker, Outcome } from "../src/index.ts"
 
 const { consecutive, execute, rate, slow } = CircuitBreaker
@@ -168,6 +168,42 @@ describe("CircuitBreaker", () => {
       assert.strictEqual(times[0], times[1])
       assert.notStrictEqual(times[0], times[2])
       assert.isTrue(times.every((time) => time >= 10_000 && time < 20_000))
+    })
+  )
+
+  it.effect("asks the time and chance only where what it counts depends on them", () =>
+    Effect.gen(function* () {
+      const asked = (trip: CircuitBreaker.Trip, outcome: Outcome.Outcome) =>
+        Effect.gen(function* () {
+          const found = { time: 0, chance: 0 }
+          const breaker = yield* CircuitBreaker.make({ key: "k", trip })
+          yield* Effect.flatMap(breaker.admit, ({ permit }) => breaker.report(permit, outcome)).pipe(
+            Effect.withClock({
+              ...Clock.make(),
+              unsafeCurrentTimeNanos: () => {
+                found.time++
+                return 0n
+              }
+            }),
+            Effect.withRandom({
+              ...Random.make(0),
+              next: Effect.sync(() => {
+                found.chance++
+                return 0
+              })
+            })
+          )
+          return [found.time, found.chance]
+        })
+      const [success, failure, ignored] = [Outcome.success, Outcome.failure(), Outcome.ignored()]
+      const row = consecutive(9)
+      assert.deepStrictEqual(yield* asked(row, success), [0, 0])
+      assert.deepStrictEqual(yield* asked(row, ignored), [0, 0])
+      assert.deepStrictEqual(yield* asked(row, failure), [1, 1])
+      assert.deepStrictEqual(yield* asked(rate({}), success), [0, 0])
+      assert.deepStrictEqual(yield* asked(rate({ window: "1 minute" }), success), [2, 0])
+      assert.deepStrictEqual(yield* asked(slow({ after: "1 second" }), success), [2, 1])
+      assert.deepStrictEqual(yield* asked(slow({ after: "1 second" }), ignored), [2, 0])
     })
   )
 
