@@ -26,7 +26,7 @@ const subjects = [
     tests: ["CircuitBreaker.*test.ts"]
   },
   { sources: /^internal\/timer/, tests: ["timer.test.ts"] },
-  { sources: /^internal\/plan/, tests: ["Fallback.*test.ts", "budget.test.ts", "laws/time.test.ts"] }
+  { sources: /^internal\/plan/, tests: ["plan.test.ts", "Fallback.test.ts", "budget.test.ts"] }
 ]
 
 // The same cases in every run, or a mutant that only a rare case shows would come and go.
