@@ -126,6 +126,7 @@ describe("CircuitBreaker", () => {
       assert.deepStrictEqual(wouldReject, { state: "Open", retryAfter: 10_000 })
       assert.isUndefined(yield* breaker.report(permit, Outcome.failure({ trip: true })))
       assert.deepInclude(yield* breaker.state, { _tag: "Open", late: 0, until: 10_000 })
+      assert.strictEqual(yield* breaker.notBefore, 0)
       const isolated = Effect.scoped(Effect.zipRight(breaker.isolate, Effect.flip(breaker.admit)))
       assert.strictEqual((yield* isolated).state, "Isolated")
       assert.strictEqual(yield* breaker.notBefore, 0)
@@ -133,6 +134,40 @@ describe("CircuitBreaker", () => {
       assert.strictEqual(yield* whileIsolated, Number.POSITIVE_INFINITY)
     })
   )
+
+  it.effect("whoever taps the reports of a breaker hears each before its reporter goes on", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make(options)
+      const heard: Array<unknown> = []
+      const tapped = CircuitBreaker.tapReport(breaker, (transition, outcome) =>
+        Effect.delay(
+          Effect.sync(() => heard.push([transition?.to, outcome._tag])),
+          "1 second"
+        )
+      )
+      const call = yield* Effect.fork(execute(Effect.succeed("answer"), tapped))
+      yield* TestClock.adjust("999 millis")
+      assert.deepStrictEqual([heard, call.unsafePoll()], [[], null])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(yield* Fiber.await(call), Exit.succeed("answer"))
+      const { permit } = yield* tapped.admit
+      const report = yield* Effect.fork(tapped.report(permit, Outcome.failure()))
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude(yield* Fiber.join(report), { key: "k", to: "Open" })
+      assert.deepStrictEqual(heard, [
+        [undefined, "Success"],
+        ["Open", "Failure"]
+      ])
+      assert.strictEqual((yield* breaker.state)._tag, "Open")
+    })
+  )
+
+  it("one key is one breaker, another key another", () => {
+    const breakerOf = Effect.runSync(CircuitBreaker.keyed())
+    Effect.runSync(breakerOf("a").trip())
+    const tags = ["a", "b"].map((key) => Effect.runSync(breakerOf(key).state)._tag)
+    assert.deepStrictEqual(tags, ["Open", "Closed"])
+  })
 
   it.effect("two breakers of one store and key are one", () =>
     Effect.gen(function* () {

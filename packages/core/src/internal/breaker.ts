@@ -169,8 +169,8 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
     let transition: Transition | undefined
     for (const change of changes) {
       transition = { key, ...change }
-      // To a full hub `unsafeOffer` says no; `publish` makes room, and never waits.
-      if (!hub.unsafeOffer(transition)) Effect.runSync(PubSub.publish(hub, transition))
+      // Never waits: a full hub lets go of its oldest.
+      Effect.runSync(PubSub.publish(hub, transition))
     }
     return transition
   }
@@ -200,7 +200,7 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
         const now = anyTime ? 0 : timeOf(fiber)
         return step(config, state, { _tag: "Report", now, permit, outcome, random })
       },
-      (decision) => (decision.changes.length === 0 ? nothing : Effect.succeed(tell(decision)))
+      (decision) => Effect.succeed(tell(decision))
     )
 
   const reportIn = (
