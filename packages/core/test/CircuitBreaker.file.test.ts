@@ -104,5 +104,6 @@ describe("a breaker in a file", () => {
   it("has a JSON Schema", () => {
     const text = JSON.stringify(JSONSchema.make(Policy.Policy))
     for (const key of ["consecutive", "minimumCalls", "observeOnly"]) assert.include(text, `"${key}"`)
+    for (const title of ["breaker", "rate", "slow"]) assert.include(text, `"title":"${title}"`)
   })
 })

@@ -51,6 +51,19 @@ class Machine {
 const failed = Outcome.failure()
 
 describe("CircuitBreaker.step", () => {
+  it("begins closed, with nothing counted", () => {
+    assert.deepStrictEqual(CircuitBreaker.initial, {
+      _tag: "Closed",
+      epoch: 0,
+      late: 0,
+      consecutive: 0,
+      rowBefore: 0,
+      windows: [],
+      consecutiveOpenings: 0,
+      closedAt: 0
+    })
+  })
+
   it("opens at the third failure in a row; a success ends the row, an ignored outcome does not", () => {
     const machine = new Machine({ trip: consecutive(3) })
     const rows = [..."ffsfif"].map((call) => {
