@@ -109,6 +109,12 @@ const rows: Readonly<Record<string, Row>> = {
     asked: [1, 1],
     classes: ["auth", "auth"]
   },
+  "our key may not ask for the model": {
+    tiers: [says(403, "model_not_found")],
+    expected: [503, "all_tiers_failed"],
+    asked: [1],
+    classes: ["model_not_found"]
+  },
   "one refused our key, the other is down": {
     tiers: [says(401, "invalid_api_key"), says(500, null)],
     expected: [503, "all_tiers_failed"],

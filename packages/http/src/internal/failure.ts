@@ -60,9 +60,11 @@ const passedThrough = (attempt: Attempt.Attempt<unknown>): Response | undefined 
   return { status, headers: { "content-type": contentType ?? "application/json", ...noRetry }, body }
 }
 
-// What a server cannot do at all, its 501, is no word about the request.
+// What a server cannot do at all, its 501, is no word about the request; a 401 or 403 may name keys and projects.
 const speaksToCaller = ({ kind, status }: ProviderError, attempt: Attempt.Attempt<unknown>): boolean =>
-  attempt.next === "abort" || lastWord.has(kind) || (kind === "unsupported" && status !== 501)
+  attempt.next === "abort" ||
+  (status !== 401 && status !== 403 && lastWord.has(kind)) ||
+  (kind === "unsupported" && status !== 501)
 
 const lastWord: ReadonlySet<string> = new Set(["context_length", "request_too_large", "model_not_found"])
 
