@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { ask, call, chatBody } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway, type Running } from "../support/gateway.ts"
-import { type Reads, rawWall } from "../support/rawWall.ts"
+import { type Fault, type Reads, rawWall } from "../support/rawWall.ts"
 import { content, done, finish, role, wall } from "../support/wall.ts"
 
 type Kind = "answer" | "stream"
@@ -55,6 +55,7 @@ const touchy = "retry: { times: 0 }, breaker: { consecutive: 1, openFor: 1h }"
 const large = "x".repeat(6_000_000)
 
 const lines = ({ log }: Running, message: string) => log.filter((line) => line.message === message)
+const opened = (running: Running) => lines(running, "breaker").map((line) => [line["tier"], line["to"]])
 
 for (const kind of ["answer", "stream"] as const) {
   describe(`asked for ${kind === "answer" ? "a whole answer" : "a stream"}, an upstream that`, () => {
@@ -78,10 +79,7 @@ for (const kind of ["answer", "stream"] as const) {
             const error = ends === undefined ? ["timeout", "timeout"] : ["failure", "connection"]
             assert.deepStrictEqual([attempt?.["outcome"], attempt?.["error_type"]], error)
             assert.isUndefined(attempt?.["status"])
-            assert.deepStrictEqual(
-              lines(running, "breaker").map((line) => [line["tier"], line["to"]]),
-              [["tier1", "Open"]]
-            )
+            assert.deepStrictEqual(opened(running), [["tier1", "Open"]])
             first.readOn()
             yield* eventually(() => first.open() === 0)
             assert.strictEqual((yield* ask(running.url)).headers["x-understudy-attempts"], "1")
@@ -94,6 +92,34 @@ for (const kind of ["answer", "stream"] as const) {
     }
   })
 }
+
+const early: Readonly<Record<string, readonly [string, Fault | undefined, string, number?]>> = {
+  "and stays": ["200 OK", undefined, "tier1"],
+  "with 413 and stays": ["413 Content Too Large", undefined, "tier2", 413],
+  "with 413 and closes the connection": ["413 Content Too Large", "close", "tier2", 413],
+  "with 429 and closes the connection": ["429 Too Many Requests", "close", "tier2", 429]
+}
+
+describe("an upstream that answers before it has read the request", () => {
+  const answer = '{"choices":[{"message":{"role":"assistant","content":"Hi"}}]}'
+  for (const [name, [line, ends, tier, status = 200]] of Object.entries(early)) {
+    it.scopedLive(`${name} is heard`, () =>
+      Effect.gen(function* () {
+        const [first, second] = [yield* rawWall, yield* wall]
+        const close = ends === undefined ? "" : "connection: close\r\n"
+        const said = `HTTP/1.1 ${line}\r\n${close}content-length: ${answer.length}\r\n\r\n${answer}`
+        first.script({ reads: "head", writes: [said], ...(ends && { ends }) })
+        const running = yield* gateway(chat([first.url, second.url], { tier: touchy }))
+        const served = yield* ask(running.url, { body: chatBody({ large }) })
+        assert.deepStrictEqual([served.status, served.headers["x-understudy-tier"]], [200, tier])
+        assert.strictEqual(lines(running, "attempt")[0]?.["status"], status)
+        first.readOn()
+        if (ends !== undefined) yield* eventually(() => first.open() === 0)
+        assert.strictEqual(first.requests(), 1)
+      })
+    )
+  }
+})
 
 const streamed = { body: chatBody({ stream: true }) }
 const started = head("stream", chunked) + chunk(role("model1") + content("Hel")("model1"))
@@ -129,6 +155,7 @@ describe("a stream that has begun, whose upstream", () => {
           assert.strictEqual(lines(running, "run")[0]?.["outcome"], "failure")
           yield* eventually(() => first.open() === 0)
           assert.deepStrictEqual([first.requests(), second.received.length], [1, 0])
+          assert.deepStrictEqual(opened(running), [["tier1", "Open"]])
         })
       )
     }

@@ -78,6 +78,13 @@ describe("Server.upstream", () => {
     })
   )
 
+  it.scopedLive("a host with several addresses is reached at the one that answers", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      assert.strictEqual((yield* fetched(only.url.replace("127.0.0.1", "localhost"))).status, 200)
+    })
+  )
+
   const interruptions: Readonly<Record<string, Behaviour>> = {
     "before the head": silence,
     "in the body": bytes(length9, "stall")
