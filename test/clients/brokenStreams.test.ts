@@ -35,6 +35,7 @@ const breaks: ReadonlyArray<readonly [string, (pieces: ReadonlyArray<Piece>) => 
   ["the end without a finish_reason", (pieces) => stream(pieces, "eof")],
   ["[DONE] without a finish_reason", (pieces) => stream(pieces)],
   ["a reset", (pieces) => stream(pieces, "reset")],
+  ["the end in the first letter of an event", (pieces) => stream([...pieces, raw("d")], "eof")],
   ["the end in the middle of an event", (pieces) => stream([...pieces, raw('data: {"choices":[{"de')], "eof")]
 ]
 
