@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Random } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Random, TestClock } from "effect"
 import { Backoff, CircuitBreaker, Fallback, Outcome, RetryBudget, Tier } from "../src/index.ts"
 import { type Act, classify, type Refused, retryable, scripted, timed } from "./scripted.ts"
 
@@ -75,6 +75,23 @@ describe("what follows a failed attempt", () => {
       assert.deepStrictEqual(yield* asked("5001 millis"), [1, 1, true, "Open"])
       assert.deepStrictEqual(yield* asked("5001 millis", "nextTier"), [1, 1, true, "Open"])
       assert.deepStrictEqual(yield* asked("5001 millis", "abort"), [1, 0, false, "Open"])
+    })
+  )
+
+  it.effect("an error that is judged a success is no answer, and nothing to try again", () =>
+    Effect.gen(function* () {
+      const { a, b, exit } = yield* calls([{ fail: Outcome.success }], { backoff: second })
+      assert.deepStrictEqual([exit, a, b], [Exit.succeed("b"), [0], [0]])
+    })
+  )
+
+  it.effect("a caller that leaves while a tier without a budget waits has left, and no more", () =>
+    Effect.gen(function* () {
+      const { effect } = scripted([retryable])
+      const fiber = yield* Effect.fork(Tier.make({ name: "a", effect, classify, backoff: second }))
+      yield* TestClock.adjust("500 millis")
+      const exit = yield* Fiber.interrupt(fiber)
+      assert.isTrue(Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause))
     })
   )
 
