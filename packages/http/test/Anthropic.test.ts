@@ -60,6 +60,15 @@ describe("Anthropic: the request", () => {
     assert.deepStrictEqual([local.name, local.system], ["anthropic", "anthropic"])
   })
 
+  it.effect("is the caller's without what the provider drops, and with what it renames", () =>
+    Effect.gen(function* () {
+      const up = anthropic(undefined, { drop: ["seed"], rename: { limit: "max_tokens" } })
+      yield* complete(up, requestText({ seed: 7, limit: 5 }))
+      const { max_tokens, seed } = JSON.parse(text(up.requests[0]!.body!))
+      assert.deepStrictEqual([max_tokens, seed], [5, undefined])
+    })
+  )
+
   it.effect("that cannot be put in Anthropic's words asks the next tier, and is nobody's failure", () =>
     Effect.gen(function* () {
       const up = anthropic()
@@ -280,6 +289,16 @@ describe("Anthropic: an error", () => {
     ],
     ["role 'system' is not supported on this model", "unsupported", "unsupported_parameter"],
     ["This model does not support effort level 'xhigh'.", "unsupported", "unsupported_parameter"],
+    [
+      "tools.0.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level",
+      "unsupported",
+      "unsupported_parameter"
+    ],
+    [
+      "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.",
+      "unsupported",
+      "unsupported_parameter"
+    ],
     [
       "This model does not support assistant message prefill. The conversation must end with a user message.",
       "unsupported",

@@ -38,10 +38,10 @@ export const classify =
 /** What this model or version does not take of a request that others do. */
 const rows: ReadonlyArray<ErrorTable.Row> = [
   {
-    name: "Anthropic: not with this model",
+    name: "Anthropic: not with this model, or not at all",
     kind: "unsupported",
     status: [400],
-    text: /(not supported (on|by|for|with)|deprecated for|both be specified for) this model|this model does not support/i
+    text: /\b(does not|doesn't) support\b|\bnot supported\b|(deprecated|be specified) for this model/i
   },
   {
     name: "Anthropic: a schema, field, number of tokens or end of a conversation that others take",
