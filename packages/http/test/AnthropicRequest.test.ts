@@ -6,6 +6,8 @@ import { refused, refuses, requestText, sends, sent } from "./anthropic.ts"
 
 const tool = { type: "function", function: { name: "add", parameters: { type: "object" } } }
 
+const essential: ReadonlySet<string> = new Set(["model", "messages"])
+
 describe("Anthropic: a request", () => {
   sends("that says little", {}, {})
   sends("max_tokens", { max_tokens: 5 }, { max_tokens: 5 })
@@ -37,7 +39,11 @@ describe("Anthropic: a request", () => {
   sends("no effort at all", { reasoning_effort: "none" }, { thinking: { type: "disabled" } })
   sends(
     "null asks for nothing",
-    Object.fromEntries(["stop", "n", "seed", "foo"].map((key) => [key, null])),
+    Object.fromEntries(
+      ["foo", ...Object.keys(tables.request)].flatMap((field) =>
+        essential.has(field) ? [] : [[field, null]]
+      )
+    ),
     {}
   )
 
@@ -80,7 +86,9 @@ describe("Anthropic: a request", () => {
       Effect.gen(function* () {
         const messages =
           '"messages":[{"role":"user","content":"no"}],"m\\u0065ssages":[{"role":"user","content":"yes"}]'
-        assert.include(yield* sent(` \n{"model":"chat", ${messages} }\n`), '[{"type":"text","text":"yes"}]')
+        const body = yield* sent(` \n{"model":"chat", ${messages}, "top_p":1, "t\\u006fp_p": 0.50 }\n`)
+        assert.include(body, '[{"type":"text","text":"yes"}]')
+        assert.include(body, '"top_p":0.50')
       })
   )
 })

@@ -223,6 +223,14 @@ describe("Anthropic: a stream", () => {
           Stream.make(bytes(events([...said("Hi"), change("max_tokens"), stop, ...textBlock(1, "more")])))
         ],
         [
+          "two reasons",
+          Stream.make(bytes(events([...said("Hi"), change("max_tokens"), change("end_turn"), stop])))
+        ],
+        [
+          "counts before the reason",
+          Stream.make(bytes(events([...said("Hi"), change(null), change("max_tokens"), stop])))
+        ],
+        [
           "counts after the reason",
           Stream.make(bytes(events([...said("Hi"), change("max_tokens"), change(null), stop])))
         ]
@@ -240,6 +248,7 @@ describe("Anthropic: a stream", () => {
 
   it.effect("that ends before its reason was cut short, wherever that was", () =>
     Effect.gen(function* () {
+      assert.strictEqual((yield* streamed(events([...said("Hi"), change(null)]))).kind, "stream_truncated")
       const until = everything.findIndex(({ type }) => type === "message_delta")
       for (let count = 0; count <= until; count++) {
         const { kind, text } = yield* streamed(events(everything.slice(0, count)))

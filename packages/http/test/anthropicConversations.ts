@@ -3,7 +3,7 @@ import { FastCheck } from "effect"
 // A model of Anthropic's API, told apart from the code that is tested: what it takes, and what it reads in it.
 
 /** JSON with its numbers as texts, so that none of them is rounded. */
-const exact = (json: string): unknown =>
+export const exact = (json: string): unknown =>
   JSON.parse(
     json.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
       token.startsWith('"') ? token : `"#${token}"`
