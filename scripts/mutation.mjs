@@ -23,7 +23,7 @@ const subjects = [
   { sources: /^internal\/breakerFile/, tests: ["CircuitBreaker.file.test.ts"] },
   {
     sources: /^(CircuitBreaker|internal\/breaker(Machine|State|Window)?)\.ts/,
-    tests: ["CircuitBreaker.*test.ts"]
+    tests: ["CircuitBreaker.*test.ts", "FallbackStream.breaker.test.ts"]
   },
   { sources: /^internal\/timer/, tests: ["timer.test.ts"] },
   { sources: /^internal\/plan/, tests: ["plan.test.ts", "Fallback.test.ts", "budget.test.ts"] }

@@ -216,6 +216,10 @@ describe("CircuitBreaker.step", () => {
     assert.deepStrictEqual(probed.reasons, ["consecutive", "elapsed", "probe"])
     const again = new Machine({ ...two, failuresToOpen: 2 }).calls(0, "f").calls(10_000, "sr")
     assert.deepInclude(again.state, { _tag: "HalfOpen", successes: 0, failures: 1 })
+    const trip = [consecutive(1), slow({ after: "1 second" })] as const
+    const counted = new Machine({ trip, successesToClose: 2, failuresToOpen: 3 }).calls(0, "f")
+    counted.report(counted.admit(10_000), 12_000, Outcome.success)
+    assert.deepInclude(counted.calls(12_000, "r").state, { _tag: "HalfOpen", successes: 0, failures: 1 })
     const closed = new Machine({ trip: consecutive(2) }).calls(0, "ff").calls(10_000, "sr")
     assert.deepInclude(closed.state, { _tag: "Closed", consecutive: 1 })
   })

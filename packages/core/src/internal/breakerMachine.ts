@@ -144,12 +144,13 @@ const report = (
   state: State,
   event: Event & { readonly _tag: "Report" }
 ): readonly [Decision, State] => {
-  const { epoch, id } = event.permit
+  const { at, epoch, id } = event.permit
+  const took = event.now - at
   if (id === forObserved) return [noted, state]
   // Before anything else: what comes from an earlier state says nothing about this one, frees no place in it and
   // notices nothing in it.
   if (epoch !== state.epoch) return [noted, late(state)]
-  if (state._tag === "Closed") return record(config, state, event)
+  if (state._tag === "Closed") return record(config, state, event, took)
   if (state._tag !== "HalfOpen") return [noted, late(state)]
 
   const changes: Array<Change> = []
@@ -157,13 +158,14 @@ const report = (
   if (settled._tag === "Open" || settled.probes.every((probe) => probe.id !== id)) {
     return [{ ...noted, changes }, late(settled)]
   }
-  return verdict(config, { ...settled, probes: settled.probes.filter((probe) => probe.id !== id) }, event)
+  const probes = settled.probes.filter((probe) => probe.id !== id)
+  return verdict(config, { ...settled, probes }, event, took)
 }
 
 const late = (state: State): State => ({ ...state, late: state.late + 1 })
 
 /** How a call has ended: what is reported, or what remains of a success that is taken back. */
-type Ended = Pick<Event & { readonly _tag: "Report" }, "now" | "permit" | "outcome" | "random">
+type Ended = Pick<Event & { readonly _tag: "Report" }, "now" | "outcome" | "random">
 
 /** As if it had been reported in time; only the row that its success ended cannot be told from another's. */
 const retract = (
@@ -172,8 +174,7 @@ const retract = (
   event: Event & { readonly _tag: "Retract" }
 ): readonly [Decision, State] => {
   const { epoch, now } = event
-  const ended: Ended = { ...event, permit: { epoch, id: forClosed, at: now } }
-  if (epoch === state.epoch && state._tag === "Closed") return record(config, state, ended, true)
+  if (epoch === state.epoch && state._tag === "Closed") return record(config, state, event, 0, true)
   if (epoch !== state.epoch || state._tag !== "HalfOpen") return [noted, late(state)]
   const changes: Array<Change> = []
   const settled = settle(config, state, now, changes)
@@ -181,14 +182,15 @@ const retract = (
   // A slow one is counted as a failure already.
   return settled.successes === 0
     ? [noted, settled]
-    : verdict(config, { ...settled, successes: settled.successes - 1 }, ended)
+    : verdict(config, { ...settled, successes: settled.successes - 1 }, event, 0)
 }
 
 /** A call that a closed breaker let through. */
 const record = (
   config: Config,
   state: Closed,
-  { now, outcome, permit, random }: Ended,
+  { now, outcome, random }: Ended,
+  took: number,
   retracted = false
 ): readonly [Decision, State] => {
   if (outcome._tag === "Ignored") return [noted, state]
@@ -203,7 +205,7 @@ const record = (
       continue
     }
     windows ??= []
-    const hit = trip._tag === "Rate" ? failed : now - permit.at > Duration.toMillis(trip.after)
+    const hit = trip._tag === "Rate" ? failed : took > Duration.toMillis(trip.after)
     const window = (retracted ? turn : push)(trip, state.windows[windows.length], now, hit)
     windows.push(window)
     // Only what counts against the tier opens it: a success that pushes others out of the window never does.
@@ -223,11 +225,12 @@ const record = (
 const verdict = (
   config: Config,
   state: HalfOpen,
-  { now, outcome, permit, random }: Ended
+  { now, outcome, random }: Ended,
+  took: number
 ): readonly [Decision, State] => {
   if (outcome._tag === "Ignored") return [noted, state]
   const failed = outcome._tag === "Failure"
-  if (failed || isSlow(config, now - permit.at)) {
+  if (failed || isSlow(config, took)) {
     const failures = state.failures + 1
     const pushback = failed && outcome.trip
     return pushback || failures >= config.failuresToOpen
@@ -258,8 +261,8 @@ const trip = (
   return [noted, { ...state, until: Math.max(state.until, until), consecutiveOpenings, random }]
 }
 
-const isSlow = ({ trip }: Config, duration: number): boolean =>
-  trip.some((trigger) => trigger._tag === "Slow" && duration > Duration.toMillis(trigger.after))
+const isSlow = ({ trip }: Config, took: number): boolean =>
+  trip.some((trigger) => trigger._tag === "Slow" && took > Duration.toMillis(trigger.after))
 
 const hintOf = (outcome: Outcome): Duration.Duration | undefined =>
   outcome._tag === "Failure" ? outcome.retryAfter : undefined
