@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["test/interop/**", "**/node_modules/**"],
+    setupFiles: ["packages/core/test/setup.ts"],
     testTimeout: 20_000
   }
 })

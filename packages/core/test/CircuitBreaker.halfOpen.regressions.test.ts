@@ -146,7 +146,7 @@ describe("what went wrong in others: half-open breakers", () => {
   it.effect("OmniRoute#13836: one probe that never ends, 49 607 refusals in six days", () =>
     Effect.gen(function* () {
       const breaker = yield* due()
-      yield* Effect.fork(execute(Effect.never, breaker))
+      const lost = yield* Effect.fork(execute(Effect.never, breaker))
       yield* Effect.yieldNow()
       // Five minutes for the lost probe, ten seconds more for its failure.
       yield* TestClock.adjust("5 minutes")
@@ -154,6 +154,7 @@ describe("what went wrong in others: half-open breakers", () => {
       yield* TestClock.adjust("10 seconds")
       yield* execute(Effect.void, breaker)
       assert.strictEqual(yield* tagOf(breaker), "Closed")
+      yield* Fiber.interrupt(lost)
     })
   )
 

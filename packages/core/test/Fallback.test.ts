@@ -197,13 +197,13 @@ describe("deadlines", () => {
 
   it.effect("a bound holds against an attempt that cannot be interrupted", () =>
     Effect.gen(function* () {
-      const run = Tier.make({
-        name: "a",
-        effect: scripted(["hangUninterruptibly"]).effect,
-        attemptTimeout: "1 second"
-      }).pipe(Fallback.orElse(tier("b", scripted([{ ok: "b" }]))))
-      const { exit, elapsed } = yield* timed(run)
+      const { effect, letGo } = scripted(["hangUninterruptibly"])
+      const run = Tier.make({ name: "a", effect, attemptTimeout: "1 second" }).pipe(
+        Fallback.orElse(tier("b", scripted([{ ok: "b" }])))
+      )
+      const { exit, elapsed } = yield* timed(run, "1 hour", "something")
       assert.deepStrictEqual([exit, elapsed], [Exit.succeed("b"), 1000])
+      yield* letGo
     })
   )
 

@@ -157,7 +157,7 @@ describe("FallbackStream", () => {
         idle: "5 seconds"
       })
       const { effect, seen } = collect(tier)
-      const { elapsed } = yield* timed(effect, "1 minute")
+      const { elapsed } = yield* timed(effect, "1 minute", "something")
       assert.deepStrictEqual([seen, elapsed, log], [["a"], 5000, ["open primary"]])
       yield* TestClock.adjust("1 hour")
       assert.deepStrictEqual(log, ["open primary", "close primary"])

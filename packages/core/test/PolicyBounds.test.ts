@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Either, Exit, FastCheck, Stream } from "effect"
 import { Backoff, CircuitBreaker, Fallback, FallbackStream, Outcome, Policy } from "../src/index.ts"
 import { law } from "./law.ts"
-import { run, VirtualClock } from "./laws/virtual.ts"
+import { abandon, run, VirtualClock } from "./laws/virtual.ts"
 import { type Act, classify, scripted, timed } from "./scripted.ts"
 
 const decode = (file: Policy.PolicyFile): Policy.Policy => Either.getOrThrow(Policy.decode(file))
@@ -152,7 +152,12 @@ describe("worstCase", () => {
             )
           : Effect.asVoid(Fallback.fromPolicy(compiled, effectOf, { classify }))
       )
-      const { elapsed, exit } = await run<unknown, unknown>(program, { clock: new VirtualClock(), seed })
+      const { elapsed, exit, fiber } = await run<unknown, unknown>(program, {
+        clock: new VirtualClock(),
+        seed
+      })
+      for (const { letGo } of tiers.values()) Effect.runSync(letGo)
+      await abandon(fiber)
       assert.isAtMost(total([...tiers.values()].map(({ calls }) => calls.length)), bound.attempts)
       // The clock counts nanoseconds.
       if (exit !== undefined) assert.isAtMost(elapsed, Duration.toMillis(bound.duration) + 1e-3)

@@ -1,5 +1,7 @@
-import { Clock, Data, type Duration, Effect, type Exit, Fiber, TestClock } from "effect"
+import { assert } from "@effect/vitest"
+import { Clock, Data, Deferred, type Duration, Effect, type Exit, Fiber, FiberId, TestClock } from "effect"
 import { Attempt, Outcome } from "../src/index.ts"
+import { strays, turns } from "./leftovers.ts"
 
 /** What a scripted tier does on one call. */
 export type Act =
@@ -17,11 +19,12 @@ export const classify = (error: Refused): Outcome.Outcome => error.outcome
 export const scripted = (acts: ReadonlyArray<Act>) => {
   const calls: Array<number> = []
   const interrupted: Array<number> = []
+  const gate = Deferred.unsafeMake<never>(FiberId.none)
   const effect = Effect.gen(function* () {
     const act = acts[Math.min(calls.length, acts.length - 1)] as Act
     calls.push(yield* Clock.currentTimeMillis)
     if (act === "hang") return yield* Effect.never
-    if (act === "hangUninterruptibly") return yield* Effect.uninterruptible(Effect.never)
+    if (act === "hangUninterruptibly") return yield* Effect.uninterruptible(Deferred.await(gate))
     if ("die" in act) return yield* Effect.dieMessage(act.die)
     if (act.after !== undefined) yield* Effect.sleep(act.after)
     if ("ok" in act) return act.ok
@@ -33,31 +36,43 @@ export const scripted = (acts: ReadonlyArray<Act>) => {
       })
     )
   )
-  return { calls, interrupted, effect }
+  /** Ends what does not let itself be interrupted. */
+  const letGo = Deferred.interrupt(gate)
+  return { calls, interrupted, effect, letGo }
 }
 
 export const retryable: Act = { fail: Outcome.failure() }
 export const nextTier: Act = { fail: Outcome.failure({ next: "nextTier" }) }
 export const callersFault: Act = { fail: Outcome.ignored({ errorType: "invalid_request" }) }
 
-/** Runs an effect to its end in virtual time and says how long it took. */
+/**
+ * Runs an effect to its end in virtual time and says how long it took. When it has ended nothing that it started is
+ * left, though time would end that too, unless it was something that does not let itself be interrupted.
+ */
 export const timed = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  atMost: Duration.DurationInput = "1 hour"
+  atMost: Duration.DurationInput = "1 hour",
+  leaves: "nothing" | "something" = "nothing"
 ): Effect.Effect<{ readonly exit: Exit.Exit<A, E>; readonly elapsed: number }, never, R> =>
   Effect.gen(function* () {
     const start = yield* Clock.currentTimeMillis
+    const before = new Set<unknown>(Fiber.unsafeRoots())
     let end = start
+    let left = 0
     const fiber = yield* Effect.fork(
       Effect.ensuring(
         effect,
-        Effect.map(Clock.currentTimeMillis, (now) => {
-          end = now
+        Effect.gen(function* () {
+          end = yield* Clock.currentTimeMillis
+          yield* turns
+          left = strays(before)
         })
       )
     )
     yield* TestClock.adjust(atMost)
-    return { exit: yield* Fiber.await(fiber), elapsed: end - start }
+    const exit = yield* Fiber.await(fiber)
+    assert.strictEqual(left > 0, leaves === "something", `it left ${left} fibers behind`)
+    return { exit, elapsed: end - start }
   })
 
 /** Collects the events of the runs below it. */

@@ -78,7 +78,7 @@ export const commit = <A, E, R>(options: {
           const limit = Duration.millis(bound === "idle" ? idle : maxStream)
           overdue = true
           yield* mailbox.fail(new DeadlineExceeded({ bound, limit }))
-          return yield* Fiber.interruptFork(reader)
+          return yield* Effect.fiberIdWith((id) => Fiber.interruptAsFork(reader, id))
         }
         yield* Effect.sleep(Duration.millis(left[bound]))
       }

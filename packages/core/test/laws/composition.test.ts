@@ -159,10 +159,11 @@ describe("attempts and composition", () => {
   )
 
   const same = async (one: World, other: World, effects = [one.fallback(), other.fallback()] as const) => {
-    const [left, right] = [await one.observe(effects[0]), await other.observe(effects[1])]
-    assert.deepStrictEqual(seen(left), seen(right))
+    const left = await one.observe(effects[0])
     await one.leavesNothingBehind()
+    const right = await other.observe(effects[1])
     await other.leavesNothingBehind()
+    assert.deepStrictEqual(seen(left), seen(right))
   }
 
   law(
@@ -207,7 +208,9 @@ describe("attempts and composition", () => {
         new World({ ...plan, tree: unbound(plan.tree) })
       ]
       const alone = await one.observe()
+      await one.leavesNothingBehind()
       const behind = await other.observe(Fallback.orElse(reject, other.fallback()))
+      await other.leavesNothingBehind()
       assert.deepStrictEqual(behind.log, alone.log)
       assert.deepStrictEqual(behind.endedAt, alone.endedAt)
       const answered = alone.exit !== undefined && Exit.isSuccess(alone.exit)

@@ -183,17 +183,20 @@ describe("time", () => {
     FastCheck.oneof(FastCheck.integer({ min: 1, max: 25_000 }), FastCheck.constant(Number.POSITIVE_INFINITY))
   ).map(([one, other]) => [Math.min(one, other), Math.max(one, other)] as const)
 
+  const logged = async (plan: Plan) => {
+    const world = new World(plan)
+    const { log } = await world.observe()
+    await world.leavesNothingBehind()
+    return log
+  }
+
   law(
     "L25: a shorter deadline changes nothing before it clips an attempt or spares a wait",
     FastCheck.tuple(plans({ jitter: true }), pair),
     async ([plan, deadlines]) => {
-      const [shorter, longer] = await Promise.all(
-        deadlines.map(async (within) => {
-          const tree = bounded(unbound(plan.tree), { within, atMost: Number.POSITIVE_INFINITY })
-          return (await new World({ ...plan, tree }).observe()).log
-        })
-      )
-      assert(shorter !== undefined && longer !== undefined)
+      const logOf = (within: number) =>
+        logged({ ...plan, tree: bounded(unbound(plan.tree), { within, atMost: Number.POSITIVE_INFINITY }) })
+      const [shorter, longer] = [await logOf(deadlines[0]), await logOf(deadlines[1])]
       samePrefix(shorter, longer, "deadline", deadlines[0])
     }
   )
@@ -203,13 +206,9 @@ describe("time", () => {
     FastCheck.tuple(plans({ jitter: true }), pair, FastCheck.nat(3)),
     async ([plan, timeouts, index]) => {
       const name = `t${index % plan.tiers.length}`
-      const [shorter, longer] = await Promise.all(
-        timeouts.map(async (timeout) => {
-          const changed = withTiers(plan, (tier) => (tier.name === name ? { ...tier, timeout } : tier))
-          return (await new World(changed).observe()).log
-        })
-      )
-      assert(shorter !== undefined && longer !== undefined)
+      const logOf = (timeout: number) =>
+        logged(withTiers(plan, (tier) => (tier.name === name ? { ...tier, timeout } : tier)))
+      const [shorter, longer] = [await logOf(timeouts[0]), await logOf(timeouts[1])]
       const started =
         [...longer, ...shorter].find(({ tier }) => tier === name)?.start ?? Number.POSITIVE_INFINITY
       samePrefix(shorter, longer, "timeout", started + timeouts[0])

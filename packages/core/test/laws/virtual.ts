@@ -1,5 +1,7 @@
 import { Clock, Duration, Effect, type Exit, type Fiber, FiberId, Random, type Tracer } from "effect"
 
+import { alone } from "../leftovers.ts"
+
 interface Timer {
   readonly at: number
   readonly task: () => void
@@ -15,6 +17,7 @@ export class VirtualClock implements Clock.Clock {
   /** In nanoseconds, and so without a fraction. */
   private now = 0
   private timers: Array<Timer> = []
+  private endless = new Set<() => void>()
   private standstill = 0
 
   unsafeCurrentTimeMillis(): number {
@@ -37,7 +40,10 @@ export class VirtualClock implements Clock.Clock {
 
   unsafeSchedule(task: () => void, duration: Duration.Duration): () => boolean {
     const timer: Timer = { at: this.now + Math.round(Duration.toMillis(duration) * 1e6), task }
-    if (timer.at === Number.POSITIVE_INFINITY) return () => true
+    if (timer.at === Number.POSITIVE_INFINITY) {
+      this.endless.add(task)
+      return () => this.endless.delete(task)
+    }
     this.timers.push(timer)
     return () => {
       const index = this.timers.indexOf(timer)
@@ -49,6 +55,13 @@ export class VirtualClock implements Clock.Clock {
   /** The sleeps that nobody has woken up from. */
   get pending(): number {
     return this.timers.length
+  }
+
+  /** Wakes up whoever sleeps for ever. */
+  end(): void {
+    const { endless } = this
+    this.endless = new Set()
+    for (const task of endless) task()
   }
 
   /** Moves on to the next timer, the first set of those that are due together. */
@@ -108,7 +121,7 @@ export const run = async <A, E>(
   const start = clock.unsafeCurrentTimeMillis()
   let end: number | undefined
   const fiber = Effect.runFork(
-    effect.pipe(
+    alone(effect).pipe(
       Effect.withClock(clock),
       Effect.withRandom(Random.make(seed)),
       tracer === undefined ? Effect.withTracerEnabled(false) : Effect.withTracer(tracer)
@@ -134,7 +147,7 @@ export const abandon = async (fiber: Fiber.RuntimeFiber<unknown, unknown>): Prom
   await settled()
 }
 
-/** Lets time pass until nobody sleeps. */
+/** Lets time pass until nobody sleeps, or only for ever. */
 export const drain = async (clock: VirtualClock): Promise<void> => {
   do await settled()
   while (clock.step())
