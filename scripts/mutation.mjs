@@ -14,12 +14,12 @@ const explanations = "packages/core/test/mutants.md"
 
 /** What is broken, and the tests that are to notice. */
 const subjects = [
-  { sources: /^Backoff/, tests: ["Backoff.test.ts"] },
+  { sources: /^(Backoff|internal\/waits)/, tests: ["Backoff*.test.ts"] },
   { sources: /^Deadline/, tests: ["Deadline.test.ts"] },
   { sources: /^Outcome/, tests: ["Outcome.test.ts"] },
   { sources: /^RetryBudget/, tests: ["RetryBudget*.test.ts"] },
   { sources: /^internal\/rolling/, tests: ["rolling.test.ts"] },
-  { sources: /^internal\/breakerConfig/, tests: ["CircuitBreaker.test.ts", "CircuitBreaker.step.test.ts"] },
+  { sources: /^internal\/breakerConfig/, tests: ["CircuitBreaker.test.ts", "CircuitBreaker.counts.test.ts"] },
   { sources: /^internal\/breakerFile/, tests: ["CircuitBreaker.file.test.ts"] },
   {
     sources: /^(CircuitBreaker|internal\/breaker(Machine|State|Window)?)\.ts/,
