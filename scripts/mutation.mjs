@@ -14,7 +14,7 @@ const explanations = "packages/core/test/mutants.md"
 
 /** What is broken, and the tests that are to notice. */
 const subjects = [
-  { sources: /^(Backoff|internal\/waits)/, tests: ["Backoff*.test.ts"] },
+  { sources: /^Backoff/, tests: ["Backoff*.test.ts"] },
   { sources: /^Deadline/, tests: ["Deadline.test.ts"] },
   { sources: /^Outcome/, tests: ["Outcome.test.ts"] },
   { sources: /^RetryBudget/, tests: ["RetryBudget*.test.ts"] },
@@ -26,7 +26,10 @@ const subjects = [
     tests: ["CircuitBreaker.*test.ts", "FallbackStream.breaker.test.ts"]
   },
   { sources: /^internal\/timer/, tests: ["timer.test.ts"] },
-  { sources: /^internal\/plan/, tests: ["plan.test.ts", "Fallback.test.ts", "budget.test.ts"] }
+  {
+    sources: /^internal\/(plan|waits)/,
+    tests: ["plan.test.ts", "Backoff.schedule.test.ts", "Fallback.test.ts", "budget.test.ts"]
+  }
 ]
 
 // The same cases in every run, or a mutant that only a rare case shows would come and go.

@@ -98,6 +98,14 @@ describe("Backoff.fromSchedule", () => {
   )
 
   it("counts as infinite in what is known of a policy before", () => {
+    const schedule = Schedule.spaced("1 second")
+    const forEver = { times: Number.POSITIVE_INFINITY, base: Duration.infinity, max: Duration.infinity }
+    assert.deepStrictEqual(Backoff.fromSchedule(schedule), {
+      ...forEver,
+      factor: 1,
+      jitter: "none",
+      schedule
+    })
     const backoff = Backoff.fromSchedule(Schedule.recurs(1))
     const { tiers, ...policy } = Either.getOrThrow(Policy.decode({ deadline: "20s", tiers: [{ name: "a" }] }))
     const [tier] = tiers
