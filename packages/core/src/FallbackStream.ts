@@ -2,26 +2,25 @@
  * Tiers of streams composed into one stream that is given to the caller from its first content on.
  *
  * Until an element that counts has come, nothing has been given and the next tier can still take over unseen.
- * From this commit point on the stream is that tier's alone: it is never started again, and no other tier is
- * asked. Whatever goes wrong then is the caller's to see.
+ * From this commit point on the stream is that tier's alone: it is never started again, and whatever goes wrong is
+ * the caller's to see. Only a tier that says how it goes on from what was given, see {@link Transcript}, may take over
+ * then.
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
-import { constTrue, dual } from "effect/Function"
-import * as Scope from "effect/Scope"
+import { dual } from "effect/Function"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { DeadlineExceeded } from "./Deadline.ts"
-import { commit, type EmptyStream } from "./internal/commit.ts"
+import type { EmptyStream } from "./internal/commit.ts"
 import { ladderFrom } from "./internal/compiled.ts"
-import * as engine from "./internal/engine.ts"
-import type { AllTiersFailed, Served } from "./internal/ladder.ts"
+import { given } from "./internal/given.ts"
+import type { AllTiersFailed, Served, Transcript } from "./internal/ladder.ts"
 import * as ladder from "./internal/ladder.ts"
 import { rung, runs } from "./internal/rung.ts"
+import { committed, going } from "./internal/streamRung.ts"
 import type { Outcome } from "./Outcome.ts"
 import type { Compiled, TierPolicy } from "./Policy.ts"
 import type * as Tier from "./Tier.ts"
@@ -56,6 +55,45 @@ export interface FallbackStream<out A, out E, out R>
 export { EmptyStream } from "./internal/commit.ts"
 
 /**
+ * What is to be known of what a caller was given, for a tier to go on from there when the stream breaks off: `empty`
+ * of nothing, and with `add` of one element more. Where that is `undefined`, nobody can go on any more.
+ *
+ * **Details**
+ * - A tier with a `transcript` lets those below it that have the very same go on with its stream, by their `resume`.
+ *   What they give comes after what was given, as it is: that both together make sense is up to them.
+ * - They are asked if the stream fails after its commit point, as one that counts against its tier and lets the next
+ *   one be asked: not when the caller leaves, nor when the outcome is ignored or aborts.
+ * - Each is asked as ever, with its breaker, bounds and retries, and what it says before its first content is not
+ *   given to anybody if it fails. `atMost` counts on; deadlines bound the way to the first commit point alone. Where
+ *   none goes on, the caller gets the failure that the stream broke off with.
+ * - Then the run is served by the tier that ends it. The attempts before it have failed.
+ * - Nothing is kept where no tier below could go on. What is kept otherwise is what `add` keeps: it is to set a bound.
+ *
+ * @example
+ * import { Chunk, Effect, Stream } from "effect"
+ * import { FallbackStream } from "@understudy/core"
+ *
+ * const transcript: FallbackStream.Transcript<string, string> = { empty: "", add: (text, word) => text + word }
+ * const breaks = Stream.concat(Stream.make("The show ", "must "), Stream.fail("reset"))
+ * const play = FallbackStream.tier({ name: "primary", stream: breaks, transcript }).pipe(
+ *   FallbackStream.orElse(
+ *     FallbackStream.tier({
+ *       name: "standby",
+ *       stream: Stream.make("The show must go on."),
+ *       transcript,
+ *       resume: (sent) => Stream.make("The show must go on.".slice(sent.length))
+ *     })
+ *   )
+ * )
+ *
+ * console.log(Chunk.toArray(await Effect.runPromise(Stream.runCollect(play)))) // => [ 'The show ', 'must ', 'go on.' ]
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { Transcript } from "./internal/ladder.ts"
+
+/**
  * Makes a tier of a stream.
  *
  * **Details**
@@ -66,6 +104,7 @@ export { EmptyStream } from "./internal/commit.ts"
  *   Time in which the caller does not take what is there counts for neither side's silence. Default: unbounded.
  * - A losing tier's scope is closed before the next tier starts; the winner's when its stream ends. A stream that is
  *   out of time and does not let go is left behind, so that a bound is a bound.
+ * - `transcript` and `resume` are how a stream that breaks off is gone on with, see {@link Transcript}. Default: not.
  *
  * @example
  * import { Chunk, Effect, Stream } from "effect"
@@ -82,16 +121,24 @@ export { EmptyStream } from "./internal/commit.ts"
  * @since 0.1.0
  * @category constructors
  */
-export const tier = <A, E, R>(
+export const tier = <A, E, R, S = never, R2 = never>(
   options: Tier.Policy<NoInfer<E> | EmptyStream> & {
     readonly stream: Stream.Stream<A, E, R>
     readonly isContent?: ((element: NoInfer<A>) => boolean) | undefined
     readonly firstToken?: Duration.DurationInput | undefined
     readonly idle?: Duration.DurationInput | undefined
     readonly maxStream?: Duration.DurationInput | undefined
+    readonly transcript?: Transcript<A, S> | undefined
+    readonly resume?: ((sent: NoInfer<S>) => Stream.Stream<NoInfer<A>, NoInfer<E>, R2>) | undefined
   }
-): FallbackStream<A, E, Exclude<R, Scope.Scope>> =>
-  fromLadder(ladder.ladderOf(rung(options, committed(options), "firstToken", options.firstToken)))
+): FallbackStream<A, E, Exclude<R | R2, Scope.Scope>> => {
+  const attempt = (stream: Stream.Stream<A, E, R | R2>) => committed({ ...options, stream })
+  return fromLadder(
+    ladder.ladderOf(
+      rung(options, attempt(options.stream), "firstToken", options.firstToken, going(options, attempt))
+    )
+  )
+}
 
 /**
  * The tiers of a policy, each with its stream. The policy is compiled once, for its breakers are its memory; the
@@ -102,6 +149,8 @@ export const tier = <A, E, R>(
  *   of that attempt.
  * - `isContent` tells the elements that count, as in {@link tier}. `classify` judges a typed error, by default as
  *   `Outcome.classifyError` does.
+ * - `transcript` is kept of every tier's stream; `resume` says which of them go on with one that breaks off, and how,
+ *   see {@link Transcript}. Default: none does.
  *
  * @example
  * import { Chunk, Effect, Either, Stream } from "effect"
@@ -119,41 +168,33 @@ export const tier = <A, E, R>(
  * @since 0.1.0
  * @category constructors
  */
-export const fromPolicy = <Tier extends TierPolicy, A, E, R>(
+export const fromPolicy = <Tier extends TierPolicy, A, E, R, S = never, R2 = never>(
   policy: Compiled<Tier>,
   stream: (tier: Tier) => Stream.Stream<A, E, R>,
   options?: {
     readonly isContent?: ((element: NoInfer<A>) => boolean) | undefined
     readonly classify?: ((error: E | EmptyStream, tier: Tier) => Outcome) | undefined
+    readonly transcript?: Transcript<A, S> | undefined
+    readonly resume?:
+      | ((tier: Tier) => ((sent: NoInfer<S>) => Stream.Stream<NoInfer<A>, NoInfer<E>, R2>) | undefined)
+      | undefined
   }
-): FallbackStream<A, E, Exclude<R, Scope.Scope>> => {
-  const { classify, isContent } = options ?? {}
+): FallbackStream<A, E, Exclude<R | R2, Scope.Scope>> => {
+  const { classify, isContent, resume, transcript } = options ?? {}
   return fromLadder(
     ladderFrom(policy, ({ stream: fixed, tier }) => {
       const { idle, maxStream } = tier
-      const committing = committed({ stream: Stream.suspend(() => stream(tier)), isContent, idle, maxStream })
-      return runs(fixed, committing, classify && ((error: E | EmptyStream) => classify(error, tier)))
+      const attempt = (stream: Stream.Stream<A, E, R | R2>) =>
+        committed({ stream, isContent, idle, maxStream })
+      return runs(
+        fixed,
+        attempt(Stream.suspend(() => stream(tier))),
+        classify && ((error: E | EmptyStream) => classify(error, tier)),
+        going({ transcript, resume: resume?.(tier) }, attempt)
+      )
     })
   )
 }
-
-const committed = <A, E, R>({
-  idle = Duration.infinity,
-  isContent = constTrue,
-  maxStream = Duration.infinity,
-  stream
-}: {
-  readonly stream: Stream.Stream<A, E, R>
-  readonly isContent?: ((element: A) => boolean) | undefined
-  readonly idle?: Duration.DurationInput | undefined
-  readonly maxStream?: Duration.DurationInput | undefined
-}): Effect.Effect<Committed<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>> =>
-  commit({
-    stream,
-    isContent,
-    idle: Duration.toMillis(idle),
-    maxStream: Duration.toMillis(maxStream)
-  }) as Effect.Effect<Committed<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>>
 
 /**
  * Asks `that` when `self` fails before its commit point. Associative, as `Fallback.orElse`.
@@ -312,37 +353,8 @@ export const served = <A, E, R>(
   Served<Committed<A, E>, E | EmptyStream>,
   E | EmptyStream | AllTiersFailed<E | EmptyStream>,
   R | Scope.Scope
-> => commitLadder(self.ladder)
+> => given(self.ladder)
 
-const commitLadder = <A, E, R>(self: FallbackStream<A, E, R>["ladder"]): ReturnType<typeof served<A, E, R>> =>
-  engine.run(self, true, (committed) =>
-    Effect.flatMap(Effect.scope, (scope) => {
-      let finished = false
-      let broken: Exit.Exit<never, unknown> | undefined
-      const close = (exit: Exit.Exit<unknown, unknown>) =>
-        Effect.suspend(() => {
-          if (finished) return Effect.void
-          finished = true
-          return committed.finish(broken ?? asCallers(exit))
-        })
-      const stream = Stream.catchAllCause(committed.value, (cause) => {
-        broken = Exit.failCause(cause)
-        return Stream.failCause(cause)
-      })
-      // The run ends as its stream does, which may be long before the scope around it is left.
-      return Effect.as(Scope.addFinalizerExit(scope, close), {
-        ...committed.served(),
-        value: Stream.ensuringWith(stream, close)
-      })
-    })
-  ) as ReturnType<typeof served<A, E, R>>
-
-/** What a caller fails with is no failure of the tier: it has left. */
-const asCallers = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
-  Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause) ? Exit.interrupt(FiberId.none) : exit
-
-// Effect offers no class to extend for a Stream, so the ladder rides on a stream made of it.
-const fromLadder = <A, E, R>(self: FallbackStream<A, E, R>["ladder"]): FallbackStream<A, E, R> =>
-  Object.assign(Stream.unwrapScoped(Effect.map(commitLadder<A, E, R>(self), ({ value }) => value)), {
-    ladder: self
-  }) as FallbackStream<A, E, R>
+const fromLadder = <A, E, R>(ladder: FallbackStream<A, E, R>["ladder"]): FallbackStream<A, E, R> =>
+  // Effect offers no class to extend for a Stream, so the ladder rides on a stream made of it.
+  Object.assign(Stream.unwrapScoped(Effect.map(given(ladder), ({ value }) => value)), { ladder })

@@ -77,4 +77,23 @@ describe("types of the public combinators", () => {
     expectTypeOf<Deadline.DeadlineExceeded>().toExtend<Stream.Stream.Error<typeof both>>()
     expectTypeOf<"x" | "y">().toExtend<Stream.Stream.Error<typeof both>>()
   })
+
+  it("a tier goes on with what a transcript keeps, which must know its elements; it may need more", () => {
+    const length: FallbackStream.Transcript<string | number, number> = { empty: 0, add: (sent) => sent + 1 }
+    const goesOn = FallbackStream.tier({
+      name: "s",
+      stream: Stream.never as Stream.Stream<string, "x", Model>,
+      transcript: length,
+      resume: (sent) => {
+        expectTypeOf(sent).toEqualTypeOf<number>()
+        return Stream.fromEffect(Effect.as(Cache, "more"))
+      }
+    })
+    expectTypeOf(goesOn).toEqualTypeOf<FallbackStream.FallbackStream<string, "x", Model | Cache>>()
+    const texts: FallbackStream.Transcript<string, string> = { empty: "", add: (sent, text) => sent + text }
+    // @ts-expect-error: this one knows no numbers
+    FallbackStream.tier({ name: "t", stream: Stream.make(1), transcript: texts })
+    // @ts-expect-error: its classifier knows nothing of `Busy`
+    FallbackStream.tier({ name: "t", stream: Stream.make(""), transcript: texts, resume: () => new Busy() })
+  })
 })

@@ -12,7 +12,8 @@ import * as Deadline from "../Deadline.ts"
 import { type Outcome, success } from "../Outcome.ts"
 import { type Around, AttemptFiber, type Limit } from "./attempt.ts"
 import { epochAfter } from "./breakerMachine.ts"
-import { type Climbing, Committed, Current } from "./current.ts"
+import { Committed, type Restore } from "./committed.ts"
+import { type Climbing, Current } from "./current.ts"
 import { allTiersFailed, isOwn, noTierLeft } from "./ending.ts"
 import { enter, type GroupProgress } from "./groups.ts"
 import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
@@ -20,6 +21,7 @@ import { RunScheduler } from "./locals.ts"
 import { flatMapNow } from "./now.ts"
 import { RunObserver } from "./observer.ts"
 import { heed, type Plan, plan, refund } from "./plan.ts"
+import { rest } from "./rest.ts"
 
 /**
  * One run: asks the tiers in order until one answers, which is given to `onCommit`.
@@ -67,33 +69,33 @@ export const run = <X, E, R, A, R2>(
  * loop over tiers with the loop over attempts in it, at a fraction of the price of generators.
  */
 class Run<X, E, R> {
-  private readonly ladder: Ladder<X, E, R>
+  readonly ladder: Ladder<X, E, R>
+  readonly observer: RunObserver<E>
   private readonly keepScope: boolean
-  private readonly restore: <A1, E1, R1>(effect: Effect.Effect<A1, E1, R1>) => Effect.Effect<A1, E1, R1>
-  private readonly observer: RunObserver<E>
+  private readonly restore: Restore
   private readonly around: Around<R>
+  private readonly startedAt: number
   private readonly deadline: number
-  private readonly groups: Array<GroupProgress> = []
-  private index = 0
-  private started = 0
+  readonly groups: Array<GroupProgress> = []
+  index = 0
+  started = 0
   private won = false
 
   constructor(
     ladder: Ladder<X, E, R>,
     keepScope: boolean,
-    restore: <A1, E1, R1>(effect: Effect.Effect<A1, E1, R1>) => Effect.Effect<A1, E1, R1>,
+    restore: Restore,
     observer: RunObserver<E>,
-    around: Around<R>
+    around: Around<R>,
+    startedAt = observer.startedAt
   ) {
     this.ladder = ladder
     this.keepScope = keepScope
     this.restore = restore
     this.observer = observer
     this.around = around
-    this.deadline = Math.min(
-      Context.get(around.context, Deadline.Current),
-      observer.startedAt + ladder.deadline
-    )
+    this.startedAt = startedAt
+    this.deadline = Math.min(Context.get(around.context, Deadline.Current), startedAt + ladder.deadline)
   }
 
   /** The next tier that may be asked, or the end. */
@@ -102,7 +104,7 @@ class Run<X, E, R> {
     while (this.started < ladder.maxTiers) {
       const rung = ladder.rungs[this.index++]
       if (rung === undefined) break
-      const now = this.index === 1 ? observer.startedAt : observer.now()
+      const now = this.index === 1 ? this.startedAt : observer.now()
       if (now >= this.deadline) return allTiersFailed(observer, "deadline")
       const groups = enter(this.groups, rung, now)
       if (groups.some((group) => group.started >= group.maxTiers || group.deadline <= now)) continue
@@ -247,7 +249,7 @@ class Run<X, E, R> {
 
   private commit(tier: Current<X, E, R>, value: X): Climbing<X, E, R> {
     this.won = true
-    const { keepScope, ladder, observer } = this
+    const { keepScope, observer } = this
     const { attempt, rung, span } = tier
     observer.serves(attempt)
     if (keepScope) observer.streams(attempt)
@@ -255,8 +257,27 @@ class Run<X, E, R> {
       observer.closeAttempt(attempt, Exit.void, success, undefined)
       observer.closeTier(span, Exit.void)
     }
-    const committed = Exit.succeed(new Committed(value, ladder, observer, tier, this.around.fiber))
+    const committed = Exit.succeed(new Committed(value, this, tier))
     return rung.budget === undefined ? committed : Effect.zipRight(rung.budget.deposit, committed)
+  }
+
+  get fiber(): Around<R>["fiber"] {
+    return this.around.fiber
+  }
+
+  /** The rest of the ladder for a stream that has broken off, climbed in whatever fiber the stream is read in. */
+  wayOn(
+    transcript: Rung<X, E, R>["transcript"],
+    sent: unknown
+  ): ((restore: Restore) => Climbing<X, E, R>) | undefined {
+    const { around, ladder, observer } = this
+    const left = rest(ladder, this, transcript, sent)
+    if (left === undefined) return undefined
+    const context = Context.add(around.context, Deadline.Current, Number.POSITIVE_INFINITY)
+    return (restore) =>
+      Effect.suspend(() =>
+        new Run(left, true, restore, observer, { ...around, context }, observer.now()).climb()
+      )
   }
 
   /** Another tier's answer came first, in the very same moment. */

@@ -28,6 +28,17 @@ export interface Rung<out X, out E, out R> {
   readonly groups: ReadonlyArray<Group>
   /** The next tier starts beside this one when it has not answered by then. */
   readonly hedgeAfter: number
+  /** What is kept of its stream, for tiers below that keep the same; and how it goes on from there itself. */
+  readonly transcript: Transcript<never, unknown> | undefined
+  readonly resume: ((sent: unknown) => Effect.Effect<X, E, R>) | undefined
+}
+
+/** What is to be known of what a stream has given, by whoever goes on with it. */
+export interface Transcript<in A, in out S> {
+  /** Of nothing. */
+  readonly empty: S
+  /** With one more element; `undefined` where nobody can go on from there. */
+  readonly add: (sent: S, element: A) => S | undefined
 }
 
 /** A composition that was given bounds of its own before it became part of a larger one. */
@@ -106,7 +117,12 @@ export const mapAttempts = <X, E, R, X2, R2>(
   f: (attempt: Effect.Effect<X, E, R>) => Effect.Effect<X2, E, R2>
 ): Ladder<X2, E, R2> => {
   const [first, ...rest] = self.rungs
-  const map = (rung: Rung<X, E, R>): Rung<X2, E, R2> => ({ ...rung, attempt: f(rung.attempt) })
+  const map = (rung: Rung<X, E, R>): Rung<X2, E, R2> => ({
+    ...rung,
+    attempt: f(rung.attempt),
+    // Of a stream's alone.
+    resume: undefined
+  })
   return { ...self, rungs: [map(first), ...rest.map(map)] }
 }
 

@@ -45,6 +45,8 @@ export class RunObserver<E> {
   private servedBy: AnyRung<E> | undefined
   /** The last attempt that has ended, or whose stream has begun, and how many there are. */
   private last: OpenAttempt<E> | undefined
+  /** The last one whose stream has broken off. */
+  private broken: OpenAttempt<E> | undefined
   private count = 0
 
   constructor(fiber: Fiber.RuntimeFiber<unknown, unknown>, ladder: Ladder<unknown, E, unknown>) {
@@ -163,6 +165,7 @@ export class RunObserver<E> {
     attempt.outcome = outcome
     attempt.next = next
     if (attempt.firstToken === undefined) this.append(attempt)
+    else if (Exit.isFailure(exit)) this.broken = attempt
     const { span } = attempt
     if (span !== undefined) {
       const errorType = errorTypeOf(outcome)
@@ -176,7 +179,9 @@ export class RunObserver<E> {
   }
 
   close(exit: Exit.Exit<unknown, unknown>): void {
-    const { count, ladder, last, servedBy, span } = this
+    const { count, ladder, servedBy, span } = this
+    // What came after a stream had broken off, and did not go on with it, is not what the caller hears of.
+    const last = this.broken ?? this.last
     if (span === undefined && this.listener === undefined) return
     const outcome = runOutcome(exit, last)
     const end: Attempt.RunEnded = {

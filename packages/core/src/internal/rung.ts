@@ -31,13 +31,18 @@ export const rung = <X, E, R>(
   options: RungOptions<E>,
   attempt: Effect.Effect<X, E, R>,
   attemptBound: AttemptBound,
-  attemptTimeout: Duration.DurationInput | undefined
-): Rung<X, E, R> => runs(fixed(options, attemptBound, attemptTimeout), attempt, options.classify)
+  attemptTimeout: Duration.DurationInput | undefined,
+  going?: Going<X, E, R>
+): Rung<X, E, R> => runs(fixed(options, attemptBound, attemptTimeout), attempt, options.classify, going)
 
 type AttemptBound = Rung<never, never, never>["attemptBound"]
 
+/** How others go on with a tier's stream, and it with theirs. */
+export type Going<X, E, R> = Pick<Rung<X, E, R>, "transcript" | "resume">
+
 /** What stays the same of a tier, whatever it runs. */
-export interface Fixed extends Omit<Rung<unknown, unknown, unknown>, "attempt" | "judge"> {
+export interface Fixed
+  extends Omit<Rung<unknown, unknown, unknown>, "attempt" | "judge" | keyof Going<0, 0, 0>> {
   readonly retryTimeouts: boolean
 }
 
@@ -67,7 +72,8 @@ export const fixed = (
 export const runs = <X, E, R>(
   fixed: Fixed,
   attempt: Effect.Effect<X, E, R>,
-  classify: Outcome.Classify<E> = Outcome.classifyError
+  classify: Outcome.Classify<E> = Outcome.classifyError,
+  { resume, transcript }: Going<X, E, R> = nowhere
 ): Rung<X, E, R> => ({
   // Made for every tier of every run: V8 takes fifty times as long to add to a spread.
   name: fixed.name,
@@ -84,8 +90,12 @@ export const runs = <X, E, R>(
   // The engine passes only exits of this very attempt.
   judge: (exit) => Outcome.fromExit(exit as Exit.Exit<X, E>, classify, fixed),
   groups: fixed.groups,
-  hedgeAfter: fixed.hedgeAfter
+  hedgeAfter: fixed.hedgeAfter,
+  transcript,
+  resume
 })
+
+const nowhere: Going<never, never, never> = { transcript: undefined, resume: undefined }
 
 const bound = (input: Duration.DurationInput | undefined): number =>
   input === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(input)

@@ -1,5 +1,5 @@
 import { assert } from "@effect/vitest"
-import type { CircuitBreaker } from "../../src/index.ts"
+import type { CircuitBreaker, Outcome } from "../../src/index.ts"
 
 type Breaker = CircuitBreaker.CircuitBreaker
 type Decide = Breaker["decide"]
@@ -11,9 +11,10 @@ export const rerouted = (
   ways: {
     readonly decide: (decide: Decide) => Decide
     readonly report?: (report: Reported, ...of: Parameters<Breaker["report"]>) => Reported
+    readonly retract?: (retract: Reported, outcome: Outcome.Failure) => Reported
   }
 ): Breaker => {
-  const { report: way = (report) => report } = ways
+  const { report: way = (report) => report, retract = (retract) => retract } = ways
   const decide = ways.decide(breaker.decide)
   const report: Breaker["report"] = (permit, outcome) => way(breaker.report(permit, outcome), permit, outcome)
   return {
@@ -21,7 +22,8 @@ export const rerouted = (
     decide,
     decideIn: () => decide,
     report,
-    reportIn: (_, permit, outcome) => report(permit, outcome)
+    reportIn: (_, permit, outcome) => report(permit, outcome),
+    retractIn: (fiber, epoch, outcome) => retract(breaker.retractIn(fiber, epoch, outcome), outcome)
   }
 }
 

@@ -16,6 +16,8 @@ export interface Speech {
 export interface StreamTierPlan {
   readonly idle: number
   readonly maxStream: number
+  /** Whether it goes on with what another has begun, by its next speech. */
+  readonly resumes: boolean
   /** One a call; after the last it begins again. */
   readonly script: ReadonlyArray<Speech>
 }
@@ -34,7 +36,7 @@ export interface Caller {
   readonly leavesAt: number | undefined
 }
 
-const { array, constant, integer, nat, record } = FastCheck
+const { array, boolean, constant, integer, nat, record } = FastCheck
 
 const counts = mostly([2, constant(false)], [1, constant(true)])
 
@@ -47,13 +49,17 @@ const piece: FastCheck.Arbitrary<Piece> = record({
   )
 })
 
-export const streamPlans = (kind: Kind = {}): FastCheck.Arbitrary<StreamPlan> =>
+/** With `resumes` some tiers do; by default none. */
+export const streamPlans = (
+  kind: Kind & { readonly resumes?: boolean } = {}
+): FastCheck.Arbitrary<StreamPlan> =>
   record({
     plan: plans({ ok: 20, ...kind }),
     streams: array(
       record({
         idle: bound(4_000, kind.bounds === false ? 0 : 5),
         maxStream: bound(9_000, kind.bounds === false ? 0 : 4),
+        resumes: kind.resumes ? boolean() : constant(false),
         script: array(record({ pieces: array(piece, { maxLength: 5 }), last: acts(kind) }), {
           minLength: 1,
           maxLength: 4

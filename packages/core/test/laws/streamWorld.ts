@@ -29,6 +29,8 @@ export interface StreamCall {
   readonly name: string
   readonly tier: TierPlan
   readonly speech: Speech
+  /** What it was asked to go on from. */
+  readonly after: ReadonlyArray<Element> | undefined
   readonly begun: number
   readonly opening: number
   closing: number
@@ -41,6 +43,11 @@ export interface Report {
   readonly permit: CircuitBreaker.Permit
   readonly outcome: Outcome.Outcome
   readonly at: number
+}
+
+/** A success that was taken back. */
+export interface Retraction extends Omit<Report, "permit"> {
+  readonly permit: undefined
 }
 
 type Ladder<A> = FallbackStream.FallbackStream<A, Refused, never>
@@ -60,7 +67,7 @@ export interface StreamObservation {
 export class StreamWorld {
   readonly calls: Array<StreamCall> = []
   readonly permits: Array<CircuitBreaker.Permit> = []
-  readonly reports: Array<Report> = []
+  readonly reports: Array<Report | Retraction> = []
   readonly plan: Plan
   readonly world: World
   private readonly streams: StreamPlan["streams"]
@@ -91,12 +98,21 @@ export class StreamWorld {
         Effect.suspend(() => {
           this.reports.push({ permit, outcome, at: this.now })
           return report
+        }),
+      retract: (retract, outcome) =>
+        Effect.suspend(() => {
+          this.reports.push({ permit: undefined, outcome, at: this.now })
+          return retract
         })
     })
   }
 
   /** The stream behind a tier. */
-  private stream(tier: TierPlan, script: ReadonlyArray<Speech>): Stream.Stream<Element, Refused> {
+  private stream(
+    tier: TierPlan,
+    script: ReadonlyArray<Speech>,
+    after?: ReadonlyArray<Element>
+  ): Stream.Stream<Element, Refused> {
     return Stream.unwrapScoped(
       Effect.suspend(() => {
         const number = this.called.get(tier.name) ?? 0
@@ -105,6 +121,7 @@ export class StreamWorld {
           name: callName(tier.name, number),
           tier,
           speech: script[number % script.length] as Speech,
+          after,
           begun: this.now,
           opening: this.order++,
           closing: Number.POSITIVE_INFINITY,
@@ -152,11 +169,13 @@ export class StreamWorld {
   }
 
   private tier(tier: TierPlan): Ladder<Element> {
-    const { idle, maxStream, script } = this.streamOf({ tier })
+    const { idle, maxStream, resumes, script } = this.streamOf({ tier })
     return stage(this.world, tier, this.stream(tier, script), {
       isContent: ({ counts }) => counts,
       idle,
-      maxStream
+      maxStream,
+      transcript,
+      resume: resumes ? (sent) => this.stream(tier, script, sent) : undefined
     })
   }
 
@@ -220,12 +239,19 @@ export class StreamWorld {
   }
 }
 
+const transcript: FallbackStream.Transcript<Element, ReadonlyArray<Element>> = {
+  empty: [],
+  add: (sent, element) => [...sent, element]
+}
+
 /** A tier of a world's policy that says what it is given. */
 export const stage = <A>(
   world: World,
   tier: TierPlan,
   stream: Stream.Stream<A, Refused, Scope.Scope>,
-  options?: Partial<Parameters<typeof FallbackStream.tier<A, Refused, Scope.Scope>>[0]>
+  options?: Partial<
+    Parameters<typeof FallbackStream.tier<A, Refused, Scope.Scope, ReadonlyArray<A>, never>>[0]
+  >
 ): Ladder<A> =>
   FallbackStream.tier({
     ...world.policy(tier),

@@ -1,21 +1,14 @@
 import { assert, describe } from "@effect/vitest"
 import { Cause, Chunk, Duration, Effect, Exit, FastCheck, Stream } from "effect"
-import type { Outcome } from "../../src/index.ts"
 import { assertUnmoved } from "./breakers.ts"
 import { plans, withTiers } from "./plan.ts"
 import { law } from "./property.ts"
 import { seen } from "./seen.ts"
 import { shapeOfExit } from "./shape.ts"
-import { type Entry, memory, predict } from "./simulator.ts"
+import { memory, predict } from "./simulator.ts"
+import { committed, elementsOf, ended, endOf, servings, slack, verdictOf } from "./streamFacts.ts"
 import { type Caller, callers, streamPlans } from "./streamPlan.ts"
-import {
-  composed,
-  type Pull,
-  type StreamCall,
-  type StreamObservation,
-  StreamWorld,
-  stage
-} from "./streamWorld.ts"
+import { composed, type Pull, StreamWorld, stage } from "./streamWorld.ts"
 import { type Observation, World } from "./world.ts"
 
 const { array, nat, tuple } = FastCheck
@@ -27,40 +20,10 @@ const anything = tuple(streamPlans(everything), callers)
 const patient = callers.map((caller): Caller => ({ ...caller, takes: Number.POSITIVE_INFINITY }))
 
 /** Whose finalizers are waited for, since no bound is over before they are. */
-const unbounded = streamPlans({ breakers: true }).map(({ plan, streams }) => ({
+const unbounded = streamPlans({ breakers: true, resumes: true }).map(({ plan, streams }) => ({
   plan,
   streams: streams.map((stream) => ({ ...stream, idle: Infinity, maxStream: Infinity }))
 }))
-
-/** A clock has nanoseconds, a sum of waits has not. */
-const slack = 1e-3
-
-/** The stream that became the caller's, its record, and the instant of its first content. */
-const committed = ({ attempts, calls, log }: StreamObservation) => {
-  const [attempt, call, entry] = [attempts.at(-1), calls.at(-1), log.at(-1)]
-  if (attempt?.firstToken === undefined || call === undefined || entry === undefined) return undefined
-  const first = call.pulls.findIndex(({ counts }) => counts)
-  const after = call.pulls.slice(first + 1)
-  // To a caller the finalizer of a stream that has ended is silence too.
-  if (ended(call)) after.push({ from: call.pulls.at(-1)?.until ?? 0, until: call.closed[0], counts: false })
-  return { call, entry, at: call.pulls[first]?.until ?? Number.NaN, after }
-}
-
-/** Whether a stream came to its end by itself. */
-const ended = ({ pulls, speech }: StreamCall): boolean =>
-  pulls.length > speech.pieces.length && pulls.at(-1)?.until !== undefined
-
-const endOf = ({ name, speech: { last } }: StreamCall): string =>
-  last.end === "ok"
-    ? "undefined"
-    : last.end === "die"
-      ? `die(${name})`
-      : last.end === "interrupt"
-        ? "interrupt"
-        : `fail(${name})`
-
-const elementsOf = ({ speech }: StreamCall): number =>
-  speech.pieces.reduce((sum, { counts }) => sum + counts.length, 0)
 
 /** From when on a stream may, and from when on it must be over; where the two are not one there is a tie. */
 const overdue = (
@@ -77,9 +40,6 @@ const overdue = (
   }
   return over
 }
-
-const verdictOf = ({ bound, outcome }: Entry): Outcome.Outcome["_tag"] =>
-  outcome === "failure" || bound === "firstToken" ? "Failure" : "Ignored"
 
 describe("streams", () => {
   law(
@@ -180,11 +140,15 @@ describe("streams", () => {
     () => assert.containsAllKeys(bounds, ["firstToken", "idle", "maxStream"])
   )
 
-  const verdicts = { Success: 0, Failure: 0, Ignored: 0, probes: 0 }
+  const verdicts = { Success: 0, Failure: 0, Ignored: 0, probes: 0, retracted: 0 }
 
   law(
-    "S5: each attempt is reported to its breaker once: at its first content, or at its end if that comes first",
-    tuple(streamPlans(everything), callers, array(nat(9_000), { minLength: 1, maxLength: 3 })),
+    "S5: each attempt is reported to its breaker once, at its first content or at its end if that comes first; a success that then breaks off is taken back",
+    tuple(
+      streamPlans({ ...everything, resumes: true }),
+      callers,
+      array(nat(9_000), { minLength: 1, maxLength: 3 })
+    ),
     async ([plan, caller, pauses]) => {
       const world = new StreamWorld(plan)
       for (const pause of pauses) {
@@ -192,24 +156,28 @@ describe("streams", () => {
         const observed = await world.observe(caller)
         if (observed.exit === undefined) break
         assert.deepStrictEqual(
-          world.reports.map(({ permit }) => permit),
+          world.reports.flatMap(({ permit }) => permit ?? []),
           world.permits
         )
-        const serving = committed(observed)
+        const served = new Map(servings(observed).map(({ at, entry }) => [entry, at]))
         const expected = observed.log.flatMap((entry) => {
           const { breaker } =
             plan.plan.tiers.find(({ name }) => name === entry.tier) ?? assert.fail(entry.tier)
           if (breaker === undefined) return []
-          return entry === serving?.entry ? ["Success", serving.at] : [verdictOf(entry), entry.end]
+          const firstContent = served.get(entry)
+          if (firstContent === undefined) return [verdictOf(entry), entry.end]
+          const broke = entry.outcome === "failure" || entry.outcome === "timeout"
+          return ["Success", firstContent, ...(broke ? ["taken back", entry.end] : [])]
         })
         const reports = world.reports.slice(before)
         assert.deepStrictEqual(
-          reports.flatMap(({ at, outcome }) => [outcome._tag, at]),
+          reports.flatMap(({ at, outcome, permit }) => [permit ? outcome._tag : "taken back", at]),
           expected
         )
         for (const { outcome, permit } of reports) {
-          verdicts[outcome._tag]++
-          if (permit.id > 0) verdicts.probes++
+          if (permit === undefined) verdicts.retracted++
+          else verdicts[outcome._tag]++
+          if (permit !== undefined && permit.id > 0) verdicts.probes++
         }
         await world.world.pass(pause)
       }
