@@ -1,0 +1,31 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import { escapeText, Html, html } from "../src/internal/html.ts"
+
+describe("html", () => {
+  it("escapes what it is given, in text and in attributes, and leaves its own markup alone", () => {
+    const hostile = `"><script>alert('x')</script>&amp;\``
+    assert.strictEqual(
+      html`<p title="${hostile}">${hostile}</p>`.text,
+      html`<p title="${new Html(escapeText(hostile))}">${new Html(escapeText(hostile))}</p>`.text
+    )
+    assert.notMatch(escapeText(hostile), /[<>"'`]/)
+    assert.strictEqual(html`<b>${html`<i>${1}</i>`}</b>`.text, "<b><i>1</i></b>")
+    assert.strictEqual(html`${[html`<i/>`, html`<b/>`]}${undefined}${false}${0}`.text, "<i/><b/>0")
+  })
+
+  it("law: read back, any text is what it was, but for what no page may hold", () => {
+    FastCheck.assert(
+      FastCheck.property(FastCheck.string({ unit: "binary" }), (text) => {
+        const escaped = escapeText(text)
+        assert.notMatch(escaped, /[<>"'`\x00-\x08\x7f-\x9f]|&(?!#\d+;)/)
+        const read = escaped.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(code))
+        assert.strictEqual(
+          read.replaceAll("\ufffd", ""),
+          text.replace(/[^\P{Cc}\t\n\r]|[\ufffd-\uffff]/gu, "")
+        )
+      })
+    )
+    assert.strictEqual(escapeText("\ud800a\u0000"), "\ufffda\ufffd")
+  })
+})
