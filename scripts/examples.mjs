@@ -10,7 +10,7 @@ const out = join(root, "test/examples/generated")
 const filesBelow = (dir, extension) =>
   readdirSync(dir).flatMap((name) => {
     const path = join(dir, name)
-    if (statSync(path).isDirectory()) return name === "internal" ? [] : filesBelow(path, extension)
+    if (statSync(path).isDirectory()) return filesBelow(path, extension)
     return name.endsWith(extension) ? [path] : []
   })
 

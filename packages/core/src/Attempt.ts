@@ -60,6 +60,8 @@ export interface Labels {
 }
 
 /**
+ * Where a span is to be found.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -109,6 +111,8 @@ export type Event =
   | RunEnded
 
 /**
+ * The end of a run, and how it came about.
+ *
  * @since 0.1.0
  * @category models
  */

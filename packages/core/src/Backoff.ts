@@ -32,6 +32,8 @@ import * as ScheduleInterval from "effect/ScheduleInterval"
 export type Jitter = "none" | "full" | "equal" | "decorrelated"
 
 /**
+ * When a tier is tried again, as data.
+ *
  * @since 0.1.0
  * @category models
  */

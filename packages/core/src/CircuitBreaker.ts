@@ -129,6 +129,11 @@ export const config: (options?: Options) => Config = configs.config
 /**
  * Closed, with nothing counted.
  *
+ * @example
+ * import { CircuitBreaker } from "@understudy/core"
+ *
+ * console.log(CircuitBreaker.initial._tag, CircuitBreaker.initial.epoch) // => Closed 0
+ *
  * @since 0.1.0
  * @category decisions
  */

@@ -54,6 +54,14 @@ export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
  * The instant by which the current run must have its answer, in milliseconds of the `Clock`'s monotonic time;
  * `Infinity` where nothing bounds it.
  *
+ * @example
+ * import { Effect } from "effect"
+ * import { Deadline } from "@understudy/core"
+ *
+ * const left = Effect.zipWith(Deadline.Current, Deadline.now, (deadline, now) => Math.round(deadline - now))
+ *
+ * console.log(Effect.runSync(left)) // => Infinity
+ *
  * @since 0.1.0
  * @category context
  */

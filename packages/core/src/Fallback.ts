@@ -29,31 +29,7 @@ export interface Fallback<out A, out E, out R> extends Effect.Effect<A, E | AllT
   readonly ladder: ladder.Ladder<A, E, R>
 }
 
-/**
- * What a run gave its caller, and how it came about.
- *
- * @since 0.1.0
- * @category models
- */
 export type { Served } from "./internal/ladder.ts"
-/**
- * No tier answered. Carries every attempt in the order it was made, the tiers that were refused, and the soonest
- * time any of them named for trying again.
- *
- * @example
- * import { Effect } from "effect"
- * import { Fallback, Tier } from "@understudy/core"
- *
- * const program = Tier.make({ name: "a", effect: Effect.fail("down") }).pipe(
- *   Fallback.orElse(Tier.make({ name: "b", effect: Effect.fail("down too") })),
- *   Effect.catchTag("AllTiersFailed", (error) => Effect.succeed(error.attempts.map(({ tier }) => tier)))
- * )
- *
- * console.log(Effect.runSync(program)) // => [ 'a', 'b' ]
- *
- * @since 0.1.0
- * @category errors
- */
 export { AllTiersFailed } from "./internal/ladder.ts"
 
 /**

@@ -46,51 +46,8 @@ export interface FallbackStream<out A, out E, out R>
   readonly ladder: ladder.Ladder<Committed<A, E>, E | EmptyStream, R>
 }
 
-/**
- * A tier's stream ended before its first element that counts. For a model that is no answer: the tier has failed.
- *
- * @since 0.1.0
- * @category errors
- */
 export { EmptyStream } from "./internal/commit.ts"
 
-/**
- * What is to be known of what a caller was given, for a tier to go on from there when the stream breaks off: `empty`
- * of nothing, and with `add` of one element more. Where that is `undefined`, nobody can go on any more.
- *
- * **Details**
- * - A tier with a `transcript` lets those below it that have the very same go on with its stream, by their `resume`.
- *   What they give comes after what was given, as it is: that both together make sense is up to them.
- * - They are asked if the stream fails after its commit point, as one that counts against its tier and lets the next
- *   one be asked: not when the caller leaves, nor when the outcome is ignored or aborts.
- * - Each is asked as ever, with its breaker, bounds and retries, and what it says before its first content is not
- *   given to anybody if it fails. `atMost` counts on; deadlines bound the way to the first commit point alone. Where
- *   none goes on, the caller gets the failure that the stream broke off with.
- * - Then the run is served by the tier that ends it. The attempts before it have failed.
- * - Nothing is kept where no tier below could go on. What is kept otherwise is what `add` keeps: it is to set a bound.
- *
- * @example
- * import { Chunk, Effect, Stream } from "effect"
- * import { FallbackStream } from "@understudy/core"
- *
- * const transcript: FallbackStream.Transcript<string, string> = { empty: "", add: (text, word) => text + word }
- * const breaks = Stream.concat(Stream.make("The show ", "must "), Stream.fail("reset"))
- * const play = FallbackStream.tier({ name: "primary", stream: breaks, transcript }).pipe(
- *   FallbackStream.orElse(
- *     FallbackStream.tier({
- *       name: "standby",
- *       stream: Stream.make("The show must go on."),
- *       transcript,
- *       resume: (sent) => Stream.make("The show must go on.".slice(sent.length))
- *     })
- *   )
- * )
- *
- * console.log(Chunk.toArray(await Effect.runPromise(Stream.runCollect(play)))) // => [ 'The show ', 'must ', 'go on.' ]
- *
- * @since 0.1.0
- * @category models
- */
 export type { Transcript } from "./internal/ladder.ts"
 
 /**

@@ -38,6 +38,8 @@ export interface Alert {
 }
 
 /**
+ * What an alert has to say now.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -86,6 +88,8 @@ export interface Latency {
 }
 
 /**
+ * One tier of the runs of one name.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -131,6 +135,8 @@ export interface Snapshot {
 }
 
 /**
+ * Hears of runs, and says how they have gone lately.
+ *
  * @since 0.1.0
  * @category models
  */

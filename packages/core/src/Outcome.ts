@@ -33,6 +33,8 @@ export type Next = "retry" | "nextTier" | "abort"
 export type Outcome = Success | Failure | Ignored
 
 /**
+ * An answer.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -41,6 +43,8 @@ export interface Success {
 }
 
 /**
+ * Counts against the tier.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -56,6 +60,8 @@ export interface Failure {
 }
 
 /**
+ * Says nothing about the health of the tier.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -66,6 +72,21 @@ export interface Ignored {
 }
 
 /**
+ * The outcome of an answer, and of an error that is as good as one.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { CircuitBreaker, Outcome } from "@understudy/core"
+ *
+ * const program = Effect.gen(function* () {
+ *   const breaker = yield* CircuitBreaker.make({ key: "cache", trip: CircuitBreaker.consecutive(1) })
+ *   const lookUp = Effect.fail("not in the cache")
+ *   yield* Effect.exit(CircuitBreaker.execute(lookUp, breaker, { classify: () => Outcome.success }))
+ *   return (yield* breaker.state)._tag
+ * })
+ *
+ * console.log(Effect.runSync(program)) // => Closed
+ *
  * @since 0.1.0
  * @category constructors
  */

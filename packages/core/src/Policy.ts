@@ -27,20 +27,8 @@ import * as bounds from "./internal/worstCase.ts"
 import type { RetryBudget } from "./RetryBudget.ts"
 import type { Policy as TierOptions } from "./Tier.ts"
 
-/**
- * What {@link lint} has to say of a policy; names are those that files use.
- *
- * @since 0.1.0
- * @category models
- */
 export type { Finding, Rule } from "./internal/lint.ts"
 
-/**
- * The most that a run can take, and each of its tiers.
- *
- * @since 0.1.0
- * @category models
- */
 export type { Bounds, TierBounds, WorstCase } from "./internal/worstCase.ts"
 
 /**
@@ -70,6 +58,8 @@ export interface TierPolicy {
 }
 
 /**
+ * Tiers in the order in which they are asked, and what bounds a run through them.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -289,6 +279,8 @@ export interface Compiled<out Tier extends TierPolicy = TierPolicy> {
 }
 
 /**
+ * A tier with its breaker.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -302,6 +294,8 @@ export interface CompiledTier<out Tier extends TierPolicy = TierPolicy> {
 }
 
 /**
+ * What a policy does not say of itself.
+ *
  * @since 0.1.0
  * @category models
  */

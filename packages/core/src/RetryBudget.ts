@@ -15,6 +15,8 @@ import * as Ref from "effect/Ref"
 import * as Deadline from "./Deadline.ts"
 
 /**
+ * How large a bucket is, and what fills it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -41,6 +43,8 @@ export interface State {
 }
 
 /**
+ * What can happen to a bucket.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -130,6 +134,8 @@ export interface RetryBudget {
 }
 
 /**
+ * A {@link Config} of which anything may be left to its default.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -26,6 +26,18 @@ import { flatMapNow } from "./now.ts"
 /**
  * The call was not made: the breaker is open, or half-open with its probes under way, or isolated.
  *
+ * @example
+ * import { Effect } from "effect"
+ * import { CircuitBreaker } from "@understudy/core"
+ *
+ * const program = Effect.gen(function* () {
+ *   const breaker = yield* CircuitBreaker.make({ key: "search", openFor: "10 seconds" })
+ *   yield* breaker.trip()
+ *   return yield* Effect.flip(CircuitBreaker.execute(Effect.succeed("found"), breaker))
+ * })
+ *
+ * console.log(Effect.runSync(program)._tag) // => CircuitOpen
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -115,6 +127,8 @@ export interface CircuitBreaker {
 }
 
 /**
+ * A call that was let through.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -127,6 +141,8 @@ export interface Admission {
 }
 
 /**
+ * A change of one breaker among others.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -70,6 +70,8 @@ export interface Share {
 }
 
 /**
+ * What a breaker goes by.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -99,6 +101,8 @@ export interface Config {
 }
 
 /**
+ * A {@link Config} of which anything may be left to its default.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -11,6 +11,8 @@ import type { Window } from "./breakerWindow.ts"
 export type State = Closed | Open | HalfOpen | Isolated
 
 /**
+ * What every state of a breaker has.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -22,6 +24,8 @@ export interface Common {
 }
 
 /**
+ * Lets every call through, and counts.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -39,6 +43,8 @@ export interface Closed extends Common {
 }
 
 /**
+ * Refuses every call, until its time has come.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -54,6 +60,8 @@ export interface Open extends Common {
 }
 
 /**
+ * Lets a few calls through, the probes, and waits for what they find.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -71,6 +79,8 @@ export interface HalfOpen extends Common {
 }
 
 /**
+ * Refuses every call, for somebody wants it to.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -95,6 +105,8 @@ export interface Permit {
 }
 
 /**
+ * What a breaker can hear of.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -156,6 +168,8 @@ export type Reason =
   | "reset"
 
 /**
+ * A breaker that goes from one state to another.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -174,6 +188,8 @@ export interface Change {
 }
 
 /**
+ * Why a call is refused.
+ *
  * @since 0.1.0
  * @category models
  */

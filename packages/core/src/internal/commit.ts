@@ -9,7 +9,21 @@ import * as Stream from "effect/Stream"
 import { DeadlineExceeded } from "../Deadline.ts"
 import { letGo } from "./letGo.ts"
 
-/** The stream ended before its first element that counts. */
+/**
+ * A tier's stream ended before its first element that counts. For a model that is no answer: the tier has failed.
+ *
+ * @example
+ * import { Effect, Stream } from "effect"
+ * import { FallbackStream } from "@understudy/core"
+ *
+ * const silent = FallbackStream.tier({ name: "silent", stream: Stream.empty })
+ * const error = await Effect.runPromise(Effect.flip(Stream.runDrain(silent)))
+ *
+ * console.log(error._tag) // => EmptyStream
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class EmptyStream extends Data.TaggedError("EmptyStream") {
   override get message(): string {
     return "the stream ended before its first content"

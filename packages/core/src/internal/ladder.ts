@@ -33,7 +33,43 @@ export interface Rung<out X, out E, out R> {
   readonly resume: ((sent: unknown) => Effect.Effect<X, E, R>) | undefined
 }
 
-/** What is to be known of what a stream has given, by whoever goes on with it. */
+/**
+ * What is to be known of what a caller was given, for a tier to go on from there when the stream breaks off: `empty`
+ * of nothing, and with `add` of one element more. Where that is `undefined`, nobody can go on any more.
+ *
+ * **Details**
+ * - A tier with a `transcript` lets those below it that have the very same go on with its stream, by their `resume`.
+ *   What they give comes after what was given, as it is: that both together make sense is up to them.
+ * - They are asked if the stream fails after its commit point, as one that counts against its tier and lets the next
+ *   one be asked: not when the caller leaves, nor when the outcome is ignored or aborts.
+ * - Each is asked as ever, with its breaker, bounds and retries, and what it says before its first content is not
+ *   given to anybody if it fails. `atMost` counts on; deadlines bound the way to the first commit point alone. Where
+ *   none goes on, the caller gets the failure that the stream broke off with.
+ * - Then the run is served by the tier that ends it. The attempts before it have failed.
+ * - Nothing is kept where no tier below could go on. What is kept otherwise is what `add` keeps: it is to set a bound.
+ *
+ * @example
+ * import { Chunk, Effect, Stream } from "effect"
+ * import { FallbackStream } from "@understudy/core"
+ *
+ * const transcript: FallbackStream.Transcript<string, string> = { empty: "", add: (text, word) => text + word }
+ * const breaks = Stream.concat(Stream.make("The show ", "must "), Stream.fail("reset"))
+ * const play = FallbackStream.tier({ name: "primary", stream: breaks, transcript }).pipe(
+ *   FallbackStream.orElse(
+ *     FallbackStream.tier({
+ *       name: "standby",
+ *       stream: Stream.make("The show must go on."),
+ *       transcript,
+ *       resume: (sent) => Stream.make("The show must go on.".slice(sent.length))
+ *     })
+ *   )
+ * )
+ *
+ * console.log(Chunk.toArray(await Effect.runPromise(Stream.runCollect(play)))) // => [ 'The show ', 'must ', 'go on.' ]
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Transcript<in A, in out S> {
   /** Of nothing. */
   readonly empty: S
@@ -126,7 +162,12 @@ export const mapAttempts = <X, E, R, X2, R2>(
   return { ...self, rungs: [map(first), ...rest.map(map)] }
 }
 
-/** What a run gave its caller, and how it came about. */
+/**
+ * What a run gave its caller, and how it came about.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Served<out X, out E> {
   readonly value: X
   /** The tier whose answer this is. */
@@ -139,10 +180,22 @@ export interface Served<out X, out E> {
 }
 
 /**
- * No tier answered.
+ * No tier answered. Carries every attempt in the order it was made, the tiers that were refused, and the soonest
+ * time any of them named for trying again.
  *
- * `reason` says why the run ended: `failed`, every tier was asked or could not be; `deadline`, the run's time
- * was over; `open`, every tier's breaker refused, so that nothing was asked at all.
+ * @example
+ * import { Effect } from "effect"
+ * import { Fallback, Tier } from "@understudy/core"
+ *
+ * const program = Tier.make({ name: "a", effect: Effect.fail("down") }).pipe(
+ *   Fallback.orElse(Tier.make({ name: "b", effect: Effect.fail("down too") })),
+ *   Effect.catchTag("AllTiersFailed", (error) => Effect.succeed(error.attempts.map(({ tier }) => tier)))
+ * )
+ *
+ * console.log(Effect.runSync(program)) // => [ 'a', 'b' ]
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class AllTiersFailed<out E> extends Data.TaggedError("AllTiersFailed")<{
   readonly reason: "failed" | "deadline" | "open"

@@ -4,7 +4,12 @@ import type { Policy, TierPolicy } from "../Policy.ts"
 import { formatDuration } from "./durationText.ts"
 import { attemptBound, sumOfWaits, worstCase } from "./worstCase.ts"
 
-/** What a check has to say of a policy; the names are those that files use. */
+/**
+ * What {@link lint} has to say of a policy; the names are those that files use.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Finding {
   /** An `error` can never work as it is written; a `warning` works otherwise than it looks. */
   readonly severity: "error" | "warning"
@@ -15,6 +20,12 @@ export interface Finding {
   readonly remedy: string
 }
 
+/**
+ * What a {@link Finding} is about, as a name that stays.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Rule =
   | "no-time"
   | "attempt-beyond-timeout"

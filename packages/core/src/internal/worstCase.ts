@@ -2,16 +2,33 @@ import * as Duration from "effect/Duration"
 import * as Backoff from "../Backoff.ts"
 import type { Policy, TierPolicy } from "../Policy.ts"
 
-/** The most that something can take. */
+/**
+ * The most that something can take.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Bounds {
   readonly attempts: number
   readonly duration: Duration.Duration
 }
 
+/**
+ * The most that a tier can take.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface TierBounds extends Bounds {
   readonly name: string
 }
 
+/**
+ * The most that a run can take, and each of its tiers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface WorstCase extends Bounds {
   readonly tiers: ReadonlyArray<TierBounds>
 }
