@@ -84,8 +84,8 @@ const profile = async (
   await process.profile(scenario.name, fiber ? "inFiber" : "one", 4_000, file("cpuprofile"))
   const runs = await process.allocations(scenario.name, 1_000, file("heapprofile"))
   process.end()
-  console.log(`${hottest(file("cpuprofile"), out)}\n`)
-  console.log(`${largest(file("heapprofile"), out, runs)}\n`)
+  console.log(`${hottest(file("cpuprofile"))}\n`)
+  console.log(`${largest(file("heapprofile"), runs)}\n`)
   console.log(`${file("cpuprofile")}\n${file("heapprofile")}`)
 }
 

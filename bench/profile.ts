@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { SourceMap, type SourceMapPayload } from "node:module"
-import { basename, join } from "node:path"
+import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 
 interface CallFrame {
@@ -38,7 +38,7 @@ const shortPath = (path: string): string =>
 
 const partOf = (where: string): string => {
   if (where.startsWith("(")) return where
-  if (where.startsWith("packages/")) return "@understudy/core"
+  if (where.startsWith("packages/")) return `@understudy/${where.split("/")[1]}`
   return where.startsWith("node:") ? "node" : where.split("/")[0]!
 }
 
@@ -50,13 +50,14 @@ const lineOf = (map: SourceMap, source: string, line: number): string => {
 }
 
 /** Says of a function in a bundle which one it is in the sources. */
-const namer = (out: string) => {
-  const maps = new Map<string, SourceMap>()
+const namer = () => {
+  const maps = new Map<string, SourceMap | undefined>()
   const mapOf = (path: string) => {
-    const known = maps.get(path)
-    if (known !== undefined) return known
-    const payload = JSON.parse(readFileSync(join(out, `${basename(path)}.map`), "utf8")) as SourceMapPayload
-    const map = new SourceMap(payload)
+    if (maps.has(path)) return maps.get(path)
+    const file = `${path}.map`
+    const map = existsSync(file)
+      ? new SourceMap(JSON.parse(readFileSync(file, "utf8")) as SourceMapPayload)
+      : undefined
     maps.set(path, map)
     return map
   }
@@ -65,9 +66,10 @@ const namer = (out: string) => {
     if (url === "") return { where: "(native)", label: functionName || "(native)" }
     if (!url.startsWith("file:")) return { where: url, label: `${url}  ${functionName}` }
     const map = mapOf(fileURLToPath(url))
-    const entry = map.findEntry(lineNumber, columnNumber)
-    if (!("originalSource" in entry))
+    const entry = map?.findEntry(lineNumber, columnNumber)
+    if (map === undefined || entry === undefined || !("originalSource" in entry)) {
       return { where: basename(url), label: `${basename(url)}  ${functionName}` }
+    }
     const { originalLine, originalSource } = entry
     const where = shortPath(originalSource)
     const text = functionName || lineOf(map, originalSource, originalLine)
@@ -75,8 +77,8 @@ const namer = (out: string) => {
   }
 }
 
-const tables = (costs: ReadonlyArray<Cost>, out: string, figure: (cost: number) => string): string => {
-  const nameOf = namer(out)
+const tables = (costs: ReadonlyArray<Cost>, figure: (cost: number) => string): string => {
+  const nameOf = namer()
   const functions = new Map<string, number>()
   const parts = new Map<string, number>()
   const add = (to: Map<string, number>, key: string, cost: number) => to.set(key, (to.get(key) ?? 0) + cost)
@@ -95,7 +97,7 @@ const tables = (costs: ReadonlyArray<Cost>, out: string, figure: (cost: number) 
 }
 
 /** The functions that took most of the time themselves; idle time is left out. */
-export const hottest = (file: string, out: string): string => {
+export const hottest = (file: string): string => {
   const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, "utf8")) as CpuProfile
   const frames = new Map(nodes.map(({ callFrame, id }) => [id, callFrame]))
   const took = new Map<number, number>()
@@ -105,11 +107,11 @@ export const hottest = (file: string, out: string): string => {
     .filter(({ frame }) => frame.functionName !== "(idle)")
   const total = costs.reduce((sum, { cost }) => sum + cost, 0)
   const figure = (cost: number) => `${((100 * cost) / total).toFixed(1)} %`
-  return `Time, by part and by function, of ${(total / 1e6).toFixed(1)} s busy\n\n${tables(costs, out, figure)}`
+  return `Time, by part and by function, of ${(total / 1e6).toFixed(1)} s busy\n\n${tables(costs, figure)}`
 }
 
 /** The functions that allocated most themselves, in bytes a run. */
-export const largest = (file: string, out: string, runs: number): string => {
+export const largest = (file: string, runs: number): string => {
   const { head } = JSON.parse(readFileSync(file, "utf8")) as { readonly head: HeapNode }
   const costs: Array<Cost> = []
   const visit = ({ callFrame, children, selfSize }: HeapNode) => {
@@ -118,5 +120,5 @@ export const largest = (file: string, out: string, runs: number): string => {
   }
   visit(head)
   const figure = (cost: number) => `${(cost / runs).toFixed(0)} B`
-  return `Allocated a run, by part and by function, of ${runs} runs\n\n${tables(costs, out, figure)}`
+  return `Allocated a run, by part and by function, of ${runs} runs\n\n${tables(costs, figure)}`
 }

@@ -2,6 +2,7 @@ import type { Measured } from "./compare.ts"
 import type { Counts } from "./contender.ts"
 import { contenders, groups, ladders, scenarios } from "./scenarios.ts"
 import { median, range, short, spread } from "./statistics.ts"
+import { table } from "./table.ts"
 
 /** All that was measured of one contender in one scenario, over all rounds. */
 export interface Row {
@@ -35,14 +36,6 @@ export const rowOf = (
 /** Of samples taken in pairs: whatever else the machine did then, it did to both. */
 export const ratios = (own: ReadonlyArray<number>, other: ReadonlyArray<number>): ReadonlyArray<number> =>
   own.length === other.length ? own.map((value, i) => value / other[i]!) : []
-
-const table = (head: ReadonlyArray<string>, body: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const widths = head.map((_, i) => Math.max(...[head, ...body].map((cells) => cells[i]!.length)))
-  const line = (cells: ReadonlyArray<string>) =>
-    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(" | ")} |`
-  const rule = widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`))
-  return [line(head), line(rule), ...body.map(line)].join("\n")
-}
 
 const scenarioTable = (measured: ReadonlyArray<Measured>, group: string, scenario: string): string => {
   const rows = contenders.flatMap(({ name }) => {

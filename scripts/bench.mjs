@@ -1,15 +1,17 @@
-// `npm run bench`: bundles each contender on its own, so that none loads what another needs, and compares them.
-//   --quick                    about a minute, one round
+// `npm run bench`: what a policy costs in process, then what the gateway costs between its callers and an upstream.
+// `-- policy` or `-- gateway` before the options runs one of the two; `--quick` takes both a few minutes.
 //   --only NAME                a contender, a scenario or a group of scenarios; may be repeated
-//   --rounds N                 in place of the rounds of each group
+//   --rounds N                 in place of the rounds of each
 //   --json FILE                every sample
-//   --against COMMIT           also the engine of that commit, as the contender `base`
-//   --profile NAME SCENARIO    where one contender spends its time; with --sync, --fiber
+//   --against COMMIT           policy: also the engine of that commit, as the contender `base`
+//   --profile NAME SCENARIO    where one contender spends its time; policy: with --sync, --fiber
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { basename, join } from "node:path"
 import { parseArgs } from "node:util"
+import { bundle as bundleGateway } from "./lib/bundle.mjs"
 import { install, root } from "./lib/install.mjs"
+import { portkey } from "./lib/portkey.mjs"
 
 install()
 const { build } = await import("esbuild")
@@ -40,19 +42,47 @@ const contender = (name, file = name, alias = undefined) =>
     alias
   )
 
+const policy = async (args) => {
+  const { values } = parseArgs({ args, strict: false, options: { against: { type: "string" } } })
+  const base = []
+  if (values.against !== undefined) {
+    const archive = execFileSync("git", ["archive", values.against, "packages/core/src"], { cwd: root })
+    execFileSync("tar", ["-x", "-C", out], { input: archive })
+    base.push(contender("base", "ours", { "@understudy/core": join(out, "packages/core/src") }))
+  }
+  await Promise.all([
+    bundle("policy", `export { main } from "./main.ts"`),
+    ...readdirSync(join(bench, "contenders")).map((file) => contender(basename(file, ".ts"))),
+    ...base
+  ])
+  const { main } = await import(join(out, "policy.mjs"))
+  await main(args, out)
+}
+
+const gateway = async (args) => {
+  await Promise.all([
+    bundle("gateway", `export { main } from "./gateway/main.ts"`),
+    ...["mock", "raw", "probe"].map((name) => bundle(name, `import "./gateway/${name}.ts"`))
+  ])
+  const { main } = await import(join(out, "gateway.mjs"))
+  await main(args, {
+    out,
+    ours: await bundleGateway({ outdir: join(out, "ours"), sourcemap: true }),
+    portkey: portkey()
+  })
+}
+
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
-const { values } = parseArgs({ strict: false, options: { against: { type: "string" } } })
-const base = []
-if (values.against !== undefined) {
-  const archive = execFileSync("git", ["archive", values.against, "packages/core/src"], { cwd: root })
-  execFileSync("tar", ["-x", "-C", out], { input: archive })
-  base.push(contender("base", "ours", { "@understudy/core": join(out, "packages/core/src") }))
+const [word, ...options] = process.argv.slice(2)
+switch (word) {
+  case "policy":
+    await policy(options)
+    break
+  case "gateway":
+    await gateway(options)
+    break
+  default:
+    await policy(process.argv.slice(2))
+    await gateway(process.argv.slice(2))
 }
-await Promise.all([
-  bundle("main", `export { main } from "./main.ts"`),
-  ...readdirSync(join(bench, "contenders")).map((file) => contender(basename(file, ".ts"))),
-  ...base
-])
-const { main } = await import(join(out, "main.mjs"))
-await main(process.argv.slice(2), out)

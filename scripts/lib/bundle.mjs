@@ -3,14 +3,17 @@ import { join } from "node:path"
 import { root } from "./install.mjs"
 
 /** Bundles the gateway into one folder that runs on plain Node; returns its main file. */
-export const bundle = async () => {
-  const outdir = join(root, "packages/gateway/dist/bundle")
+export const bundle = async ({
+  outdir = join(root, "packages/gateway/dist/bundle"),
+  sourcemap = false
+} = {}) => {
   const main = join(outdir, "main.mjs")
   if (isNewerThanSources(main)) return main
   const { build } = await import("esbuild")
   await build({
     entryPoints: [join(root, "packages/gateway/src/main.ts")],
     outdir,
+    sourcemap,
     outExtension: { ".js": ".mjs" },
     bundle: true,
     // What is imported only when it is needed, such as the OpenTelemetry SDK, is loaded only then.

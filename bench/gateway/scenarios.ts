@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { median } from "../statistics.ts"
+import { burst, callers } from "./callers.ts"
+import type { Contender, Question, Upstreams } from "./contenders.ts"
+import { load } from "./load.ts"
+import type { Server } from "./processes.ts"
+
+/** A contender that is warm, asked for what a scenario asks for. */
+export interface Asked {
+  readonly contender: Contender
+  readonly server: Server
+  readonly question: Question
+}
+
+/** Figures by their names: see `units`. */
+export type Figures = Readonly<Record<string, number>>
+
+export interface Scenario {
+  readonly name: string
+  readonly title: string
+  readonly upstreams: Upstreams
+  readonly contenders: ReadonlyArray<string>
+  /** Takes part in a quick run, and how often in a full one. */
+  readonly quick: boolean
+  readonly rounds: number
+  readonly measure: (asked: Asked, settings: Settings) => Promise<Figures>
+}
+
+export interface Settings {
+  readonly out: string
+  readonly millis: number
+  readonly warmMillis: number
+}
+
+export const units: Readonly<Record<string, string>> = {
+  rps: "answers a second",
+  cpu: "CPU ms an answer",
+  p50: "ms, half of the answers",
+  p99: "ms, 99 of 100",
+  first: "ms to the first chunk",
+  heap: "MB of heap for 1,000 calls",
+  resident: "MB resident",
+  wall: "s for all",
+  lost: "answers lost"
+}
+
+const underLoad =
+  (connections: number) =>
+  async ({ question, server }: Asked, { millis, out }: Settings): Promise<Figures> => {
+    const before = await server.ask({ _tag: "usage", collect: false })
+    const { p50, p99, requests, seconds } = await load(out, question, connections, millis)
+    const after = await server.ask({ _tag: "usage", collect: false })
+    return {
+      rps: requests / seconds,
+      cpu: (after.cpu - before.cpu) / 1e3 / requests,
+      p50,
+      p99,
+      resident: after.resident / 1e6
+    }
+  }
+
+const firstChunk = async ({ question }: Asked): Promise<Figures> => {
+  const calls = await callers(question, 16, 4)
+  return { first: median(calls.map(({ first }) => first)), p50: median(calls.map(({ whole }) => whole)) }
+}
+
+const waiting =
+  (count: number) =>
+  async ({ question, server }: Asked): Promise<Figures> => {
+    const before = await server.ask({ _tag: "usage", collect: true })
+    let heap = Number.NaN
+    const { lost, wall } = await burst(question, count, async () => {
+      // The upstream answers after five seconds: by then all calls wait for it.
+      await sleep(3_500)
+      const during = await server.ask({ _tag: "usage", collect: true })
+      heap = (during.heap - before.heap) / 1e6 / (count / 1_000)
+    })
+    return { heap, wall: wall / 1e3, lost }
+  }
+
+export const scenarios: ReadonlyArray<Scenario> = [
+  {
+    name: "whole",
+    title: "whole answers of 1 KB, 32 connections",
+    upstreams: ["answer", "answer"],
+    contenders: ["raw", "ours", "traced", "portkey"],
+    quick: true,
+    rounds: 5,
+    measure: underLoad(32)
+  },
+  {
+    name: "fallback",
+    title: "the first tier answers 503, the second 1 KB, 32 connections",
+    upstreams: ["busy", "answer"],
+    contenders: ["raw", "ours", "portkey"],
+    quick: true,
+    rounds: 5,
+    measure: underLoad(32)
+  },
+  {
+    name: "alone",
+    title: "whole answers, one connection",
+    upstreams: ["answer", "answer"],
+    contenders: ["direct", "raw", "ours", "portkey"],
+    quick: true,
+    rounds: 5,
+    measure: underLoad(1)
+  },
+  {
+    name: "stream",
+    title: "streams of 50 chunks without a pause, 32 connections",
+    upstreams: ["stream", "stream"],
+    contenders: ["raw", "ours", "portkey"],
+    quick: true,
+    rounds: 5,
+    measure: underLoad(32)
+  },
+  {
+    name: "first",
+    title: "streams of 50 chunks 2 ms apart, 16 connections",
+    upstreams: ["paced", "paced"],
+    contenders: ["direct", "raw", "ours", "portkey"],
+    quick: true,
+    rounds: 7,
+    measure: firstChunk
+  },
+  {
+    name: "waiting",
+    title: "1,000 calls that wait five seconds for their upstream",
+    upstreams: ["wait", "wait"],
+    contenders: ["raw", "ours", "portkey"],
+    quick: false,
+    rounds: 1,
+    measure: waiting(1_000)
+  },
+  {
+    name: "burst",
+    title: "4,000 callers at once, an upstream of five seconds",
+    upstreams: ["wait", "wait"],
+    contenders: ["raw", "ours", "portkey"],
+    quick: false,
+    rounds: 1,
+    measure: waiting(4_000)
+  }
+]
