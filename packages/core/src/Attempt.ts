@@ -68,6 +68,8 @@ export interface Labels {
 export interface SpanIds {
   readonly traceId: string
   readonly spanId: string
+  /** Whether anybody keeps it. */
+  readonly sampled: boolean
 }
 
 /**
@@ -124,6 +126,11 @@ export interface RunEnded {
   readonly servedBy: string | undefined
   readonly labels: Labels | undefined
   readonly fallback: boolean
+  /**
+   * Why the first tier did not serve where another did: what its last attempt failed of, `circuit_open` where its
+   * breaker refused, `hedge` where another was faster.
+   */
+  readonly fallbackReason: string | undefined
   readonly errorType: string | undefined
   /** How many attempts the run made. */
   readonly attempts: number

@@ -53,6 +53,20 @@ export interface AlertStatus {
 }
 
 /**
+ * Whether a tier served a run that it was due in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Verdict {
+  readonly tier: string
+  readonly labels: Labels
+  readonly served: boolean
+  /** Where it did, from the start of the attempt to its commit point. */
+  readonly latency: Duration.Duration | undefined
+}
+
+/**
  * What the runs of a window say of a tier or a model. A rate is `undefined` where there is nothing to divide by.
  *
  * @since 0.1.0
@@ -221,6 +235,23 @@ export const make = (options?: {
     }
   })
 }
+
+/**
+ * What an event says of the success rate of a tier, for whoever counts by himself; `undefined` where it says
+ * nothing.
+ *
+ * @example
+ * import { Duration } from "effect"
+ * import { Health } from "@understudy/core"
+ *
+ * const refusal = { tier: "primary", labels: {}, retryAfter: Duration.seconds(20) }
+ *
+ * console.log(Health.verdict({ _tag: "TierRefused", run: "chat", refusal })?.served) // => false
+ *
+ * @since 0.1.0
+ * @category decisions
+ */
+export const verdict: (event: Event) => Verdict | undefined = state.verdict
 
 const window = (name: string, input: Duration.DurationInput): Duration.Duration => {
   const over = Duration.decode(input)

@@ -309,6 +309,7 @@ describe("Health", () => {
         servedBy: "a",
         labels: {},
         fallback: false,
+        fallbackReason: undefined,
         errorType: undefined,
         attempts: 1,
         duration: Duration.zero,

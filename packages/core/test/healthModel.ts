@@ -82,6 +82,7 @@ const ends: FastCheck.Arbitrary<Attempt.Event> = FastCheck.record({
   servedBy: answered ? tier : undefined,
   labels: answered ? labels : undefined,
   fallback: answered && fallback,
+  fallbackReason: undefined,
   errorType: undefined,
   attempts: 1,
   duration: Duration.zero,

@@ -75,6 +75,7 @@ export type Handler = (request: Request) => Effect.Effect<Response, never, Scope
  * OpenAI's error envelope.
  *
  * - `onEvent` hears the events of every run, with the id the caller was given as `x-request-id`.
+ * - `pages` answers `GET` at paths of one's own, whoever may call the rest.
  * - `ready` says whether the server still takes requests; default: always.
  *
  * @example
@@ -94,9 +95,10 @@ export const make = (options: {
   readonly routes: ReadonlyArray<Route>
   readonly callers: Callers
   readonly onEvent?: ((requestId: string, event: Attempt.Event) => void) | undefined
+  readonly pages?: Readonly<Record<string, (request: Request) => Effect.Effect<Response>>> | undefined
   readonly ready?: Effect.Effect<boolean> | undefined
 }): Handler => {
-  const { callers, onEvent = () => {}, ready = Effect.succeed(true) } = options
+  const { callers, onEvent = () => {}, pages = {}, ready = Effect.succeed(true) } = options
   const routes = new Map(options.routes.map((route) => [route.name, route]))
 
   const models: Endpoint = () =>
@@ -159,14 +161,12 @@ export const make = (options: {
 
   const dispatch: Endpoint = (request, requestId) => {
     const path = decodePath(request.path)
+    const page = Object.hasOwn(pages, path) ? pages[path] : undefined
+    if (page !== undefined) return forMethod("GET", authorized(callers, page))(request, requestId)
     for (const [pattern, method, endpoint] of endpoints) {
       const match = pattern.exec(path)
       if (match === null) continue
-      return request.method === method
-        ? endpoint(request, requestId, match[1])
-        : Effect.succeed(
-            withHeaders(refused(405, "method_not_allowed", `Use ${method} for this path.`), { allow: method })
-          )
+      return forMethod(method, endpoint)(request, requestId, match[1])
     }
     return Effect.succeed(refused(404, "not_found", "There is nothing at this path."))
   }
@@ -199,6 +199,15 @@ const authorized =
             refused(401, "invalid_api_key", "Send a valid key as `Authorization: Bearer <key>`.")
           )
     )
+
+const forMethod =
+  (method: string, endpoint: Endpoint): Endpoint =>
+  (request, requestId, parameter) =>
+    request.method === method
+      ? endpoint(request, requestId, parameter)
+      : Effect.succeed(
+          withHeaders(refused(405, "method_not_allowed", `Use ${method} for this path.`), { allow: method })
+        )
 
 const answerWhole = (route: Route, request: ChatRequest, timeout: Duration.Duration) =>
   Effect.map(

@@ -24,6 +24,8 @@ import * as Quirks from "./Quirks.ts"
 export interface Route {
   readonly name: string
   readonly tiers: Arr.NonEmptyReadonlyArray<RouteTier>
+  /** The breakers of the tiers, in their order. */
+  readonly breakers: Arr.NonEmptyReadonlyArray<RouteBreaker>
   /** Whether any tier's breaker would let a call through now. */
   readonly available: Effect.Effect<boolean>
   /** One run for a whole answer. */
@@ -40,6 +42,16 @@ export interface RouteTier extends Policy.TierPolicy, Quirks.Quirks {
   readonly provider: Provider
   /** What the provider calls the model. */
   readonly model: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RouteBreaker {
+  readonly tier: string
+  readonly labels: Labels
+  readonly breaker: CircuitBreaker.CircuitBreaker
 }
 
 /**
@@ -142,6 +154,11 @@ const one = (
     return {
       name,
       tiers: policy.tiers,
+      breakers: Arr.map(compiled.tiers, ({ breaker, tier }) => ({
+        tier: tier.name,
+        labels: labels(tier),
+        breaker
+      })),
       available: compiled.available,
       complete: (request) =>
         Fallback.fromPolicy(

@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import type { Attempt, Event, Labels, RunEnded } from "../Attempt.ts"
-import type { Alert } from "../Health.ts"
+import type { Alert, Verdict } from "../Health.ts"
 import * as Histogram from "./histogram.ts"
 import * as Rolling from "./rolling.ts"
 
@@ -63,37 +63,26 @@ export const initial = ({ alerts }: Config): State => ({
   uncounted: 0
 })
 
-/** What an event says of a tier: it served a run that it was due in, it missed it, or neither. */
-interface Verdict {
-  readonly tier: string
-  readonly labels: Labels
-  readonly served: boolean
-  /** To the commit point. */
-  readonly latency: number | undefined
-}
-
 export const record = (config: Config, before: State, event: Event, time: number): State => {
   if (event._tag === "BreakerChanged") return before
   const now = Math.max(before.now, time)
   const state = sweep(config, before, now)
   if (event._tag === "RunEnded") return recordRun(config, state, event)
-  const verdict =
-    event._tag === "AttemptEnded"
-      ? verdictOf(event.attempt)
-      : { ...event.refusal, served: false, latency: undefined }
-  if (verdict === undefined) return state
-  const { latency, served } = verdict
-  const counted = countTier(config, state, event.run, verdict.tier, verdict.labels, (tally) => ({
+  const said = verdict(event)
+  if (said === undefined) return state
+  const { labels, latency, served, tier } = said
+  const counted = countTier(config, state, event.run, tier, labels, (tally) => ({
     due: tally.due + 1,
     served: tally.served + (served ? 1 : 0),
     fallbacks: tally.fallbacks,
-    latencies: latency === undefined ? tally.latencies : Histogram.add(tally.latencies, latency)
+    latencies:
+      latency === undefined ? tally.latencies : Histogram.add(tally.latencies, Duration.toMillis(latency))
   }))
   return state.watches.length === 0
     ? counted
     : changed(counted, {
         watches: state.watches.map((watch) =>
-          watches(watch.alert, event.run, verdict.tier) ? countWatch(watch, now, served) : watch
+          watches(watch.alert, event.run, tier) ? countWatch(watch, now, served) : watch
         )
       })
 }
@@ -111,6 +100,19 @@ const changed = ({ now, runs, tiers, uncounted, watches }: State, to: Partial<St
  * One event is enough to judge: an attempt that is tried again is not yet the tier's last word, and what follows
  * it is another attempt or a refusal, or a caller that left.
  */
+export const verdict = (event: Event): Verdict | undefined => {
+  switch (event._tag) {
+    case "AttemptEnded":
+      return verdictOf(event.attempt)
+    case "TierRefused": {
+      const { labels, tier } = event.refusal
+      return { tier, labels, served: false, latency: undefined }
+    }
+    default:
+      return undefined
+  }
+}
+
 const verdictOf = ({
   duration,
   firstToken,
@@ -121,7 +123,7 @@ const verdictOf = ({
 }: Attempt<unknown>): Verdict | undefined => {
   switch (outcome) {
     case "success":
-      return { tier, labels, served: true, latency: Duration.toMillis(firstToken ?? duration) }
+      return { tier, labels, served: true, latency: firstToken ?? duration }
     case "failure":
     case "timeout":
       return next === "retry" ? undefined : { tier, labels, served: false, latency: undefined }

@@ -43,6 +43,8 @@ export class RunObserver<E> {
   private readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
   private readonly listener: ((event: Attempt.Event) => void) | undefined
   private servedBy: AnyRung<E> | undefined
+  /** What kept the first tier from serving. */
+  private missed: string | undefined
   /** The last attempt that has ended, or whose stream has begun, and how many there are. */
   private last: OpenAttempt<E> | undefined
   /** The last one whose stream has broken off. */
@@ -73,6 +75,7 @@ export class RunObserver<E> {
   refused(rung: AnyRung<E>, retryAfter: Duration.Duration): void {
     const refusal: Attempt.Refusal = { tier: rung.name, labels: rung.labels, retryAfter }
     this.refusals = [...this.refusals, refusal]
+    if (rung === this.ladder.rungs[0]) this.missed = circuitOpen
     this.span?.event("tier refused", this.clock.unsafeCurrentTimeNanos(), {
       "understudy.tier": rung.name,
       "understudy.retry_after_ms": Duration.toMillis(retryAfter)
@@ -166,9 +169,10 @@ export class RunObserver<E> {
     attempt.next = next
     if (attempt.firstToken === undefined) this.append(attempt)
     else if (Exit.isFailure(exit)) this.broken = attempt
-    const { span } = attempt
+    const { rung, span } = attempt
+    const errorType = errorTypeOf(outcome)
+    if (errorType !== undefined && rung === this.ladder.rungs[0]) this.missed = errorType
     if (span !== undefined) {
-      const errorType = errorTypeOf(outcome)
       span.attribute("understudy.outcome", attemptOutcome(outcome))
       if (errorType !== undefined) span.attribute("error.type", errorType)
       this.closeSpan(span, exit)
@@ -184,13 +188,16 @@ export class RunObserver<E> {
     const last = this.broken ?? this.last
     if (span === undefined && this.listener === undefined) return
     const outcome = runOutcome(exit, last)
+    const fallback = servedBy !== undefined && servedBy !== ladder.rungs[0]
     const end: Attempt.RunEnded = {
       _tag: "RunEnded",
       run: ladder.name,
       outcome,
       servedBy: servedBy?.name,
       labels: servedBy?.labels,
-      fallback: servedBy !== undefined && servedBy !== ladder.rungs[0],
+      fallback,
+      // Only another tier's answer interrupts the first one and has the run go on.
+      fallbackReason: fallback ? (this.missed === "interrupted" ? "hedge" : this.missed) : undefined,
       errorType: runErrorType(outcome, last),
       attempts: count,
       duration: Duration.millis(this.now() - this.startedAt),
@@ -228,7 +235,7 @@ export class RunObserver<E> {
 }
 
 const spanIds = (span: Tracer.Span | undefined): Attempt.SpanIds | undefined =>
-  span && { traceId: span.traceId, spanId: span.spanId }
+  span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
 
 const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
   const { endedAt, exit, firstToken, next, number, outcome, rung, span, startedAt, waited } = attempt
@@ -283,6 +290,8 @@ const runErrorType = (
     case "cancelled":
       return "interrupted"
     default:
-      return errorTypeOf(last?.outcome) ?? "circuit_open"
+      return errorTypeOf(last?.outcome) ?? circuitOpen
   }
 }
+
+const circuitOpen = "circuit_open"

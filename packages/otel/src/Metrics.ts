@@ -1,0 +1,209 @@
+/**
+ * One accounting of what runs come to, for whoever reads it: a scrape of Prometheus or an export over OTLP.
+ *
+ * It hears the events of runs and counts them in place; everything else is done when somebody looks.
+ *
+ * @since 0.1.0
+ */
+import type { Event, Labels, SpanIds } from "@understudy/core/Attempt"
+import type { CircuitBreaker } from "@understudy/core/CircuitBreaker"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { Ledger, words } from "./internal/ledger.ts"
+
+/**
+ * All that is measured under one name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Family = Numbers | Histograms
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Numbers {
+  readonly type: "counter" | "gauge"
+  /** A counter's without the `_total` that Prometheus puts behind it. */
+  readonly name: string
+  readonly help: string
+  readonly points: ReadonlyArray<{ readonly labels: Labels; readonly value: number }>
+}
+
+/**
+ * Lengths of time in seconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Histograms {
+  readonly type: "histogram"
+  readonly name: string
+  readonly help: string
+  /** The upper bounds of the buckets but the last, which has none. */
+  readonly bounds: ReadonlyArray<number>
+  readonly points: ReadonlyArray<HistogramPoint>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface HistogramPoint {
+  readonly labels: Labels
+  /** How many there are in each bucket, and not in those below it. */
+  readonly counts: ReadonlyArray<number>
+  readonly sum: number
+  /** For each bucket the last one that was traced. */
+  readonly exemplars: ReadonlyArray<Exemplar | undefined>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Exemplar {
+  readonly span: SpanIds
+  readonly value: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Metrics {
+  /** To be provided as `Attempt.Listener`, or called from one. */
+  readonly listener: (event: Event) => void
+  /**
+   * The same for synthetic checks. What it hears is counted under names of its own, `understudy_synthetic_…`, so that no
+   * query mixes it with users' traffic; but for the changes of breakers, which are the same for both.
+   */
+  readonly synthetic: (event: Event) => void
+  /** Begins the series of a policy at nothing, so that what is counted first is seen as an increase. */
+  readonly declare: (run: string, tiers: ReadonlyArray<DeclaredTier>) => void
+  /** Adds what is read whenever somebody looks, until the scope closes. */
+  readonly observe: (
+    families: Effect.Effect<ReadonlyArray<Family>>
+  ) => Effect.Effect<void, never, Scope.Scope>
+  /** All that is known now. */
+  readonly read: Effect.Effect<ReadonlyArray<Family>>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface DeclaredTier {
+  readonly tier: string
+  readonly labels: Labels
+}
+
+/**
+ * Makes an accounting of nothing yet.
+ *
+ * **Details**
+ * - Counters: `understudy_requests`, `understudy_attempts`, `understudy_tier_runs`, `understudy_fallbacks`,
+ *   `understudy_breaker_transitions`. Histograms: `understudy_request_duration_seconds`,
+ *   `understudy_attempt_duration_seconds`, `understudy_time_to_first_token_seconds`.
+ * - Whatever ended is in the durations: failures and cancellations too, told apart by `outcome`.
+ * - However callers name their runs, there are at most 10,000 entries; what comes after is counted under `_OTHER`.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Attempt, Fallback, Tier } from "@understudy/core"
+ * import { Metrics } from "@understudy/otel"
+ *
+ * const ask = Fallback.named(Tier.make({ name: "primary", effect: Effect.succeed("answer") }), "chat")
+ * const program = Effect.gen(function* () {
+ *   const metrics = yield* Metrics.make
+ *   yield* Effect.provideService(ask, Attempt.Listener, metrics.listener)
+ *   return (yield* metrics.read).find(({ name }) => name === "understudy_requests")?.points
+ * })
+ *
+ * console.log(Effect.runSync(program)) // => [ { labels: { route: 'chat', served_by: 'primary', outcome: 'success', fallback: 'false' }, value: 1 } ]
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Metrics> = Effect.map(Effect.clock, (clock): Metrics => {
+  const now = () => clock.unsafeCurrentTimeMillis()
+  const users = new Ledger(now)
+  const synthetic = new Ledger(now)
+  const observed = new Set<Effect.Effect<ReadonlyArray<Family>>>()
+  return {
+    listener: (event) => users.record(event),
+    synthetic: (event) => (event._tag === "BreakerChanged" ? users : synthetic).record(event),
+    declare: (run, tiers) => users.declare(run, tiers),
+    observe: (families) =>
+      Effect.acquireRelease(
+        Effect.sync(() => observed.add(families)),
+        () => Effect.sync(() => observed.delete(families))
+      ),
+    read: Effect.suspend(() => Effect.all([...observed])).pipe(
+      Effect.map((more) =>
+        oneEach([
+          ...users.families("understudy"),
+          ...synthetic.families("understudy_synthetic"),
+          ...more.flat()
+        ])
+      )
+    )
+  }
+})
+
+/**
+ * The state that each breaker is in: `understudy_breaker_state`, 0 closed, 1 half-open, 2 open, 3 isolated. An open
+ * one whose time is over stays open until somebody asks.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { CircuitBreaker } from "@understudy/core"
+ * import { Metrics } from "@understudy/otel"
+ *
+ * const program = Effect.gen(function* () {
+ *   const breaker = yield* CircuitBreaker.make({ key: "chat/primary" })
+ *   yield* breaker.trip()
+ *   return (yield* Metrics.breakerStates([{ run: "chat", tier: "primary", breaker }])).points
+ * })
+ *
+ * console.log(Effect.runSync(program)) // => [ { labels: { route: 'chat', tier: 'primary' }, value: 2 } ]
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const breakerStates = (
+  breakers: ReadonlyArray<{
+    readonly run: string
+    readonly tier: string
+    readonly breaker: Pick<CircuitBreaker, "state">
+  }>
+): Effect.Effect<Family> =>
+  Effect.map(
+    Effect.forEach(breakers, ({ breaker, run, tier }) =>
+      Effect.map(breaker.state, ({ _tag }) => ({
+        labels: { route: run, tier },
+        value: states.indexOf(words[_tag])
+      }))
+    ),
+    (points): Family => ({
+      type: "gauge",
+      name: "understudy_breaker_state",
+      help: "State of a circuit breaker: 0 closed, 1 half-open, 2 open, 3 isolated.",
+      points
+    })
+  )
+
+const states = ["closed", "half-open", "open", "isolated"]
+
+/** What several have measured under one name as one family. */
+const oneEach = (families: ReadonlyArray<Family>): ReadonlyArray<Family> =>
+  Object.values(Arr.groupBy(families, ({ name }) => name)).map((same): Family => {
+    const [first] = same
+    return first.type === "histogram"
+      ? { ...first, points: same.flatMap((each) => (each.type === "histogram" ? each.points : [])) }
+      : { ...first, points: same.flatMap((each) => (each.type === "histogram" ? [] : each.points)) }
+  })

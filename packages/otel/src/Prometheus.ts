@@ -1,0 +1,108 @@
+/**
+ * The text that Prometheus scrapes.
+ *
+ * @since 0.1.0
+ */
+import type { Labels } from "@understudy/core/Attempt"
+import type { Exemplar, Family, HistogramPoint } from "./Metrics.ts"
+
+/**
+ * OpenMetrics 1.0, with exemplars, or Prometheus' own text format 0.0.4, which every version reads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Format = "openmetrics" | "text"
+
+/**
+ * @since 0.1.0
+ * @category rendering
+ */
+export const contentType: Readonly<Record<Format, string>> = {
+  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+  text: "text/plain; version=0.0.4; charset=utf-8"
+}
+
+/**
+ * What a scraper wants by its `Accept`: OpenMetrics where it asks for that at least as much as for plain text.
+ *
+ * @example
+ * import { Prometheus } from "@understudy/otel"
+ *
+ * console.log(Prometheus.negotiate("application/openmetrics-text;version=1.0.0;q=0.8,text/plain;q=0.5")) // => openmetrics
+ * console.log(Prometheus.negotiate("*\/*")) // => text
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const negotiate = (accept: string | undefined): Format => {
+  const wanted = (type: string): number => {
+    const range = (accept ?? "").split(",").find((range) => range.trim().toLowerCase().startsWith(type))
+    const [, weight = "1"] = /;\s*q=([\d.]+)/i.exec(range ?? "") ?? []
+    return range === undefined ? 0 : Number(weight)
+  }
+  const openMetrics = wanted("application/openmetrics-text")
+  return openMetrics > 0 && openMetrics >= wanted("text/plain") ? "openmetrics" : "text"
+}
+
+/**
+ * Writes families, each of whose names comes once, in the order they are given.
+ *
+ * @example
+ * import { Prometheus } from "@understudy/otel"
+ *
+ * const points = [{ labels: { route: "chat" }, value: 3 }]
+ * const text = Prometheus.render([{ type: "counter", name: "understudy_requests", help: "Runs.", points }], "openmetrics")
+ *
+ * console.log(text.split("\n")) // => [ '# HELP understudy_requests Runs.', '# TYPE understudy_requests counter', 'understudy_requests_total{route="chat"} 3', '# EOF', '' ]
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const render = (families: ReadonlyArray<Family>, format: Format): string => {
+  const lines = families
+    .filter(({ points }) => points.length > 0)
+    .flatMap((family) => linesOf(family, format))
+  if (format === "openmetrics") lines.push("# EOF")
+  return `${lines.join("\n")}\n`
+}
+
+const linesOf = (family: Family, format: Format): ReadonlyArray<string> => {
+  const { help, name, type } = family
+  // The older format knows a counter by the name of its sample.
+  const named = type === "counter" && format === "text" ? `${name}_total` : name
+  const head = [`# HELP ${named} ${escaped(help)}`, `# TYPE ${named} ${type}`]
+  if (type !== "histogram") {
+    const sample = type === "counter" ? `${name}_total` : name
+    return [...head, ...family.points.map(({ labels, value }) => `${sample}${labelled(labels)} ${value}`)]
+  }
+  const unit = format === "openmetrics" ? [`# UNIT ${name} seconds`] : []
+  const { bounds, points } = family
+  return [...head, ...unit, ...points.flatMap((point) => bucketsOf(name, bounds, point, format))]
+}
+
+const bucketsOf = (
+  name: string,
+  bounds: ReadonlyArray<number>,
+  { counts, exemplars, labels, sum }: HistogramPoint,
+  format: Format
+): ReadonlyArray<string> => {
+  let count = 0
+  const buckets = counts.map((more, index) => {
+    count += more
+    const exemplar = format === "openmetrics" ? exemplars[index] : undefined
+    const le = String(bounds[index] ?? "+Inf")
+    return `${name}_bucket${labelled({ ...labels, le })} ${count}${exemplar === undefined ? "" : shown(exemplar)}`
+  })
+  return [...buckets, `${name}_sum${labelled(labels)} ${sum}`, `${name}_count${labelled(labels)} ${count}`]
+}
+
+const shown = ({ at, span, value }: Exemplar): string =>
+  ` # ${labelled({ trace_id: span.traceId, span_id: span.spanId })} ${value} ${at / 1000}`
+
+const labelled = (labels: Labels): string =>
+  `{${Object.entries(labels)
+    .map(([name, value]) => `${name}="${escaped(value).replaceAll('"', '\\"')}"`)
+    .join()}}`
+
+const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")
