@@ -112,15 +112,17 @@ export interface Envelope {
 
 export const envelope = (answer: Answer): Envelope["error"] => (JSON.parse(answer.text) as Envelope).error
 
-/** Sends these very bytes to a server and gives all it says until it hangs up or `enough` has come. */
+/** Sends these very bytes to a server and gives all it says until it hangs up or `enough` has come. `end` says that there is no more. */
 export const exchange = (
   url: string,
   bytes: string | Buffer,
-  enough: (text: string) => boolean = () => false
+  enough: (text: string) => boolean = () => false,
+  then?: "end"
 ): Effect.Effect<string> =>
   Effect.async((resume) => {
     const socket = open(url)
     socket.write(bytes)
+    if (then === "end") socket.end()
     let text = ""
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1")

@@ -1,9 +1,9 @@
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { call, chatBody, exchange, get } from "../support/caller.ts"
+import { call, chatBody, envelope, exchange, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
-import { chat, gateway } from "../support/gateway.ts"
+import { chat, gateway, type Running } from "../support/gateway.ts"
 import { answer, content, finish, held, role, silence, stream, type Wall, wall } from "../support/wall.ts"
 
 const streamed = { body: chatBody({ stream: true }) }
@@ -19,6 +19,17 @@ const stoppable = (walls: ReadonlyArray<Wall>, drain: string) =>
   })
 
 const refused = (url: string) => Effect.map(get(url, "/health/live"), ({ status }) => status === 0)
+
+/** The runs under way were ended, and nothing of them is left. */
+const cancelled = (log: Running["log"], only: Wall) =>
+  Effect.gen(function* () {
+    const outcomes = log.map((line) => line["outcome"])
+    assert.sameMembers(
+      outcomes,
+      only.received.flatMap(() => ["interrupted", "cancelled"])
+    )
+    yield* eventually(() => only.sockets() === 0)
+  })
 
 describe("a gateway that is stopped", () => {
   it.scopedLive("lets a stream in flight finish, and takes nothing new", () =>
@@ -71,31 +82,54 @@ describe("a gateway that is stopped", () => {
     })
   )
 
-  for (const [what, behaviour] of [
-    ["a stream", stream([role, content("Hel")], "stall")],
-    ["an answer that is not there yet", silence]
-  ] as const) {
-    it.scopedLive(`cuts ${what} that takes longer than drain: it never looks whole`, () =>
-      Effect.gen(function* () {
-        const only = yield* wall
-        only.script(behaviour)
-        const { log, stop, url } = yield* stoppable([only], "50ms")
-        const { answer, text } = yield* call(url, streamed)
-        yield* eventually(
-          () => only.received.length === 1 && (behaviour === silence || text().includes("Hel"))
-        )
-        yield* Fiber.join(yield* stop)
-        const cut = yield* answer
-        assert.isFalse(cut.whole)
-        assert.notInclude(cut.text, "[DONE]")
-        assert.deepStrictEqual(
-          log.map((line) => line["outcome"]),
-          ["interrupted", "cancelled"]
-        )
-        yield* eventually(() => only.sockets() === 0)
-      })
-    )
-  }
+  it.scopedLive("ends a stream that takes longer than drain with an error: it never looks whole", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(stream([role, content("Hel")], "stall"))
+      const { log, stop, url } = yield* stoppable([only], "50ms")
+      const { answer, text } = yield* call(url, streamed)
+      yield* eventually(() => text().includes("Hel"))
+      yield* Fiber.join(yield* stop)
+      const ended = yield* answer
+      assert.isTrue(ended.whole)
+      assert.match(ended.text, /"Hel".*\n\ndata: \{"error":.*"code":"stream_interrupted".*\}\n\n$/s)
+      assert.notInclude(ended.text, "[DONE]")
+      yield* cancelled(log, only)
+    })
+  )
+
+  it.scopedLive("answers who waits for longer than drain that it stops, and to ask again", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(silence)
+      const { log, stop, url } = yield* stoppable([only], "50ms")
+      const calls = [yield* call(url, streamed), yield* call(url)]
+      yield* eventually(() => only.received.length === 2)
+      yield* Fiber.join(yield* stop)
+      for (const { answer } of calls) {
+        const refused = yield* answer
+        assert.deepStrictEqual([refused.status, envelope(refused).code], [503, "shutting_down"])
+        assert.deepInclude(refused.headers, { "retry-after": "1", connection: "close" })
+        assert.notProperty(refused.headers, "x-should-retry")
+      }
+      yield* cancelled(log, only)
+    })
+  )
+
+  it.scopedLive("does not wait for a caller that reads neither answer nor farewell", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(stream([role, ...Array.from({ length: 60 }, () => content("la ".repeat(300_000)))]))
+      const { log, stop, url } = yield* stoppable([only], "400ms")
+      const { answer, head, pause, resume } = yield* call(url, streamed)
+      yield* eventually(() => head() !== undefined)
+      pause()
+      yield* Fiber.join(yield* stop)
+      yield* cancelled(log, only)
+      resume()
+      assert.isFalse((yield* answer).whole)
+    })
+  )
 
   it.scopedLive("does not wait for connections that lie idle", () =>
     Effect.gen(function* () {

@@ -1,9 +1,21 @@
+import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Record } from "effect"
 import { ask, call, chatBody, exchange } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
-import { type Behaviour, content, finish, role, silence, wall } from "../support/wall.ts"
+import {
+  answer as answered,
+  type Behaviour,
+  content,
+  finish,
+  held,
+  role,
+  sends,
+  silence,
+  stream,
+  wall
+} from "../support/wall.ts"
 
 const post = (fields: string, body = "") =>
   `POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\n${fields}\r\n${body}`
@@ -13,43 +25,133 @@ const livesOn = (url: string) =>
   Effect.map(ask(url), ({ status, whole }) => assert.deepStrictEqual([status, whole], [200, true]))
 
 describe("a hostile connection", () => {
-  const requests: Readonly<Record<string, readonly [string, RegExp]>> = {
-    "two lengths": [post("content-length: 2\r\ncontent-length: 3\r\n", "{}"), /^HTTP\/1\.1 400 /],
-    "a length and chunks": [
-      post("content-length: 2\r\ntransfer-encoding: chunked\r\n", "0\r\n\r\n"),
-      /^HTTP\/1\.1 400 /
+  const get = (fields: string) => `GET /v1/models HTTP/1.1\r\n${fields}\r\n`
+  const malformed: Readonly<Record<string, string>> = {
+    "two lengths": post("content-length: 2\r\ncontent-length: 3\r\n", "{}"),
+    "a length that is none": post("content-length: -1\r\n"),
+    "a length in words": post("content-length: two\r\n", "{}"),
+    "a length and chunks": post("content-length: 2\r\ntransfer-encoding: chunked\r\n", "0\r\n\r\n"),
+    "chunks and a length": post("transfer-encoding: chunked\r\ncontent-length: 2\r\n", "0\r\n\r\n"),
+    "a coding that hides chunks": post("transfer-encoding: chunked, identity\r\n", "0\r\n\r\n"),
+    "chunks that are none": post("transfer-encoding: chunked\r\n", "zz\r\n"),
+    "a header folded over lines": post("x-a: 1\r\n b: 2\r\ncontent-length: 0\r\n"),
+    "a header name with a space": get("host: a\r\nx a: 1\r\n"),
+    "a space before the colon": get("host : a\r\n"),
+    "a header with NUL": get("host: a\r\nx-a: \0\r\n"),
+    "lines that end in LF": "GET /v1/models HTTP/1.1\nhost: a\n\n",
+    "a bare CR in a header": get("host: a\r\nx-a: 1\rx-b: 2\r\n"),
+    "no HTTP": "EHLO mail.example\r\n\r\n",
+    "HTTP of another version": "GET / HTTP/3.7\r\nhost: a\r\n\r\n",
+    TLS: "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "HTTP/2": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "a path with a space": "GET /v1/mo dels HTTP/1.1\r\nhost: a\r\n\r\n",
+    "no host": get("")
+  }
+  const refusals: Readonly<Record<string, readonly [string, number, string]>> = {
+    ...Record.map(malformed, (request) => [request, 400, "malformed_request"] as const),
+    "a header of 64 kB": [post(`x-a: ${"x".repeat(65_536)}\r\n`), 431, "headers_too_large"],
+    "a key of 64 kB": [post(`authorization: Bearer ${"x".repeat(65_536)}\r\n`), 431, "headers_too_large"],
+    "a path of 64 kB": [`GET /${"x".repeat(65_536)} HTTP/1.1\r\nhost: a\r\n\r\n`, 431, "headers_too_large"],
+    "thousands of headers": [get(`host: a\r\n${"x: y\r\n".repeat(20_000)}`), 431, "headers_too_large"],
+    "a chunk with 64 kB of extensions": [
+      post("transfer-encoding: chunked\r\n", `2;${"x".repeat(65_536)}\r\n{}\r\n0\r\n\r\n`),
+      413,
+      "request_too_large"
     ],
-    "chunks that are none": [post("transfer-encoding: chunked\r\n", "zz\r\n"), /^HTTP\/1\.1 400 |^$/],
-    "a header folded over lines": [post("x-a: 1\r\n b: 2\r\ncontent-length: 0\r\n"), /^HTTP\/1\.1 400 /],
-    "a header of 64 kB": [post(`authorization: Bearer ${"x".repeat(65_536)}\r\n`), /^HTTP\/1\.1 431 /],
-    "no HTTP": ["EHLO mail.example\r\n\r\n", /^HTTP\/1\.1 400 /],
-    TLS: ["\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", /^HTTP\/1\.1 400 /],
-    "HTTP/2": ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", /^HTTP\/1\.1 400 |^$/],
-    "a proxy's CONNECT": [
-      "CONNECT evil.example:443 HTTP/1.1\r\nhost: evil.example\r\n\r\n",
-      /^$|^HTTP\/1\.1 4/
-    ],
+    "an expectation": [post("expect: the-unexpected\r\ncontent-length: 0\r\n"), 417, "expectation_failed"],
+    "HTTP/0.9": ["GET /\r\n\r\n", 404, "not_found"],
     "a proxy's absolute path": [
       "GET http://evil.example/ HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n",
-      /^HTTP\/1\.1 404 /
+      404,
+      "not_found"
     ],
-    "no host": ["GET /v1/models HTTP/1.1\r\n\r\n", /^HTTP\/1\.1 400 /],
     "a path of dots": [
       "GET /v1/models/../../health/../etc/passwd HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
-      /^HTTP\/1\.1 404 /
-    ]
+      404,
+      "model_not_found"
+    ],
+    "a method nobody has": [
+      "PURGE /v1/models HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+      405,
+      "method_not_allowed"
+    ],
+    TRACE: ["TRACE / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 404, "not_found"]
   }
-  for (const [name, [request, expected]] of Object.entries(requests)) {
-    it.scopedLive(`of ${name} is refused, and nobody else is hurt`, () =>
+  for (const [name, [request, status, code]] of Object.entries(refusals)) {
+    it.scopedLive(`of ${name}: ${status} ${code}, and nobody else is hurt`, () =>
       Effect.gen(function* () {
         const only = yield* wall
         const { url } = yield* gateway(chat([only.url]))
-        assert.match(yield* exchange(url, Buffer.from(request, "latin1")), expected)
+        const text = yield* exchange(url, Buffer.from(request, "latin1"))
+        const [head = "", body = ""] = text.split("\r\n\r\n")
+        assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} `))
+        assert.match(head, /^x-request-id: req_[0-9a-f]{16}$/m)
+        assert.match(head, new RegExp(`^content-length: ${body.length}$`, "m"))
+        const { error } = JSON.parse(body)
+        assert.deepStrictEqual([error.code, error.param], [code, code === "model_not_found" ? "model" : null])
+        assert.isString(error.message)
         assert.strictEqual(only.received.length, 0)
         yield* livesOn(url)
       })
     )
   }
+
+  const silent: Readonly<Record<string, string>> = {
+    "a proxy's CONNECT": "CONNECT evil.example:443 HTTP/1.1\r\nhost: evil.example\r\n\r\n",
+    "nothing but its end": ""
+  }
+  for (const [name, request] of Object.entries(silent)) {
+    it.scopedLive(`of ${name} is closed without a word`, () =>
+      Effect.gen(function* () {
+        const { url } = yield* gateway(chat([(yield* wall).url]))
+        assert.strictEqual(yield* exchange(url, request, undefined, "end"), "")
+        yield* livesOn(url)
+      })
+    )
+  }
+
+  it.scopedLive("whose second request is garbage gets its first answer whole, and then a 400", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      const { url } = yield* gateway(chat([only.url]))
+      let sent = false
+      const text = yield* Effect.async<string>((resume) => {
+        const socket = connect(Number(new URL(url).port), "127.0.0.1")
+        const body = JSON.stringify(chatBody())
+        socket.write(post(`content-length: ${body.length}\r\n`, body))
+        let said = ""
+        socket.on("data", (chunk) => {
+          said += chunk
+          if (!sent && said.includes("Hello there")) sent = socket.write("garbage\r\n\r\n")
+        })
+        socket.on("close", () => resume(Effect.succeed(said)))
+      })
+      assert.match(text, /^HTTP\/1\.1 200 .*Hello there.*HTTP\/1\.1 400 .*malformed_request/s)
+      yield* livesOn(url)
+    })
+  )
+
+  it.scopedLive("whose stream garbage runs into breaks the stream: no answer in an answer", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(stream([role, content("Hel")], "stall"))
+      const { url } = yield* gateway(chat([only.url]))
+      const body = JSON.stringify(chatBody({ stream: true }))
+      const text = yield* Effect.async<string>((resume) => {
+        const socket = connect(Number(new URL(url).port), "127.0.0.1")
+        socket.write(post(`content-length: ${body.length}\r\n`, body))
+        let said = ""
+        socket.on("data", (chunk) => {
+          said += chunk
+          if (said.includes("Hel")) socket.write("garbage\r\n\r\n")
+        })
+        socket.on("error", () => {})
+        socket.on("close", () => resume(Effect.succeed(said)))
+      })
+      assert.notMatch(text, /malformed|HTTP.*HTTP/s)
+      yield* eventually(() => only.received[0]?.abandoned === true)
+    })
+  )
 
   it.scopedLive("of two requests in one segment: two answers, in order", () =>
     Effect.gen(function* () {
@@ -129,6 +231,48 @@ describe("a caller that does not read", () => {
       assert.strictEqual(sent, pieces)
       assert.isTrue(text().endsWith("data: [DONE]\n\n"))
       assert.isAbove(text().length, pieces * words.length)
+    })
+  )
+
+  it.scopedLive("for longer than it may is cut off, and so is the upstream", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      const { url, log } = yield* gateway(chat([only.url], { server: "stallTimeout: 100ms" }))
+      const large = JSON.stringify({ choices: [{ message: { content: words.repeat(400) } }] })
+      const pieces = Array.from({ length: 700 }, () => content(words))
+      for (const [stuck, options] of [
+        [sends(200, "application/json", large), {}],
+        [stream([role, ...pieces]), { body: chatBody({ stream: true }) }]
+      ] as const) {
+        only.script(stuck)
+        const { answer, head, pause, resume } = yield* call(url, options)
+        yield* eventually(() => head() !== undefined)
+        pause()
+        yield* eventually(() => log.some(({ message }) => message === "run"))
+        yield* eventually(() => only.received.length > 0 && only.sockets() === 0)
+        resume()
+        assert.isFalse((yield* answer).whole)
+        log.length = 0
+      }
+      only.script(answered())
+      yield* livesOn(url)
+    })
+  )
+
+  it.scopedLive("because nothing comes is not one that does not read", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      const { behaviour, end, send } = held()
+      only.script(behaviour)
+      const { url } = yield* gateway(chat([only.url], { server: "stallTimeout: 20ms" }))
+      const { answer, text } = yield* call(url, { body: chatBody({ stream: true }) })
+      yield* eventually(() => only.received.length === 1)
+      send(role, content("Hel"))
+      yield* eventually(() => text().includes("Hel"))
+      yield* Effect.sleep("80 millis")
+      send(content("lo"), finish)
+      end()
+      assert.isTrue((yield* answer).text.endsWith("[DONE]\n\n"))
     })
   )
 })

@@ -37,6 +37,8 @@ export interface Server {
   readonly apiKeys: ReadonlyArray<Redacted.Redacted>
   /** Bytes. */
   readonly maxBody: number
+  /** How long a caller may leave its answer lying without taking a byte of it. */
+  readonly stallTimeout: Duration.Duration
   /** How long a stop waits for the requests that are under way. */
   readonly drain: Duration.Duration
 }
@@ -110,6 +112,7 @@ const ServerFile = Schema.Struct({
   port: Schema.optionalWith(Port, { default: () => 8787 }),
   apiKeys: Schema.optionalWith(Schema.Array(Key), { default: () => [] }),
   maxBody: Schema.optionalWith(SizeText, { default: () => 16e6 }),
+  stallTimeout: Schema.optionalWith(Policy.DurationText, { default: () => Duration.minutes(1) }),
   drain: Schema.optionalWith(Policy.DurationText, { default: () => Duration.seconds(30) })
 })
 

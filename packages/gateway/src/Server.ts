@@ -4,20 +4,21 @@
  * @since 0.1.0
  */
 import * as Http from "node:http"
-import type { AddressInfo } from "node:net"
-import { BodyTooLarge, type Handler, type Request, type Response } from "@understudy/http/OpenAiRouter"
+import type { AddressInfo, Socket } from "node:net"
+import { BodyTooLarge, type Handler, type Request } from "@understudy/http/OpenAiRouter"
 import { transportError, type Upstream } from "@understudy/http/Upstream"
 import * as Data from "effect/Data"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import { send } from "./internal/answer.ts"
 import { bodyOf } from "./internal/body.ts"
 import { decoded } from "./internal/coding.ts"
 import * as Connections from "./internal/connections.ts"
+import * as Refusals from "./internal/refusals.ts"
 
 /**
  * The address could not be listened on.
@@ -38,46 +39,96 @@ export class ListenError extends Data.TaggedError("ListenError")<{
 }
 
 /**
+ * Where to listen, and what a caller may cost.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly handler: Handler
+  readonly host: string
+  readonly port: number
+  /** Bytes. */
+  readonly maxBody: number
+  /** How long a caller may leave its answer lying without taking a byte of it. */
+  readonly stallTimeout: Duration.Duration
+  /** How long a stop waits for the requests that are under way. */
+  readonly drain: Duration.Duration
+}
+
+/**
  * Serves a handler until the scope closes. Then it stops accepting, lets the requests in flight finish for `drain`
- * at most, cuts off what is left and closes every connection.
+ * at most, ends what is left and closes every connection.
  *
  * **Details**
  * - Every request runs in a fiber and a scope of its own. A caller that leaves interrupts it, which closes the
- *   upstream's connection.
+ *   upstream's connection; so does one that does not read its answer for `stallTimeout`.
  * - A response that breaks after its head was sent has its connection destroyed: it never ends as if it were whole.
+ * - At the end of `drain` a stream ends with its `farewell`, and a request without an answer gets a 503.
+ * - What is no request of HTTP/1.1 is refused in OpenAI's error envelope: 400, 408, 413, 417 or 431. Headers may be
+ *   16 KiB and take 15 seconds, a whole request 60; a connection may lie idle for 75.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const serve = (options: {
-  readonly handler: Handler
-  readonly host: string
-  readonly port: number
-  readonly maxBody: number
-  readonly drain: Duration.Duration
-}): Effect.Effect<
+export const serve = (
+  options: Options
+): Effect.Effect<
   { readonly url: string; readonly accepting: Effect.Effect<boolean> },
   ListenError,
   Scope.Scope
 > =>
   Effect.gen(function* () {
     const { drain, handler, host, maxBody, port } = options
+    const stallMillis = Math.min(Duration.toMillis(options.stallTimeout), longestTimer)
     const requests = yield* FiberSet.make()
     const runFork = yield* FiberSet.runtime(requests)<never>()
-    const server = Http.createServer({ headersTimeout: 15_000, requestTimeout: 60_000 })
+    const latest = new WeakMap<object, Http.ServerResponse>()
+    const server = Http.createServer({
+      headersTimeout: 15_000,
+      requestTimeout: 60_000,
+      connectionsCheckingInterval: 5_000,
+      // Longer than load balancers keep theirs: whoever closes first must be the one that sends.
+      keepAliveTimeout: 75_000,
+      maxHeaderSize: Refusals.maxHeaderSize,
+      // Node's own refusal has no body.
+      requireHostHeader: false
+    })
     server.on("request", (incoming, outgoing) => {
+      latest.set(incoming.socket, outgoing)
+      if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {
+        return Refusals.answerWith(outgoing, Refusals.noHost())
+      }
+      let farewell: Uint8Array | undefined
       const fiber = runFork(
         Effect.scoped(
-          Effect.flatMap(handler(toRequest(incoming, maxBody)), (response) => send(outgoing, response))
+          Effect.flatMap(handler(toRequest(incoming, maxBody)), (response) => {
+            farewell = response.farewell
+            if (!server.listening) outgoing.setHeader("connection", "close")
+            return send(outgoing, response)
+          })
         )
       )
+      // A socket's clock runs while nothing moves, and so for ever where the caller does not read.
+      outgoing.setTimeout(stallMillis, () => {
+        if (outgoing.socket?.writableLength) outgoing.destroy()
+      })
       outgoing.on("close", () => {
         if (!outgoing.writableFinished) fiber.unsafeInterruptAsFork(fiber.id())
+        if (!server.listening) server.closeIdleConnections()
       })
       fiber.addObserver((exit) => {
-        if (Exit.isFailure(exit)) outgoing.destroy()
+        if (Exit.isSuccess(exit)) return
+        if (outgoing.destroyed || !Exit.isInterrupted(exit)) outgoing.destroy()
+        else if (!outgoing.headersSent) Refusals.answerWith(outgoing, Refusals.stopping())
+        else if (farewell !== undefined) outgoing.end(farewell)
+        else outgoing.destroy()
       })
     })
+    server.on("checkExpectation", (_, outgoing) => Refusals.answerWith(outgoing, Refusals.expectation()))
+    server.on("clientError", (error, socket) =>
+      Refusals.refuseUnparsed(error, socket as Socket, latest.get(socket))
+    )
     yield* Effect.acquireRelease(listen(server, host, port), () =>
       Effect.gen(function* () {
         const closed = yield* Effect.fork(
@@ -86,7 +137,11 @@ export const serve = (options: {
         server.closeIdleConnections()
         // A finalizer is uninterruptible, and what cannot be interrupted no timeout ends.
         yield* Effect.timeoutOption(Effect.interruptible(FiberSet.awaitEmpty(requests)), drain)
-        yield* FiberSet.clear(requests)
+        if ((yield* FiberSet.size(requests)) > 0) {
+          yield* FiberSet.clear(requests)
+          // Their last words are still to go out.
+          yield* Effect.timeoutOption(Effect.interruptible(Fiber.join(closed)), "1 second")
+        }
         server.closeAllConnections()
         yield* Fiber.join(closed)
       })
@@ -97,6 +152,8 @@ export const serve = (options: {
       accepting: Effect.sync(() => server.listening)
     }
   })
+
+const longestTimer = 2 ** 31 - 1
 
 const listen = (server: Http.Server, host: string, port: number): Effect.Effect<void, ListenError> =>
   Effect.async((resume) => {
@@ -126,49 +183,6 @@ const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => 
     incoming.on("end", () => resume(Effect.succeed(Buffer.concat(chunks, length))))
   })
 })
-
-const send = (outgoing: Http.ServerResponse, response: Response): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    if (response.body instanceof Uint8Array) {
-      const { req } = outgoing
-      // What was left unread of a request cannot be skipped: the connection has nothing more to say.
-      if (!req.complete) outgoing.setHeader("connection", "close")
-      outgoing.writeHead(response.status, { ...response.headers, "content-length": response.body.length })
-      if (req.complete) return end(outgoing, response.body)
-      outgoing.write(response.body)
-      return Effect.zipRight(linger(req), end(outgoing))
-    }
-    outgoing.writeHead(response.status, response.headers)
-    outgoing.flushHeaders()
-    return Effect.zipRight(
-      Stream.runForEach(response.body, (chunk) => write(outgoing, chunk)),
-      end(outgoing)
-    )
-  })
-
-/**
- * Reads on for a while past an answer that came before the end of the request. A connection that is closed with
- * bytes unread is reset, and most clients then see a broken pipe in place of the answer.
- */
-const linger = (incoming: Http.IncomingMessage): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
-    incoming.once("end", () => resume(Effect.void))
-    incoming.resume()
-  }).pipe(Effect.timeoutOption("5 seconds"), Effect.asVoid)
-
-const write = (outgoing: Http.ServerResponse, chunk: Uint8Array): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    outgoing.write(chunk)
-      ? Effect.void
-      : Effect.async<void>((resume) => {
-          const onDrain = () => resume(Effect.void)
-          outgoing.once("drain", onDrain)
-          return Effect.sync(() => outgoing.off("drain", onDrain))
-        })
-  )
-
-const end = (outgoing: Http.ServerResponse, body?: Uint8Array): Effect.Effect<void> =>
-  Effect.async((resume) => void outgoing.end(body, () => resume(Effect.void)))
 
 /**
  * The port that providers send through, with keep-alive connections of its own that close with the scope. A request

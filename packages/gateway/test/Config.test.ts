@@ -24,6 +24,7 @@ routes:
       port: 8787,
       apiKeys: [],
       maxBody: 16_000_000,
+      stallTimeout: Duration.minutes(1),
       drain: Duration.seconds(30)
     })
     assert.deepStrictEqual(providers, {
@@ -84,6 +85,7 @@ server:
   port: 80
   apiKeys: [ "\${CALLER}", "team-\${CALLER}" ]
   maxBody: 2MiB
+  stallTimeout: 5s
   drain: "1 minute"
 providers:
   openai:
@@ -115,6 +117,7 @@ routes:
     const config = accepted(text, { CALLER: "caller", KEY: "sk-1", HOST: "api.openai.com" })
     assert.deepStrictEqual(config.server.apiKeys.map(Redacted.value), ["caller", "team-caller"])
     assert.strictEqual(config.server.maxBody, 2 * 2 ** 20)
+    assert.deepStrictEqual(config.server.stallTimeout, Duration.seconds(5))
     assert.deepStrictEqual(config.server.drain, Duration.minutes(1))
     const openai = config.providers["openai"]
     assert(openai?.kind === "openai")

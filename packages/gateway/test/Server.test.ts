@@ -20,6 +20,7 @@ const serve = (handler: Handler, options: Partial<Parameters<typeof Server.serve
     host: "127.0.0.1",
     port: 0,
     maxBody: 1000,
+    stallTimeout: Duration.minutes(1),
     drain: Duration.seconds(1),
     ...options
   })

@@ -59,7 +59,39 @@ export interface Response {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array | Stream.Stream<Uint8Array>
+  /** What a server that cannot let a streamed body go on to its end says last: that it is not whole. */
+  readonly farewell?: Uint8Array | undefined
 }
+
+/**
+ * A refusal in OpenAI's error envelope, which tells clients not to try again: for what a server turns down before
+ * the router sees it.
+ *
+ * @example
+ * import { OpenAiRouter } from "@understudy/http"
+ *
+ * const { body } = OpenAiRouter.refusal(431, "headers_too_large", "The headers are larger than 16 KiB.")
+ *
+ * console.log(JSON.parse(new TextDecoder().decode(body)).error.code) // => headers_too_large
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const refusal = (
+  status: number,
+  code: string,
+  message: string,
+  param?: string | null
+): Response & { readonly body: Uint8Array } => ({
+  status,
+  headers: { "content-type": "application/json", "x-should-retry": "false" },
+  body: envelope.encode({
+    message,
+    code,
+    type: status >= 500 ? "server_error" : "invalid_request_error",
+    param: param ?? null
+  })
+})
 
 /**
  * Answers one request. The scope must stay open until the response's body has been sent or the caller has left;
@@ -123,13 +155,13 @@ export const make = (options: {
   const chatCompletions: Endpoint = (request, requestId) =>
     Effect.gen(function* () {
       const body = yield* Effect.either(request.body)
-      if (Either.isLeft(body)) return refused(413, "request_too_large", `${body.left.message}.`)
+      if (Either.isLeft(body)) return refusal(413, "request_too_large", `${body.left.message}.`)
       const chat = readRequest(body.right)
-      if (Either.isLeft(chat)) return refused(400, chat.left.code, chat.left.message, chat.left.param)
+      if (Either.isLeft(chat)) return refusal(400, chat.left.code, chat.left.message, chat.left.param)
       const route = routes.get(chat.right.model)
       if (route === undefined) return unknownRoute
       const timeout = callersTimeout(request.headers["x-understudy-timeout"])
-      if (Either.isLeft(timeout)) return refused(400, "invalid_timeout", timeout.left)
+      if (Either.isLeft(timeout)) return refusal(400, "invalid_timeout", timeout.left)
 
       const attempts: Array<Attempt.Attempt<unknown>> = []
       const run = chat.right.stream ? answerStream : answerWhole
@@ -168,7 +200,7 @@ export const make = (options: {
       if (match === null) continue
       return forMethod(method, endpoint)(request, requestId, match[1])
     }
-    return Effect.succeed(refused(404, "not_found", "There is nothing at this path."))
+    return Effect.succeed(refusal(404, "not_found", "There is nothing at this path."))
   }
 
   return (request) =>
@@ -176,7 +208,7 @@ export const make = (options: {
       const requestId = `req_${hex(yield* Random.nextIntBetween(0, 2 ** 32))}${hex(yield* Random.nextIntBetween(0, 2 ** 32))}`
       const response = yield* dispatch(request, requestId).pipe(
         Effect.catchAllDefect(() =>
-          Effect.succeed(refused(500, "internal_error", "The gateway failed to handle this request."))
+          Effect.succeed(refusal(500, "internal_error", "The gateway failed to handle this request."))
         )
       )
       return withHeaders(response, { "x-request-id": requestId })
@@ -196,7 +228,7 @@ const authorized =
       admitted
         ? endpoint(request, requestId, parameter)
         : Effect.succeed(
-            refused(401, "invalid_api_key", "Send a valid key as `Authorization: Bearer <key>`.")
+            refusal(401, "invalid_api_key", "Send a valid key as `Authorization: Bearer <key>`.")
           )
     )
 
@@ -206,7 +238,7 @@ const forMethod =
     request.method === method
       ? endpoint(request, requestId, parameter)
       : Effect.succeed(
-          withHeaders(refused(405, "method_not_allowed", `Use ${method} for this path.`), { allow: method })
+          withHeaders(refusal(405, "method_not_allowed", `Use ${method} for this path.`), { allow: method })
         )
 
 const answerWhole = (route: Route, request: ChatRequest, timeout: Duration.Duration) =>
@@ -230,6 +262,7 @@ const answerStream = (route: Route, request: ChatRequest, timeout: Duration.Dura
         "x-accel-buffering": "no",
         ...servedBy(served)
       },
+      farewell: interrupted,
       body: served.value.pipe(
         Stream.map((part) => part.bytes),
         // The status is sent already: only an event can say that the answer is not whole.
@@ -297,18 +330,7 @@ const json = (status: number, body: object): Response => ({
   body: Utf8.encode(JSON.stringify(body))
 })
 
-const refused = (status: number, code: string, message: string, param?: string | null): Response => ({
-  status,
-  headers: { "content-type": "application/json", "x-should-retry": "false" },
-  body: envelope.encode({
-    message,
-    code,
-    type: status >= 500 ? "server_error" : "invalid_request_error",
-    param: param ?? null
-  })
-})
-
-const unknownRoute = refused(
+const unknownRoute = refusal(
   404,
   "model_not_found",
   "No route has this name; GET /v1/models lists them.",

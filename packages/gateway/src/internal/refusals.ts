@@ -1,0 +1,65 @@
+import { randomBytes } from "node:crypto"
+import { type ServerResponse, STATUS_CODES } from "node:http"
+import type { Socket } from "node:net"
+import { refusal } from "@understudy/http/OpenAiRouter"
+
+type Refusal = ReturnType<typeof refusal>
+
+export const maxHeaderSize = 16 * 1024
+
+/** No handler sees these requests, and so nobody else gives them an id. */
+const refuse = (...args: Parameters<typeof refusal>): Refusal => {
+  const { headers, ...rest } = refusal(...args)
+  const connection = { connection: "close", "x-request-id": `req_${randomBytes(8).toString("hex")}` }
+  return { ...rest, headers: { ...headers, ...connection } }
+}
+
+export const noHost = (): Refusal => refuse(400, "malformed_request", "The request names no host.")
+
+export const expectation = (): Refusal =>
+  refuse(417, "expectation_failed", "The gateway expects no more than 100-continue.")
+
+/** A client's next try reaches whoever serves in our place. */
+export const stopping = (): Refusal => {
+  const { headers, ...rest } = refuse(503, "shutting_down", "The gateway stopped before it had an answer.")
+  const { "x-should-retry": _, ...others } = headers
+  return { ...rest, headers: { ...others, "retry-after": "1" } }
+}
+
+/** What Node's parser could not make a request of, or did not wait for any longer. */
+const ofParser = (code: string | undefined): Refusal => {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return refuse(431, "headers_too_large", `The headers are larger than ${maxHeaderSize} bytes.`)
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return refuse(413, "request_too_large", "The chunk extensions are larger than 16384 bytes.")
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return refuse(408, "request_timeout", "The request did not come to its end in time.")
+    default:
+      return refuse(400, "malformed_request", "This is not a request of HTTP/1.1.")
+  }
+}
+
+/** Says so in place of an answer, unless one has begun. */
+export const refuseUnparsed = (
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  under: ServerResponse | undefined
+): void => {
+  if (!socket.writable || (under?.headersSent && !under.writableFinished)) return void socket.destroy()
+  const { body, headers, status } = ofParser(error.code)
+  const lines = Object.entries({ ...headers, "content-length": body.length }).map(
+    ([name, value]) => `${name}: ${value}\r\n`
+  )
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n`)
+  socket.end(body)
+  // What is still to come of the request is read and dropped, or the answer would be lost with a reset.
+  socket.resume()
+  setTimeout(() => socket.destroy(), lingerMillis).unref()
+}
+
+const lingerMillis = 1000
+
+/** Answers at once, without a handler. */
+export const answerWith = (outgoing: ServerResponse, { body, headers, status }: Refusal): void =>
+  void outgoing.writeHead(status, { ...headers, "content-length": body.length }).end(body)
