@@ -18,7 +18,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { formatPath, type Path } from "./internal/fault.ts"
-import { Host, Key, Port, SizeText } from "./internal/fields.ts"
+import { Host, integerFrom, Key, Port, SizeText } from "./internal/fields.ts"
 import { type Problem, problem, quote } from "./internal/issue.ts"
 import { suggest } from "./internal/nearest.ts"
 import { type Provider, ProviderFile } from "./internal/providerFile.ts"
@@ -37,6 +37,12 @@ export interface Server {
   readonly apiKeys: ReadonlyArray<Redacted.Redacted>
   /** Bytes. */
   readonly maxBody: number
+  /** Requests to routes that are under way at once; from before their body is read until their answer is sent. */
+  readonly maxInFlight: number
+  /** Requests that wait for one of those places; those beyond are refused at once. */
+  readonly maxQueue: number
+  /** How long one waits for a place at most. */
+  readonly maxWait: Duration.Duration
   /** How long a caller may leave its answer lying without taking a byte of it. */
   readonly stallTimeout: Duration.Duration
   /** How long a stop waits for the requests that are under way. */
@@ -112,6 +118,9 @@ const ServerFile = Schema.Struct({
   port: Schema.optionalWith(Port, { default: () => 8787 }),
   apiKeys: Schema.optionalWith(Schema.Array(Key), { default: () => [] }),
   maxBody: Schema.optionalWith(SizeText, { default: () => 16e6 }),
+  maxInFlight: Schema.optionalWith(integerFrom(1), { default: () => 1000 }),
+  maxQueue: Schema.optionalWith(integerFrom(0), { default: () => 1000 }),
+  maxWait: Schema.optionalWith(Policy.DurationText, { default: () => Duration.seconds(5) }),
   stallTimeout: Schema.optionalWith(Policy.DurationText, { default: () => Duration.minutes(1) }),
   drain: Schema.optionalWith(Policy.DurationText, { default: () => Duration.seconds(30) })
 })

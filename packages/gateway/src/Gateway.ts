@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Attempt from "@understudy/core/Attempt"
+import * as Admission from "@understudy/http/Admission"
 import * as Anthropic from "@understudy/http/Anthropic"
 import * as AzureOpenAi from "@understudy/http/AzureOpenAi"
 import * as Callers from "@understudy/http/Callers"
@@ -63,6 +64,7 @@ export const start = (
         onEvent(requestId, event)
       },
       pages: { "/metrics": scraped(counted) },
+      admission: Admission.make(config.server),
       ready: Ref.get(accepting)
     })
     const server = yield* Server.serve({ ...config.server, handler })

@@ -24,6 +24,9 @@ routes:
       port: 8787,
       apiKeys: [],
       maxBody: 16_000_000,
+      maxInFlight: 1000,
+      maxQueue: 1000,
+      maxWait: Duration.seconds(5),
       stallTimeout: Duration.minutes(1),
       drain: Duration.seconds(30)
     })
@@ -85,6 +88,9 @@ server:
   port: 80
   apiKeys: [ "\${CALLER}", "team-\${CALLER}" ]
   maxBody: 2MiB
+  maxInFlight: 10
+  maxQueue: 0
+  maxWait: 1s
   stallTimeout: 5s
   drain: "1 minute"
 providers:
@@ -117,6 +123,8 @@ routes:
     const config = accepted(text, { CALLER: "caller", KEY: "sk-1", HOST: "api.openai.com" })
     assert.deepStrictEqual(config.server.apiKeys.map(Redacted.value), ["caller", "team-caller"])
     assert.strictEqual(config.server.maxBody, 2 * 2 ** 20)
+    assert.deepStrictEqual([config.server.maxInFlight, config.server.maxQueue], [10, 0])
+    assert.deepStrictEqual(config.server.maxWait, Duration.seconds(1))
     assert.deepStrictEqual(config.server.stallTimeout, Duration.seconds(5))
     assert.deepStrictEqual(config.server.drain, Duration.minutes(1))
     const openai = config.providers["openai"]

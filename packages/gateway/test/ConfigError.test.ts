@@ -175,12 +175,12 @@ describe("ConfigError", () => {
       [
         "another scheme",
         provider("kind: openai, baseUrl: ftp://a"),
-        ":3:36 providers.openai.baseUrl: cannot use this value; expected an http or https URL without user name and password"
+        ":3:36 providers.openai.baseUrl: cannot use this value; expected an http or https URL without user name, password and query"
       ],
       [
         "a password in a URL",
         provider("kind: openai, baseUrl: https://user:password@a"),
-        ":3:36 providers.openai.baseUrl: cannot use this value; expected an http or https URL without user name and password"
+        ":3:36 providers.openai.baseUrl: cannot use this value; expected an http or https URL without user name, password and query"
       ],
       [
         "a header that is none",

@@ -20,6 +20,7 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Admission from "./Admission.ts"
 import type { Callers } from "./Callers.ts"
 import { type ChatRequest, readRequest } from "./ChatCompletion.ts"
 import * as envelope from "./internal/envelope.ts"
@@ -108,6 +109,8 @@ export type Handler = (request: Request) => Effect.Effect<Response, never, Scope
  *
  * - `onEvent` hears the events of every run, with the id the caller was given as `x-request-id`.
  * - `pages` answers `GET` at paths of one's own, whoever may call the rest.
+ * - `admission` bounds the completions that are under way at once, from before their body is read until their answer
+ *   is sent. Default: no bound. Whoever is turned away gets a 503 `overloaded` with `retry-after: 1`.
  * - `ready` says whether the server still takes requests; default: always.
  *
  * @example
@@ -126,11 +129,18 @@ export type Handler = (request: Request) => Effect.Effect<Response, never, Scope
 export const make = (options: {
   readonly routes: ReadonlyArray<Route>
   readonly callers: Callers
+  readonly admission?: Admission.Admission | undefined
   readonly onEvent?: ((requestId: string, event: Attempt.Event) => void) | undefined
   readonly pages?: Readonly<Record<string, (request: Request) => Effect.Effect<Response>>> | undefined
   readonly ready?: Effect.Effect<boolean> | undefined
 }): Handler => {
-  const { callers, onEvent = () => {}, pages = {}, ready = Effect.succeed(true) } = options
+  const {
+    admission = Admission.unbounded,
+    callers,
+    onEvent = () => {},
+    pages = {},
+    ready = Effect.succeed(true)
+  } = options
   const routes = new Map(options.routes.map((route) => [route.name, route]))
 
   const models: Endpoint = () =>
@@ -184,7 +194,7 @@ export const make = (options: {
     })
 
   const endpoints: ReadonlyArray<readonly [RegExp, string, Endpoint]> = [
-    [/^(?:\/v1)?\/chat\/completions$/, "POST", authorized(callers, chatCompletions)],
+    [/^(?:\/v1)?\/chat\/completions$/, "POST", authorized(callers, within(admission, chatCompletions))],
     [/^(?:\/v1)?\/models$/, "GET", authorized(callers, models)],
     [/^(?:\/v1)?\/models\/(.+)$/, "GET", authorized(callers, oneModel)],
     [/^\/health\/live$/, "GET", live],
@@ -240,6 +250,12 @@ const forMethod =
       : Effect.succeed(
           withHeaders(refusal(405, "method_not_allowed", `Use ${method} for this path.`), { allow: method })
         )
+const within =
+  ({ enter }: Admission.Admission, endpoint: Endpoint): Endpoint =>
+  (request, requestId, parameter) =>
+    Effect.flatMap(enter, (admitted) =>
+      admitted ? endpoint(request, requestId, parameter) : Effect.succeed(overloaded)
+    )
 
 const answerWhole = (route: Route, request: ChatRequest, timeout: Duration.Duration) =>
   Effect.map(
@@ -329,6 +345,11 @@ const json = (status: number, body: object): Response => ({
   headers: { "content-type": "application/json" },
   body: Utf8.encode(JSON.stringify(body))
 })
+
+const overloaded: Response = {
+  ...refusal(503, "overloaded", "The gateway has as many requests under way as it may."),
+  headers: { "content-type": "application/json", "retry-after": "1" }
+}
 
 const unknownRoute = refusal(
   404,

@@ -1,3 +1,5 @@
+/** How many requests may be under way at once. */
+export * as Admission from "./Admission.ts"
 /** A provider that speaks Anthropic's Messages API. */
 export * as Anthropic from "./Anthropic.ts"
 /** OpenAI's protocol as Azure serves it. */

@@ -75,9 +75,13 @@ export const BaseUrl = Schema.String.pipe(
   Schema.filter(
     (text) => {
       const url = URL.canParse(text) ? new URL(text) : undefined
-      return (url?.protocol === "https:" || url?.protocol === "http:") && url.username + url.password === ""
+      const plain = url && url.username + url.password + url.search + url.hash === ""
+      return plain === true && /^https?:$/.test(url?.protocol ?? "") && !/[?#]$/.test(text)
     },
-    { description: "an http or https URL without user name and password", jsonSchema: { format: "uri" } }
+    {
+      description: "an http or https URL without user name, password and query",
+      jsonSchema: { format: "uri" }
+    }
   )
 )
 
