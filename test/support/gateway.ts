@@ -24,7 +24,8 @@ export const gateway = (
       (id, event) => {
         events.push(event)
         log.push(Log.entry(id, event, new Date()))
-      }
+      },
+      { onAlert: (status) => log.push(Log.alert(status, new Date())) }
     )
     return { url, log, events }
   })

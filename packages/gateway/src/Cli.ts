@@ -13,6 +13,7 @@ import * as Config from "./Config.ts"
 import * as Gateway from "./Gateway.ts"
 import { report } from "./internal/report.ts"
 import { sandboxPolicy } from "./internal/sandboxPolicy.ts"
+import { version } from "./internal/version.ts"
 import * as Log from "./Log.ts"
 import type { ListenError } from "./Server.ts"
 
@@ -65,8 +66,6 @@ export const run = (
         return yield* new UsageError({ reason: `unknown command "${command}"` })
     }
   })
-
-const version = "0.0.0"
 
 const help = `understudy: an OpenAI-compatible gateway that keeps answering when a model does not
 
@@ -130,9 +129,11 @@ const serve = (
     if (format !== "json" && format !== "pretty") {
       return yield* new UsageError({ reason: "--log takes json or pretty" })
     }
+    const log = (entry: Log.Entry) => terminal.print(Log.render(entry, format))
     const { url } = yield* Gateway.start(
       { ...config, server: { ...config.server, port } },
-      (requestId, event) => terminal.print(Log.render(Log.entry(requestId, event, new Date()), format))
+      (requestId, event) => log(Log.entry(requestId, event, new Date())),
+      { onAlert: (status) => log(Log.alert(status, new Date())) }
     )
     terminal.print(
       format === "pretty"

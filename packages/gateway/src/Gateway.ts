@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Attempt from "@understudy/core/Attempt"
+import * as Health from "@understudy/core/Health"
 import * as Admission from "@understudy/http/Admission"
 import * as Anthropic from "@understudy/http/Anthropic"
 import * as AzureOpenAi from "@understudy/http/AzureOpenAi"
@@ -23,13 +24,14 @@ import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import type { Account, Config, Provider as ProviderConfig } from "./Config.ts"
+import * as AlertWatch from "./internal/alertWatch.ts"
 import * as Server from "./Server.ts"
+import * as StatusPage from "./StatusPage.ts"
 
 /**
  * Starts serving and gives the address. Closing the scope drains and stops it.
  *
- * `onEvent` hears what happens in every run, with the request's id. `metrics` counts it; by default the gateway has
- * its own.
+ * `onEvent` hears what happens in every run, with the request's id.
  *
  * @since 0.1.0
  * @category constructors
@@ -37,7 +39,12 @@ import * as Server from "./Server.ts"
 export const start = (
   config: Config,
   onEvent: (requestId: string, event: Attempt.Event) => void,
-  metrics?: Metrics.Metrics
+  options: {
+    /** Counts what happens; by default the gateway has its own. */
+    readonly metrics?: Metrics.Metrics | undefined
+    /** Hears that an alert of the file begins or ends to fire. */
+    readonly onAlert?: ((status: Health.AlertStatus) => void) | undefined
+  } = {}
 ): Effect.Effect<{ readonly url: string }, Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
     // Acquired before the server, and so released after it: a drain needs its upstreams.
@@ -52,19 +59,29 @@ export const start = (
         tiers: Arr.map(policy.tiers, (tier) => ({ ...tier, provider: providers[tier.provider] as Provider }))
       }))
     )
-    const counted = metrics ?? (yield* Metrics.make)
+    const counted = options.metrics ?? (yield* Metrics.make)
     yield* watch(counted, routes)
     const { apiKeys } = config.server
     const accepting = yield* Ref.make(true)
+    const health = yield* Health.make({ alerts: alertsOf(config) })
+    const { hear, pages } = yield* StatusPage.make({
+      routes,
+      health,
+      draining: Effect.map(Ref.get(accepting), (accepting) => !accepting)
+    })
+    yield* counted.observe(Effect.map(health.alerts, (alerts) => [firing(alerts)]))
+    yield* Effect.forkScoped(AlertWatch.watch(health.alerts, options.onAlert ?? (() => {})))
     const handler = OpenAiRouter.make({
       routes,
       callers: apiKeys.length === 0 ? Callers.anyone : yield* Callers.fromKeys(apiKeys),
       onEvent: (requestId, event) => {
         counted.listener(event)
+        health.listener(event)
+        hear(requestId, event)
         onEvent(requestId, event)
       },
-      pages: { "/metrics": scraped(counted) },
       admission: Admission.make(config.server),
+      pages: { ...pages, "/metrics": scraped(counted) },
       ready: Ref.get(accepting)
     })
     const server = yield* Server.serve({ ...config.server, handler })
@@ -80,6 +97,16 @@ const watch = (metrics: Metrics.Metrics, routes: ReadonlyArray<Route.Route>) => 
   return metrics.observe(Effect.map(Metrics.breakerStates(breakers), (states) => [states]))
 }
 
+const firing = (alerts: ReadonlyArray<Health.AlertStatus>): Metrics.Family => ({
+  type: "gauge",
+  name: "understudy_alert_firing",
+  help: "Whether the alert on a tier fires.",
+  points: alerts.map(({ alert, firing }) => ({
+    labels: { route: alert.run ?? "", tier: alert.tier },
+    value: firing ? 1 : 0
+  }))
+})
+
 const scraped =
   (metrics: Metrics.Metrics) =>
   ({ headers }: OpenAiRouter.Request): Effect.Effect<OpenAiRouter.Response> =>
@@ -91,6 +118,9 @@ const scraped =
         body: Buffer.from(Prometheus.render(families, format))
       }
     })
+
+const alertsOf = ({ routes }: Config): ReadonlyArray<Health.Alert> =>
+  Object.entries(routes).flatMap(([run, { alert }]) => (alert === undefined ? [] : [{ ...alert, run }]))
 
 const makeProvider = (name: string, provider: ProviderConfig, upstream: Upstream): Provider => {
   switch (provider.kind) {

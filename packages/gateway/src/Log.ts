@@ -1,13 +1,15 @@
 /**
- * The log: one line for every attempt and every run.
+ * The log: one line for every attempt and every run, and for every alert that begins or ends to fire.
  *
  * @since 0.1.0
  */
 import type * as Attempt from "@understudy/core/Attempt"
+import type * as Health from "@understudy/core/Health"
 import { ProviderError } from "@understudy/http/ProviderError"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
+import { percent } from "./internal/percent.ts"
 
 /**
  * @since 0.1.0
@@ -24,7 +26,7 @@ export type Format = "json" | "pretty"
 export interface Entry {
   readonly timestamp: string
   readonly level: "INFO" | "WARN" | "ERROR"
-  readonly message: "attempt" | "run" | "refused" | "breaker"
+  readonly message: "attempt" | "run" | "refused" | "breaker" | "alert"
   readonly [field: string]: string | number | boolean | undefined
 }
 
@@ -99,6 +101,25 @@ export const entry = (requestId: string, event: Attempt.Event, at: Date): Entry 
 }
 
 /**
+ * What the log says of an alert that begins or ends to fire.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const alert = ({ alert, due, firing, successRate }: Health.AlertStatus, at: Date): Entry => ({
+  timestamp: at.toISOString(),
+  level: firing ? "ERROR" : "INFO",
+  message: "alert",
+  route: alert.run,
+  tier: alert.tier,
+  firing,
+  success_rate: successRate,
+  success_below: alert.successBelow,
+  due,
+  over_ms: ms(alert.over)
+})
+
+/**
  * @since 0.1.0
  * @category rendering
  */
@@ -138,6 +159,12 @@ const pretty = (entry: Entry): string => {
       return `${time} - refused ${rung} is resting, probe in ${retry_after_ms} ms`
     case "breaker":
       return `${time} ! breaker ${rung} ${from} -> ${entry["to"]}`
+    case "alert": {
+      const rate = entry["success_rate"]
+      const served =
+        rate === undefined ? "nobody calls" : `served ${percent(Number(rate))} of ${entry["due"]} runs`
+      return `${time} ! alert   ${rung} ${entry["firing"] === true ? "fires" : "is over"}: ${served}`
+    }
   }
 }
 

@@ -8,3 +8,5 @@ export * as Gateway from "./Gateway.ts"
 export * as Log from "./Log.ts"
 /** The two sides of the gateway that touch the network. */
 export * as Server from "./Server.ts"
+/** What a gateway knows of itself: as JSON at `/status`, and as a page at `/`. */
+export * as StatusPage from "./StatusPage.ts"

@@ -23,6 +23,7 @@ import * as Stream from "effect/Stream"
 import * as Admission from "./Admission.ts"
 import type { Callers } from "./Callers.ts"
 import { type ChatRequest, readRequest } from "./ChatCompletion.ts"
+import { asBearer } from "./internal/basic.ts"
 import * as envelope from "./internal/envelope.ts"
 import * as failure from "./internal/failure.ts"
 import * as Utf8 from "./internal/utf8.ts"
@@ -108,9 +109,10 @@ export type Handler = (request: Request) => Effect.Effect<Response, never, Scope
  * OpenAI's error envelope.
  *
  * - `onEvent` hears the events of every run, with the id the caller was given as `x-request-id`.
- * - `pages` answers `GET` at paths of one's own, whoever may call the rest.
  * - `admission` bounds the completions that are under way at once, from before their body is read until their answer
  *   is sent. Default: no bound. Whoever is turned away gets a 503 `overloaded` with `retry-after: 1`.
+ * - `pages` answers `GET` at paths of one's own, whoever may call the rest. A browser asks for the key and sends it as
+ *   the password of `Basic`, which opens nothing else.
  * - `ready` says whether the server still takes requests; default: always.
  *
  * @example
@@ -204,7 +206,7 @@ export const make = (options: {
   const dispatch: Endpoint = (request, requestId) => {
     const path = decodePath(request.path)
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined
-    if (page !== undefined) return forMethod("GET", authorized(callers, page))(request, requestId)
+    if (page !== undefined) return forMethod("GET", shown(callers, page))(request, requestId)
     for (const [pattern, method, endpoint] of endpoints) {
       const match = pattern.exec(path)
       if (match === null) continue
@@ -256,6 +258,19 @@ const within =
     Effect.flatMap(enter, (admitted) =>
       admitted ? endpoint(request, requestId, parameter) : Effect.succeed(overloaded)
     )
+
+const shown = (callers: Callers, page: (request: Request) => Effect.Effect<Response>): Endpoint => {
+  const endpoint = authorized(callers, page)
+  return (request, requestId) => {
+    const authorization = asBearer(request.headers["authorization"])
+    return Effect.map(
+      endpoint({ ...request, headers: { ...request.headers, authorization } }, requestId),
+      (response) => (response.status === 401 ? withHeaders(response, askForKey) : response)
+    )
+  }
+}
+
+const askForKey = { "www-authenticate": 'Basic realm="understudy", charset="UTF-8"' }
 
 const answerWhole = (route: Route, request: ChatRequest, timeout: Duration.Duration) =>
   Effect.map(

@@ -2,6 +2,7 @@ import type * as CircuitBreaker from "@understudy/core/CircuitBreaker"
 import * as Policy from "@understudy/core/Policy"
 import * as Schema from "effect/Schema"
 import * as Config from "../Config.ts"
+import { percent } from "./percent.ts"
 
 /** What `check` says of a valid file: its policies with every default filled in. */
 export const report = (
@@ -39,7 +40,5 @@ const trigger = (trip: CircuitBreaker.Trip): string => {
       return `at ${percent(trip.threshold)} calls slower than ${text(trip.after)}`
   }
 }
-
-const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`
 
 const text = Schema.encodeSync(Policy.DurationText)

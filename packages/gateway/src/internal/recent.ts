@@ -1,0 +1,48 @@
+import type * as Attempt from "@understudy/core/Attempt"
+import type * as CircuitBreaker from "@understudy/core/CircuitBreaker"
+import * as Log from "../Log.ts"
+
+/** The last attempts of a gateway, as its log has them, and what last changed its breakers. Bounded. */
+export interface Recent {
+  readonly hear: (requestId: string, event: Attempt.Event, at: Date) => void
+  /** The newest first. */
+  readonly attempts: () => ReadonlyArray<Log.Entry>
+  /** The newest last. */
+  readonly ofTier: (route: string, tier: string) => ReadonlyArray<Log.Entry>
+  readonly change: (route: string, tier: string) => Change | undefined
+}
+
+export interface Change {
+  readonly at: Date
+  readonly reason: CircuitBreaker.Transition["reason"]
+}
+
+/** As many as anybody looks at, in all and of each tier. */
+export const kept = 40
+
+/** Knows of these tiers alone. */
+export const make = (tiers: ReadonlyArray<readonly [route: string, tier: string]>): Recent => {
+  const all: Array<Log.Entry> = []
+  const byTier = new Map(tiers.map(([route, tier]) => [key(route, tier), [] as Log.Entry[]]))
+  const changes = new Map<string, Change>()
+  return {
+    hear: (requestId, event, at) => {
+      if (event._tag === "BreakerChanged") {
+        changes.set(key(event.run, event.tier), { at, reason: event.transition.reason })
+      }
+      if (event._tag !== "AttemptEnded") return
+      const own = byTier.get(key(event.run, event.attempt.tier))
+      if (own === undefined) return
+      const entry = Log.entry(requestId, event, at)
+      for (const list of [all, own]) {
+        list.push(entry)
+        if (list.length > kept) list.shift()
+      }
+    },
+    attempts: () => all.toReversed(),
+    ofTier: (route, tier) => [...(byTier.get(key(route, tier)) ?? [])],
+    change: (route, tier) => changes.get(key(route, tier))
+  }
+}
+
+const key = (route: string, tier: string): string => `${route.length} ${route}${tier}`

@@ -1,0 +1,40 @@
+import { assert, describe, it } from "@effect/vitest"
+import type * as Attempt from "@understudy/core/Attempt"
+import * as Health from "@understudy/core/Health"
+import { Duration, Effect, TestClock } from "effect"
+import { watch } from "../src/internal/alertWatch.ts"
+
+const refused: Attempt.Event = {
+  _tag: "TierRefused",
+  run: "chat",
+  refusal: { tier: "primary", labels: {}, retryAfter: Duration.seconds(1) }
+}
+
+describe("watching alerts", () => {
+  it.effect("tells of each beginning and each end once, and of the end though nobody calls any more", () =>
+    Effect.gen(function* () {
+      const alerts = ["primary", "standby"].map((tier) =>
+        Health.alert({ run: "chat", tier, over: "1 minute", atLeast: 2 })
+      )
+      const health = yield* Health.make({ alerts })
+      const told: Array<unknown> = []
+      yield* Effect.fork(
+        watch(health.alerts, ({ alert, due, firing }) => told.push([alert.tier, firing, due]))
+      )
+      health.listener(refused)
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(told, [])
+      health.listener(refused)
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(told, [["primary", true, 2]])
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(told, [
+        ["primary", true, 2],
+        ["primary", false, 0]
+      ])
+      for (let call = 0; call < 2; call++) health.listener(refused)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(told.length, 3)
+    })
+  )
+})
