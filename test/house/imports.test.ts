@@ -25,7 +25,7 @@ const sources = (folder: string): ReadonlyArray<string> =>
 const importsOf = (path: string): ReadonlyArray<string> =>
   [
     ...readFileSync(path, "utf8").matchAll(
-      /^(?:import|export)\s[\w\s*{},]*?from "([^"]+)"|^(?! +\*).*\bimport\("([^"]+)"\)/gm
+      /^(?:import|export)\s(?:[\w\s*{},]*?from )?"([^"]+)"|^(?! +\*).*\bimport\("([^"]+)"\)/gm
     )
   ].flatMap(([, from, lazy]) => from ?? lazy ?? [])
 
