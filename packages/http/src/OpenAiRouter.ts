@@ -5,6 +5,7 @@
  */
 
 import * as Headers from "@effect/platform/Headers"
+import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import * as Attempt from "@understudy/core/Attempt"
 import * as Fallback from "@understudy/core/Fallback"
@@ -26,6 +27,7 @@ import { type ChatRequest, readRequest } from "./ChatCompletion.ts"
 import { asBearer } from "./internal/basic.ts"
 import * as envelope from "./internal/envelope.ts"
 import * as failure from "./internal/failure.ts"
+import * as httpApp from "./internal/httpApp.ts"
 import * as Utf8 from "./internal/utf8.ts"
 import type { Route } from "./Route.ts"
 import * as Sse from "./Sse.ts"
@@ -226,6 +228,32 @@ export const make = (options: {
       return withHeaders(response, { "x-request-id": requestId })
     })
 }
+
+/**
+ * The same as an `HttpApp` of `@effect/platform`, to be mounted in an application's own server, below any path: what is
+ * left of the path after it is what the router looks at.
+ *
+ * A body of more than `maxBody` bytes, by default 16 MB, is refused with 413 and not read to its end. What else an
+ * upstream's answer needs, such as a drain before the process ends, is the server's.
+ *
+ * @example
+ * import { HttpApp, HttpRouter } from "@effect/platform"
+ * import { Effect } from "effect"
+ * import { Callers, OpenAiRouter } from "@understudy/http"
+ *
+ * const router = OpenAiRouter.make({ routes: [], callers: Callers.anyone })
+ * const app = HttpRouter.empty.pipe(HttpRouter.mountApp("/ai", OpenAiRouter.toHttpApp(router)))
+ * const handle = HttpApp.toWebHandler(Effect.orDie(app))
+ *
+ * console.log((await handle(new Request("http://localhost/ai/v1/models"))).status) // => 200
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toHttpApp: (
+  handler: Handler,
+  options?: { readonly maxBody?: number | undefined }
+) => HttpApp.Default<never, Scope.Scope> = httpApp.toHttpApp
 
 type Endpoint = (
   request: Request,

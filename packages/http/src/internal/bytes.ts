@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as ProviderError from "../ProviderError.ts"
 
-/** Reads a whole body; one larger than `maxBytes` is no answer to give anybody. */
-export const collect = (
-  stream: Stream.Stream<Uint8Array, ProviderError.ProviderError>,
-  maxBytes: number
-): Effect.Effect<Uint8Array, ProviderError.ProviderError> =>
+/** Reads a whole body; of one larger than `maxBytes` no more than that. */
+export const collect = <E, E2>(
+  stream: Stream.Stream<Uint8Array, E>,
+  maxBytes: number,
+  tooLarge: E2
+): Effect.Effect<Uint8Array, E | E2> =>
   Effect.suspend(() => {
     const chunks: Array<Uint8Array> = []
     let length = 0
@@ -33,5 +33,3 @@ export const concat = (
   }
   return all
 }
-
-const tooLarge = ProviderError.make({ kind: "invalid_answer" })

@@ -53,7 +53,11 @@ export const provider = (
     )
 
   const rejected = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
-    collect(Stream.mapError(response.body, fromTransport), maxErrorBytes).pipe(
+    collect(
+      Stream.mapError(response.body, fromTransport),
+      maxErrorBytes,
+      invalidAnswer(response.status)
+    ).pipe(
       Effect.timeout(errorWithin),
       // An error that does not end, or breaks off, is still the error its status says.
       Effect.orElseSucceed(() => new Uint8Array()),
@@ -73,7 +77,11 @@ export const provider = (
     Effect.gen(function* () {
       const asked = yield* exchange(adapt(request), model)
       const response = yield* send(asked, "application/json")
-      const body = yield* collect(Stream.mapError(response.body, fromTransport), maxAnswerBytes)
+      const body = yield* collect(
+        Stream.mapError(response.body, fromTransport),
+        maxAnswerBytes,
+        invalidAnswer(response.status)
+      )
       const whole = asked.readWhole(body)
       switch (whole._tag) {
         case "Answer":
