@@ -121,10 +121,11 @@ export interface DeclaredTier {
  * const program = Effect.gen(function* () {
  *   const metrics = yield* Metrics.make
  *   yield* Effect.provideService(ask, Attempt.Listener, metrics.listener)
- *   return (yield* metrics.read).find(({ name }) => name === "understudy_requests")?.points
+ *   const requests = (yield* metrics.read).find(({ name }) => name === "understudy_requests")
+ *   return requests?.points.map(({ labels }) => `${labels["route"]} served by ${labels["served_by"]}`)
  * })
  *
- * console.log(Effect.runSync(program)) // => [ { labels: { route: 'chat', served_by: 'primary', outcome: 'success', fallback: 'false' }, value: 1 } ]
+ * console.log(Effect.runSync(program)) // => [ 'chat served by primary' ]
  *
  * @since 0.1.0
  * @category constructors

@@ -54,7 +54,7 @@ export const negotiate = (accept: string | undefined): Format => {
  * const points = [{ labels: { route: "chat" }, value: 3 }]
  * const text = Prometheus.render([{ type: "counter", name: "understudy_requests", help: "Runs.", points }], "openmetrics")
  *
- * console.log(text.split("\n")) // => [ '# HELP understudy_requests Runs.', '# TYPE understudy_requests counter', 'understudy_requests_total{route="chat"} 3', '# EOF', '' ]
+ * console.log(text.split("\n")[2]) // => understudy_requests_total{route="chat"} 3
  *
  * @since 0.1.0
  * @category rendering
