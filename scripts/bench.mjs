@@ -1,5 +1,6 @@
 // `npm run bench`: what a policy costs in process, then what the gateway costs between its callers and an upstream.
 // `-- policy` or `-- gateway` before the options runs one of the two; `--quick` takes both a few minutes.
+// `-- laboratory` measures the simulator instead, which takes no options.
 //   --only NAME                a contender, a scenario or a group of scenarios; may be repeated
 //   --rounds N                 in place of the rounds of each
 //   --json FILE                every sample
@@ -72,6 +73,12 @@ const gateway = async (args) => {
   })
 }
 
+const laboratory = async () => {
+  await bundle("laboratory", `export { main } from "./laboratory.ts"`)
+  const { main } = await import(join(out, "laboratory.mjs"))
+  await main()
+}
+
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 const [word, ...options] = process.argv.slice(2)
@@ -81,6 +88,9 @@ switch (word) {
     break
   case "gateway":
     await gateway(options)
+    break
+  case "laboratory":
+    await laboratory()
     break
   default:
     await policy(process.argv.slice(2))

@@ -1,0 +1,25 @@
+/**
+ * Numbers in [0, 1) that depend on their key alone and not on who drew before: what happens to a request under one
+ * policy happens to it under another. The mixing is that of splitmix32.
+ */
+export class Draws {
+  private state: number
+
+  constructor(seed: number, ...key: ReadonlyArray<number>) {
+    this.state = key.reduce((state, part) => mix(state ^ mix(part + step)), mix(seed))
+  }
+
+  next(): number {
+    this.state = (this.state + step) | 0
+    return mix(this.state) / 2 ** 32
+  }
+}
+
+const step = 0x9e3779b9
+
+const mix = (value: number): number => {
+  let z = value | 0
+  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
+  return (z ^ (z >>> 15)) >>> 0
+}
