@@ -1,0 +1,62 @@
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+
+/** One of a kind that is in use, and takes its time to go when another one takes its place. */
+export interface Succession<A> {
+  /** Who is in office. */
+  readonly current: () => A
+  /** The same, who stays until the scope closes even if another one comes meanwhile. */
+  readonly use: Effect.Effect<A, never, Scope.Scope>
+  /** Whoever is in use goes when the last user has gone. */
+  readonly replace: <E, R>(next: Effect.Effect<A, E, R | Scope.Scope>) => Effect.Effect<void, E, R>
+}
+
+interface Reign<A> {
+  readonly value: A
+  readonly scope: Scope.CloseableScope
+  users: number
+}
+
+/** Begins with the first one; the end of the scope is that of whoever is there then, used or not. */
+export const make = <A, E, R>(
+  first: Effect.Effect<A, E, R | Scope.Scope>
+): Effect.Effect<Succession<A>, E, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const all = yield* Effect.scope
+    const begin = <E, R>(next: Effect.Effect<A, E, R | Scope.Scope>) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.fork(all, all.strategy)
+        const value = yield* Effect.onError(Scope.extend(next, scope), (cause) =>
+          Scope.close(scope, Exit.failCause(cause))
+        )
+        return { value, scope, users: 0 }
+      })
+    let current: Reign<A> = yield* begin(first)
+    const enter = Effect.sync(() => {
+      current.users++
+      return current
+    })
+    const endIfDone = (reign: Reign<A>) =>
+      reign !== current && reign.users === 0 ? Scope.close(reign.scope, Exit.void) : Effect.void
+    return {
+      current: () => current.value,
+      use: Effect.map(
+        Effect.acquireRelease(enter, (reign) =>
+          Effect.suspend(() => {
+            reign.users--
+            return endIfDone(reign)
+          })
+        ),
+        ({ value }) => value
+      ),
+      replace: (next) =>
+        Effect.uninterruptible(
+          Effect.flatMap(begin(next), (reign) => {
+            const before = current
+            current = reign
+            return endIfDone(before)
+          })
+        )
+    }
+  })
