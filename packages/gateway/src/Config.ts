@@ -70,6 +70,8 @@ export interface Tier extends Policy.TierPolicy, Quirks.Quirks {
   readonly provider: string
   /** What that provider calls the model. */
   readonly model: string
+  /** Whose vectors it makes; its route then answers requests for embeddings, and those alone. */
+  readonly embeddings?: string | undefined
 }
 
 /**
@@ -136,7 +138,12 @@ export const File = Schema.Struct({
   providers: Schema.Record({ key: Schema.String, value: ProviderFile }),
   routes: Schema.Record({
     key: Schema.String,
-    value: Policy.struct({ provider: Schema.String, model: Policy.Name, ...Quirks.fields })
+    value: Policy.struct({
+      provider: Schema.String,
+      model: Policy.Name,
+      embeddings: Schema.optional(Policy.Name),
+      ...Quirks.fields
+    })
   }).pipe(
     Schema.filter((routes) => (Object.keys(routes).length > 0 ? undefined : "no routes; add at least one"))
   )
@@ -146,7 +153,7 @@ export const File = Schema.Struct({
  * Reads the text of a file. `env` gives what `${NAME}` stands for; `file` is the name that errors carry.
  *
  * **Details**
- * - Every tier's provider must exist, and a gateway without keys may listen on a loopback address only.
+ * - Every tier's provider must exist, all tiers of a route must make the same embeddings or none, and a gateway without keys may listen on a loopback address only.
  * - The first thing that is wrong is the error.
  *
  * @example
@@ -175,7 +182,7 @@ export const parse = (
       decode(source.data).pipe(
         Either.mapLeft((error) => problem(error.issue, (path) => shown(path, source))),
         Either.flatMap((config) => {
-          const wrong = unknownProvider(config, source) ?? openToAll(config)
+          const wrong = unknownProvider(config, source) ?? otherVectors(config) ?? openToAll(config)
           return wrong === undefined ? Either.right(config) : Either.left(wrong)
         }),
         Either.mapLeft(({ path, on, ...rest }) => ({
@@ -237,6 +244,23 @@ const unknownProvider = ({ providers, routes }: Config, { written }: Yaml.Source
     const path = ["routes", route, "tiers", index, "provider"]
     const reason = `unknown provider ${quote(written(path) ?? "", tier.provider)}`
     return { path, on: "value", reason, remedy: suggest(tier.provider, Object.keys(providers)) }
+  }
+  return undefined
+}
+
+const otherVectors = ({ providers, routes }: Config): Problem | undefined => {
+  for (const [route, { tiers }] of Object.entries(routes)) {
+    const made = tiers[0].embeddings
+    for (const [index, { embeddings, provider }] of tiers.entries()) {
+      const at = { path: ["routes", route, "tiers", index, "embeddings"], on: "value" } as const
+      if (embeddings !== made) {
+        const reason = `not what the first tier makes, ${made ?? "none"}; vectors of different models do not compare`
+        return { ...at, reason, remedy: "move the tier to another route" }
+      }
+      if (embeddings !== undefined && providers[provider]?.kind === "anthropic") {
+        return { ...at, reason: "Anthropic has no embeddings", remedy: "name another provider" }
+      }
+    }
   }
   return undefined
 }

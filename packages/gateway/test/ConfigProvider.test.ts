@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files write ${NAME}
 import { assert, describe, it } from "@effect/vitest"
-import { file, openai, provider, refusal, tier } from "./configFile.ts"
+import { file, openai, provider, refusal, tier, yaml } from "./configFile.ts"
 
 describe("ConfigError of a provider refuses, with one line", () => {
   it.each([
@@ -53,6 +53,26 @@ describe("ConfigError of a provider refuses, with one line", () => {
       "a new name that is none",
       openai("rename: { seed: 7 }"),
       ":3:67 providers.openai.rename.seed: cannot use 7; expected the name of a parameter"
+    ],
+    [
+      "embeddings of Anthropic's",
+      yaml({ provider: "kind: anthropic", tier: "embeddings: claude" }),
+      ":11:21 routes.chat.tiers[0].embeddings: Anthropic has no embeddings; name another provider"
+    ],
+    [
+      "a tier that makes other embeddings than the first",
+      yaml({ tier: "embeddings: small\n      - { name: b, provider: openai, model: m, embeddings: large }" }),
+      ":12:60 routes.chat.tiers[1].embeddings: not what the first tier makes, small; vectors of different models do not compare; move the tier to another route"
+    ],
+    [
+      "a tier that makes none where the first does",
+      yaml({ tier: "embeddings: small\n      - { name: b, provider: openai, model: m }" }),
+      ":12:9 routes.chat.tiers[1].embeddings: not what the first tier makes, small; vectors of different models do not compare; move the tier to another route"
+    ],
+    [
+      "a tier that makes some where the first does not",
+      yaml({ tier: "\n      - { name: b, provider: openai, model: m, embeddings: large }" }),
+      ":12:60 routes.chat.tiers[1].embeddings: not what the first tier makes, none; vectors of different models do not compare; move the tier to another route"
     ],
     [
       "a tier's parameter to drop that every request needs",

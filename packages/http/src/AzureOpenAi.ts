@@ -33,7 +33,7 @@ export interface Options extends Quirks {
 /**
  * **Details**
  * - With an `apiVersion` it asks `{baseUrl}/openai/deployments/{model}/chat/completions?api-version={apiVersion}`,
- *   without one `{baseUrl}/openai/v1/chat/completions`.
+ *   without one `{baseUrl}/openai/v1/chat/completions`; embeddings are at `embeddings` in place of `chat/completions`.
  * - Bytes, errors, bounds and streams are as in `OpenAiCompatible.make`. The chunks in which Azure tells of its
  *   content filter are passed on as they come; they are no content.
  *
@@ -70,10 +70,10 @@ export const make = (options: Options): Provider => {
     system: "azure.ai.openai",
     baseUrl: options.baseUrl,
     upstream: options.upstream,
-    path: (model) =>
+    path: (endpoint, model) =>
       version === undefined
-        ? "/openai/v1/chat/completions"
-        : `/openai/deployments/${encodeURIComponent(model)}/chat/completions?api-version=${version}`,
+        ? `/openai/v1/${endpoint}`
+        : `/openai/deployments/${encodeURIComponent(model)}/${endpoint}?api-version=${version}`,
     key: options.apiKey && { "api-key": Redacted.value(options.apiKey) },
     headers: options.headers,
     quirks: options,

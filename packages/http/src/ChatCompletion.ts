@@ -11,6 +11,7 @@
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"
 import { readChoices, readUsage } from "./internal/choice.ts"
+import { isError } from "./internal/errorBody.ts"
 import * as Json from "./internal/json.ts"
 import * as RawJson from "./internal/rawJson.ts"
 import * as Utf8 from "./internal/utf8.ts"
@@ -70,7 +71,7 @@ export class InvalidRequest extends Data.TaggedError("InvalidRequest")<{
  */
 export const readRequest = (body: Uint8Array): Either.Either<ChatRequest, InvalidRequest> => {
   if (body.length === 0) {
-    return notJson("The request has no body; send a JSON object with `model` and `messages`.")
+    return notJson("The request has no body; send a JSON object that names a `model`.")
   }
   const text = Utf8.decodeStrict(body)
   if (text === undefined) return notJson("The request body is not valid UTF-8; encode the JSON as UTF-8.")
@@ -83,7 +84,7 @@ export const readRequest = (body: Uint8Array): Either.Either<ChatRequest, Invali
   }
   const request = Json.asObject<"model" | "stream" | "n">(json)
   if (request === undefined) {
-    return notJson("The request body is JSON but not an object; send an object with `model` and `messages`.")
+    return notJson("The request body is JSON but not an object; send one that names a `model`.")
   }
   const { model, n, stream } = request
   if (model === undefined) return noModel("The request has no `model`; name the model to ask for.")
@@ -292,9 +293,3 @@ const noModel = (message: string): Either.Either<never, InvalidRequest> =>
   Either.left(new InvalidRequest({ code: "missing_model", param: "model", message }))
 
 const malformed: Malformed = { _tag: "Malformed" }
-
-const isError = (json: unknown): boolean => {
-  // Gemini puts its errors into an array.
-  const top = Json.asObject<"error" | "object">(Array.isArray(json) ? json[0] : json)
-  return Json.isGiven(top?.error) || top?.object === "error"
-}

@@ -62,7 +62,7 @@ export const make = (options: Options): Provider => {
     system: options.system ?? preset.system,
     baseUrl: options.baseUrl,
     upstream: options.upstream,
-    path: () => "/chat/completions",
+    path: (endpoint) => `/${endpoint}`,
     key: options.apiKey && { authorization: `Bearer ${Redacted.value(options.apiKey)}` },
     headers: options.headers,
     quirks: Quirks.combine(preset, options),

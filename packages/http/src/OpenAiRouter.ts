@@ -107,11 +107,11 @@ export const refusal = (
 export type Handler = (request: Request) => Effect.Effect<Response, never, Scope.Scope>
 
 /**
- * The routes of chat completions, models and health, each also without `/v1`; everything else is a 404 in
+ * The routes of chat completions, embeddings, models and health, each also without `/v1`; everything else is a 404 in
  * OpenAI's error envelope.
  *
  * - `onEvent` hears the events of every run, with the id the caller was given as `x-request-id`.
- * - `admission` bounds the completions that are under way at once, from before their body is read until their answer
+ * - `admission` bounds the runs that are under way at once, from before their body is read until their answer
  *   is sent. Default: no bound. Whoever is turned away gets a 503 `overloaded` with `retry-after: 1`.
  * - `pages` answers `GET` at paths of one's own, whoever may call the rest. A browser asks for the key and sends it as
  *   the password of `Basic`, which opens nothing else.
@@ -166,39 +166,43 @@ export const make = (options: {
           : json(503, { status: "every breaker is open" })
     )
 
-  const chatCompletions: Endpoint = (request, requestId) =>
-    Effect.gen(function* () {
-      const body = yield* Effect.either(request.body)
-      if (Either.isLeft(body)) return refusal(413, "request_too_large", `${body.left.message}.`)
-      const chat = readRequest(body.right)
-      if (Either.isLeft(chat)) return refusal(400, chat.left.code, chat.left.message, chat.left.param)
-      const route = routes.get(chat.right.model)
-      if (route === undefined) return unknownRoute
-      const timeout = callersTimeout(request.headers["x-understudy-timeout"])
-      if (Either.isLeft(timeout)) return refusal(400, "invalid_timeout", timeout.left)
+  const runs =
+    (serves: Route["serves"]): Endpoint =>
+    (request, requestId) =>
+      Effect.gen(function* () {
+        const body = yield* Effect.either(request.body)
+        if (Either.isLeft(body)) return refusal(413, "request_too_large", `${body.left.message}.`)
+        const chat = readRequest(body.right)
+        if (Either.isLeft(chat)) return refusal(400, chat.left.code, chat.left.message, chat.left.param)
+        const route = routes.get(chat.right.model)
+        if (route === undefined) return unknownRoute
+        if (route.serves !== serves) return servesOther[route.serves]
+        const timeout = callersTimeout(request.headers["x-understudy-timeout"])
+        if (Either.isLeft(timeout)) return refusal(400, "invalid_timeout", timeout.left)
 
-      const attempts: Array<Attempt.Attempt<unknown>> = []
-      const run = chat.right.stream ? answerStream : answerWhole
-      return yield* run(route, chat.right, timeout.right).pipe(
-        Effect.catchAllCause((cause) =>
-          Cause.isInterruptedOnly(cause)
-            ? Effect.failCause(cause as Cause.Cause<never>)
-            : Effect.succeed(
-                withHeaders(failure.response(route.name, attempts, cause), {
-                  "x-understudy-attempts": String(attempts.length)
-                })
-              )
-        ),
-        Effect.provideService(Attempt.Listener, (event) => {
-          if (event._tag === "AttemptEnded") attempts.push(event.attempt)
-          onEvent(requestId, event)
-        }),
-        withCallersTrace(request)
-      )
-    })
+        const attempts: Array<Attempt.Attempt<unknown>> = []
+        const run = serves === "chat" && chat.right.stream ? answerStream : answerWhole
+        return yield* run(route, chat.right, timeout.right).pipe(
+          Effect.catchAllCause((cause) =>
+            Cause.isInterruptedOnly(cause)
+              ? Effect.failCause(cause as Cause.Cause<never>)
+              : Effect.succeed(
+                  withHeaders(failure.response(route.name, attempts, cause), {
+                    "x-understudy-attempts": String(attempts.length)
+                  })
+                )
+          ),
+          Effect.provideService(Attempt.Listener, (event) => {
+            if (event._tag === "AttemptEnded") attempts.push(event.attempt)
+            onEvent(requestId, event)
+          }),
+          withCallersTrace(request)
+        )
+      })
 
   const endpoints: ReadonlyArray<readonly [RegExp, string, Endpoint]> = [
-    [/^(?:\/v1)?\/chat\/completions$/, "POST", authorized(callers, within(admission, chatCompletions))],
+    [/^(?:\/v1)?\/chat\/completions$/, "POST", authorized(callers, within(admission, runs("chat")))],
+    [/^(?:\/v1)?\/embeddings$/, "POST", authorized(callers, within(admission, runs("embeddings")))],
     [/^(?:\/v1)?\/models$/, "GET", authorized(callers, models)],
     [/^(?:\/v1)?\/models\/(.+)$/, "GET", authorized(callers, oneModel)],
     [/^\/health\/live$/, "GET", live],
@@ -400,6 +404,21 @@ const unknownRoute = refusal(
   "No route has this name; GET /v1/models lists them.",
   "model"
 )
+
+const servesOther = {
+  chat: refusal(
+    404,
+    "model_not_found",
+    "This route makes no embeddings; POST /v1/chat/completions.",
+    "model"
+  ),
+  embeddings: refusal(
+    404,
+    "model_not_found",
+    "This route makes embeddings alone; POST /v1/embeddings.",
+    "model"
+  )
+}
 
 const withHeaders = (response: Response, headers: Record<string, string>): Response => ({
   ...response,

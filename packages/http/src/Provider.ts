@@ -1,5 +1,5 @@
 /**
- * An upstream account that answers chat completions, in whatever dialect it speaks.
+ * An upstream account that answers chat completions, and embeddings where it has them, in whatever dialect it speaks.
  *
  * @since 0.1.0
  */
@@ -28,6 +28,8 @@ export interface Provider {
   ) => Effect.Effect<Answer, ProviderError, Scope.Scope>
   /** Ends with success only if the model finished its answer. */
   readonly stream: (request: ChatRequest, model: string) => Stream.Stream<Part, ProviderError>
+  /** One request for embeddings, which has a model and a body as any other; undefined where it makes none. */
+  readonly embeddings?: Provider["complete"] | undefined
 }
 
 /**

@@ -13,6 +13,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { ChatRequest } from "./ChatCompletion.ts"
 import { breakerOf, type Holder } from "./internal/credential.ts"
+import * as Embeddings from "./internal/embeddings.ts"
 import type { Answer, Part, Provider } from "./Provider.ts"
 import { outcome, type ProviderError } from "./ProviderError.ts"
 import * as Quirks from "./Quirks.ts"
@@ -23,6 +24,8 @@ import * as Quirks from "./Quirks.ts"
  */
 export interface Route {
   readonly name: string
+  /** What callers may ask it for. */
+  readonly serves: "chat" | "embeddings"
   readonly tiers: Arr.NonEmptyReadonlyArray<RouteTier>
   /** The breakers of the tiers, in their order. */
   readonly breakers: Arr.NonEmptyReadonlyArray<RouteBreaker>
@@ -42,6 +45,11 @@ export interface RouteTier extends Policy.TierPolicy, Quirks.Quirks {
   readonly provider: Provider
   /** What the provider calls the model. */
   readonly model: string
+  /**
+   * Whose vectors it makes, such as `text-embedding-3-small`: the tier then answers requests for embeddings, and those
+   * alone. All tiers of its route must say the same, for vectors of different models do not compare.
+   */
+  readonly embeddings?: string | undefined
 }
 
 /**
@@ -62,6 +70,7 @@ export interface RouteBreaker {
  *   that ask the same provider; each is probed by itself when its time is over, and a probe that fails for the
  *   credential makes the others wait as long again. Everything else opens the tier's own breaker alone.
  * - Routes that share providers are to be made together, by {@link makeAll}.
+ * - Throws a `RangeError` that names a tier whose `embeddings` are not those of the first, or whose provider has none.
  *
  * @example
  * import { Policy } from "@understudy/core"
@@ -88,11 +97,14 @@ export interface RouteBreaker {
  * @category constructors
  */
 export const make = (name: string, policy: Policy.Policy<RouteTier>): Effect.Effect<Route> =>
-  Effect.suspend(() => one(name, policy, new Map()))
+  Effect.suspend(() => one(name, policy, new Map(), breakerOfItsOwn))
 
 /**
  * Makes routes by their names, whose tiers share the credentials of their providers: what one of them learns about
  * a credential, as {@link make} says, opens the breakers of all.
+ *
+ * `breaker` gives a tier's circuit breaker, such as the one that it had before a policy was changed; by default each
+ * has a new one.
  *
  * @example
  * import { Policy } from "@understudy/core"
@@ -119,23 +131,35 @@ export const make = (name: string, policy: Policy.Policy<RouteTier>): Effect.Eff
  * @category constructors
  */
 export const makeAll = (
-  policies: Readonly<Record<string, Policy.Policy<RouteTier>>>
+  policies: Readonly<Record<string, Policy.Policy<RouteTier>>>,
+  options: { readonly breaker?: BreakerOf | undefined } = {}
 ): Effect.Effect<ReadonlyArray<Route>> =>
   Effect.suspend(() => {
     const holders = new Map<Provider, Array<Holder>>()
-    return Effect.forEach(Object.entries(policies), ([name, policy]) => one(name, policy, holders))
+    return Effect.forEach(Object.entries(policies), ([name, policy]) =>
+      one(name, policy, holders, options.breaker ?? breakerOfItsOwn)
+    )
   })
+
+type BreakerOf = (route: string, tier: RouteTier) => Effect.Effect<CircuitBreaker.CircuitBreaker>
+
+const breakerOfItsOwn: BreakerOf = (route, tier) =>
+  CircuitBreaker.make({ ...tier.breaker, key: `${route}/${tier.name}` })
 
 const one = (
   name: string,
   policy: Policy.Policy<RouteTier>,
-  holders: Map<Provider, Array<Holder>>
+  holders: Map<Provider, Array<Holder>>,
+  breakerFor: BreakerOf
 ): Effect.Effect<Route> =>
   Effect.gen(function* () {
+    const misfit = Embeddings.misfit(policy.tiers)
+    if (misfit !== undefined) throw new RangeError(`Route: ${misfit} does not make the embeddings of ${name}`)
+    const serves = policy.tiers[0].embeddings === undefined ? "chat" : "embeddings"
     const breakers = new Map<RouteTier, CircuitBreaker.CircuitBreaker>()
     const tiers = Arr.map(policy.tiers, (tier) => ({ ...tier, adapt: Quirks.adapt(tier) }))
     for (const tier of tiers) {
-      const breaker = yield* CircuitBreaker.make({ ...tier.breaker, key: `${name}/${tier.name}` })
+      const breaker = yield* breakerFor(name, tier)
       const own: Holder = { run: name, tier: tier.name, labels: labels(tier), breaker }
       const all = holders.get(tier.provider) ?? []
       holders.set(tier.provider, all)
@@ -147,12 +171,13 @@ const one = (
       {
         name,
         labels,
-        span: (tier) => ({ name: `chat ${tier.model}`, attributes: spanAttributes(tier) }),
+        span: (tier) => ({ name: `${serves} ${tier.model}`, attributes: spanAttributes(serves, tier) }),
         breaker: (tier) => breakers.get(tier)
       }
     )
     return {
       name,
+      serves,
       tiers: policy.tiers,
       breakers: Arr.map(compiled.tiers, ({ breaker, tier }) => ({
         tier: tier.name,
@@ -163,7 +188,11 @@ const one = (
       complete: (request) =>
         Fallback.fromPolicy(
           compiled,
-          ({ adapt, model, provider }) => provider.complete(adapt(request), model),
+          ({ adapt, model, provider }) =>
+            (serves === "embeddings" && provider.embeddings ? provider.embeddings : provider.complete)(
+              adapt(request),
+              model
+            ),
           { classify: outcome }
         ),
       stream: (request) =>
@@ -182,11 +211,11 @@ const labels = ({ model, provider }: RouteTier): Labels => ({ model, provider: p
 
 const emptyStream = Outcome.failure({ errorType: "stream_truncated" })
 
-const spanAttributes = ({
-  model,
-  provider
-}: Pick<RouteTier, "model" | "provider">): Readonly<Record<string, unknown>> => ({
-  "gen_ai.operation.name": "chat",
+const spanAttributes = (
+  operation: Route["serves"],
+  { model, provider }: Pick<RouteTier, "model" | "provider">
+): Readonly<Record<string, unknown>> => ({
+  "gen_ai.operation.name": operation,
   "gen_ai.provider.name": provider.system,
   "gen_ai.request.model": model,
   ...(provider.server && { "server.address": provider.server.address, "server.port": provider.server.port })

@@ -8,6 +8,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Random from "effect/Random"
 import { readRequest } from "./ChatCompletion.ts"
 import * as Answers from "./internal/sandboxAnswer.ts"
@@ -128,7 +129,7 @@ export const upstream = (options: Options): Upstream => {
     return scripted === undefined ? byChance(options.failure) : Effect.succeed(scripted)
   })
   return {
-    send: ({ body = new Uint8Array() }) =>
+    send: ({ body = new Uint8Array(), url }) =>
       Effect.gen(function* () {
         const now = yield* turn
         const { chunkEvery, latency, ...rest }: Turn = typeof now === "string" ? {} : now
@@ -137,6 +138,7 @@ export const upstream = (options: Options): Upstream => {
         if (now === "reset") return yield* new TransportError({ reason: "connection", code: "ECONNRESET" })
         if (now === "nonsense") return Answers.html
         if (rest.status !== undefined) return Answers.failure({ ...rest, status: rest.status })
+        if (url.endsWith("/embeddings")) return embedded(body)
         return yield* answer(body, rest, Duration.decode(chunkEvery ?? options.chunkEvery ?? "20 millis"))
       })
   }
@@ -152,6 +154,12 @@ const drawn = (latency: Latency): Effect.Effect<Duration.Duration> => {
   const [from, to] = [Duration.toMillis(latency.from), Duration.toMillis(latency.to)]
   return Effect.map(Random.nextRange(from, to), Duration.millis)
 }
+
+const embedded = (body: Uint8Array): Response =>
+  Either.match(readRequest(body), {
+    onLeft: () => Answers.failure({ status: 400 }),
+    onRight: ({ model }) => Answers.embeddings(model, body)
+  })
 
 const answer = (
   body: Uint8Array,

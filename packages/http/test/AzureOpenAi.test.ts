@@ -44,6 +44,23 @@ describe("AzureOpenAi", () => {
     })
   )
 
+  it.effect("embeddings are a path beside", () =>
+    Effect.gen(function* () {
+      const vectors = '{"data":[{"embedding":[1.0]}],"usage":{"prompt_tokens":3}}'
+      for (const [apiVersion, path] of [
+        ["2024-10-21", "deployments/gpt/embeddings?api-version=2024-10-21"],
+        [undefined, "v1/embeddings"]
+      ] as const) {
+        const { provider, requests } = azure({ body: vectors }, { apiVersion })
+        assert(provider.embeddings)
+        const { body, usage } = yield* Effect.scoped(provider.embeddings(request(), "gpt"))
+        assert.strictEqual(requests[0]?.url, `${baseUrl}/openai/${path}`)
+        assert.strictEqual(text(body), vectors)
+        assert.deepStrictEqual(usage, { input: 3, output: undefined })
+      }
+    })
+  )
+
   it("says what and where it is, for spans", () => {
     const { provider } = azure({})
     assert.strictEqual(provider.system, "azure.ai.openai")

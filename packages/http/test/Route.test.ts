@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Attempt, Policy } from "@understudy/core"
+import { Attempt, CircuitBreaker, Policy } from "@understudy/core"
 import { Array as Arr, Duration, Effect, Either, Stream, TestClock } from "effect"
 import { type Provider, ProviderError, Route } from "../src/index.ts"
 import { bytes, text } from "./scripted.ts"
@@ -204,6 +204,55 @@ describe("Route: what concerns a credential", () => {
         }
       )
       assert.strictEqual((yield* deaf).body, body)
+    })
+  )
+
+  it.effect("of embeddings asks for those, and takes no tier that makes others or none", () =>
+    Effect.gen(function* () {
+      const { provider } = scripted("up")
+      const embeddings = () => Effect.succeed({ body: bytes("vectors"), usage: undefined })
+      const able = { ...provider, embeddings }
+      const made = (embeddings: string | undefined, ...providers: ReadonlyArray<Provider.Provider>) => {
+        const { tiers, ...rest } = policy({ a: able, b: able })
+        return Route.make("search", {
+          ...rest,
+          tiers: Arr.map(tiers, (tier, index) => ({
+            ...tier,
+            provider: providers[index] ?? able,
+            embeddings: index === 0 ? "small" : embeddings
+          }))
+        })
+      }
+      const { complete, serves } = yield* made("small")
+      assert.strictEqual(serves, "embeddings")
+      const answer = yield* complete({ model: "search", stream: false, body })
+      assert.strictEqual(text(answer.body), "vectors")
+      for (const misfit of [made("large"), made(undefined), made("small", able, provider)]) {
+        const defect = yield* Effect.flip(Effect.catchAllDefect(misfit, Effect.fail))
+        assert.strictEqual(String(defect), "RangeError: Route: b does not make the embeddings of search")
+      }
+    })
+  )
+
+  it.effect("may be given the breakers of one that was before it", () =>
+    Effect.gen(function* () {
+      const { provider } = scripted("up", "auth")
+      const tiers = { first: policy({ a: provider, b: provider }), second: policy({ a: provider }) }
+      const breakers = new Map<string, CircuitBreaker.CircuitBreaker>()
+      const breaker = (route: string, { breaker, name }: Route.RouteTier) =>
+        Effect.gen(function* () {
+          const key = `${route}/${name}`
+          const kept = breakers.get(key) ?? (yield* CircuitBreaker.make({ ...breaker, key }))
+          breakers.set(key, kept)
+          return kept
+        })
+      const [before] = yield* Route.makeAll(tiers, { breaker })
+      yield* run(before!)
+      const [first, second] = yield* Route.makeAll(tiers, { breaker })
+      // One of them opened the others, which share its credential.
+      assert.deepStrictEqual([yield* first!.available, yield* second!.available], [false, false])
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* run(first!)).end, "answered")
     })
   )
 })

@@ -13,12 +13,13 @@ import * as Utf8 from "./utf8.ts"
 
 /** What sets one protocol apart from another: how a request is put, and how what comes back is read. */
 export interface Dialect {
-  readonly exchange: (
-    request: ChatRequest,
-    model: string
-  ) => Effect.Effect<Exchange, ProviderError.ProviderError>
+  readonly exchange: Asking<Exchange>
+  /** Undefined where it has none. */
+  readonly embeddings?: Asking<Omit<Exchange, "reader">> | undefined
   readonly classify: (response: ErrorTable.Response, nowMillis: number) => ProviderError.ProviderError
 }
+
+type Asking<A> = (request: ChatRequest, model: string) => Effect.Effect<A, ProviderError.ProviderError>
 
 /** One request, and the readers of its answer. */
 export interface Exchange {
@@ -43,7 +44,7 @@ export const provider = (
     readonly upstream: Upstream
     readonly quirks: Quirks.Quirks
   },
-  { classify, exchange }: Dialect
+  { classify, embeddings, exchange }: Dialect
 ): Provider => {
   const adapt = Quirks.adapt(account.quirks)
 
@@ -64,7 +65,7 @@ export const provider = (
       Effect.flatMap((body) => failed(response, body))
     )
 
-  const send = ({ body, headers, url }: Exchange, accept: string) =>
+  const send = ({ body, headers, url }: Omit<Exchange, "reader">, accept: string) =>
     account.upstream.send({ method: "POST", url, headers: { accept, ...headers }, body }).pipe(
       Effect.mapError(fromTransport),
       Effect.tap(({ status }) => Effect.annotateCurrentSpan("http.response.status_code", status)),
@@ -73,25 +74,27 @@ export const provider = (
       )
     )
 
-  const complete: Provider["complete"] = (request, model) =>
-    Effect.gen(function* () {
-      const asked = yield* exchange(adapt(request), model)
-      const response = yield* send(asked, "application/json")
-      const body = yield* collect(
-        Stream.mapError(response.body, fromTransport),
-        maxAnswerBytes,
-        invalidAnswer(response.status)
-      )
-      const whole = asked.readWhole(body)
-      switch (whole._tag) {
-        case "Answer":
-          return { body: whole.body, usage: whole.usage }
-        case "Error":
-          return yield* failed(response, Utf8.encode(whole.body))
-        case "Malformed":
-          return yield* invalidAnswer(response.status)
-      }
-    })
+  const whole =
+    (ask: Asking<Omit<Exchange, "reader">>): Provider["complete"] =>
+    (request, model) =>
+      Effect.gen(function* () {
+        const asked = yield* ask(adapt(request), model)
+        const response = yield* send(asked, "application/json")
+        const body = yield* collect(
+          Stream.mapError(response.body, fromTransport),
+          maxAnswerBytes,
+          invalidAnswer(response.status)
+        )
+        const whole = asked.readWhole(body)
+        switch (whole._tag) {
+          case "Answer":
+            return { body: whole.body, usage: whole.usage }
+          case "Error":
+            return yield* failed(response, Utf8.encode(whole.body))
+          case "Malformed":
+            return yield* invalidAnswer(response.status)
+        }
+      })
 
   const stream: Provider["stream"] = (request, model) =>
     Stream.unwrapScoped(
@@ -105,7 +108,14 @@ export const provider = (
       })
     )
 
-  return { name: account.name, system: account.system, server: serverOf(account.baseUrl), complete, stream }
+  return {
+    name: account.name,
+    system: account.system,
+    server: serverOf(account.baseUrl),
+    complete: whole(exchange),
+    stream,
+    embeddings: embeddings && whole(embeddings)
+  }
 }
 
 const maxErrorBytes = 1024 * 1024

@@ -51,6 +51,13 @@ export const read = (body: string): ErrorBody => {
   }
 }
 
+/** Whether what came as an answer is an error. */
+export const isError = (json: unknown): boolean => {
+  // Gemini puts its errors into an array.
+  const top = Json.asObject<"error" | "object">(Array.isArray(json) ? json[0] : json)
+  return Json.isGiven(top?.error) || top?.object === "error"
+}
+
 type Fields = "code" | "type" | "status" | "message" | "detail" | "details" | "innererror" | "metadata"
 
 const cut = (text: string): string => text.slice(0, 64 * 1024)

@@ -7,6 +7,7 @@ import type { Quirks } from "../Quirks.ts"
 import type { Upstream } from "../Upstream.ts"
 import { chunkReader } from "./chunkReader.ts"
 import * as Dialect from "./dialect.ts"
+import * as Embeddings from "./embeddings.ts"
 
 /** An account that speaks OpenAI's protocol, wherever it keeps its models and however it takes its key. */
 export interface Account {
@@ -14,8 +15,8 @@ export interface Account {
   readonly system: string
   readonly baseUrl: string
   readonly upstream: Upstream
-  /** Of the completions, below the base URL. */
-  readonly path: (model: string) => string
+  /** Below the base URL. */
+  readonly path: (endpoint: "chat/completions" | "embeddings", model: string) => string
   /** How the key is shown. */
   readonly key: Readonly<Record<string, string>> | undefined
   /** Over the ones of ours. */
@@ -35,11 +36,18 @@ export const provider = (account: Account): Provider => {
   return Dialect.provider(account, {
     exchange: (request, model) =>
       Effect.sync(() => ({
-        url: `${root}${account.path(model)}`,
+        url: `${root}${account.path("chat/completions", model)}`,
         headers,
         body: withModel(request.body, model),
         readWhole,
         reader: chunkReader(request.n)
+      })),
+    embeddings: (request, model) =>
+      Effect.sync(() => ({
+        url: `${root}${account.path("embeddings", model)}`,
+        headers,
+        body: withModel(request.body, model),
+        readWhole: Embeddings.readWhole
       })),
     classify: (response, now) => ErrorTable.classify(response, now, account.errors)
   })

@@ -4,6 +4,7 @@ import * as Stream from "effect/Stream"
 import type { Turn } from "../Sandbox.ts"
 import * as Sse from "../Sse.ts"
 import { type Response, TransportError } from "../Upstream.ts"
+import * as Json from "./json.ts"
 import * as Utf8 from "./utf8.ts"
 
 export interface Head {
@@ -65,6 +66,29 @@ export const streamed = (head: Head, chunkEvery: Duration.Duration, broken: Brok
       Stream.concat(broken === undefined ? Stream.make(chunk({}, "stop"), Sse.done) : rest(broken))
     )
   }
+}
+
+/** Texts that are the same have the same vector, of length 1. */
+export const embeddings = (model: string, body: Uint8Array): Response => {
+  const request = Json.asObject<"input" | "encoding_format">(Json.parse(Utf8.decode(body)))
+  const { encoding_format, input } = request ?? {}
+  const inputs: ReadonlyArray<unknown> =
+    Array.isArray(input) && typeof input[0] !== "number" ? input : [input]
+  const data = inputs.map((text, index) => {
+    const vector = vectorOf(JSON.stringify(text) ?? "")
+    const embedding =
+      encoding_format === "base64" ? btoa(String.fromCharCode(...new Uint8Array(vector.buffer))) : [...vector]
+    return { object: "embedding", index, embedding }
+  })
+  const tokens = 8 * inputs.length
+  return json(200, { object: "list", data, model, usage: { prompt_tokens: tokens, total_tokens: tokens } })
+}
+
+const vectorOf = (text: string): Float32Array => {
+  const sums = new Float32Array(8).fill(1)
+  for (let i = 0; i < text.length; i++) sums[i % 8]! += text.charCodeAt(i) % 97
+  const length = Math.hypot(...sums)
+  return sums.map((sum) => sum / length)
 }
 
 const rest = ({ breaks }: Broken): Stream.Stream<Uint8Array, TransportError> => {

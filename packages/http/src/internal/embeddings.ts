@@ -1,0 +1,29 @@
+import type { RouteTier } from "../Route.ts"
+import { readUsage } from "./choice.ts"
+import type { Whole } from "./dialect.ts"
+import { isError } from "./errorBody.ts"
+import * as Json from "./json.ts"
+import * as Utf8 from "./utf8.ts"
+
+/** A whole answer of embeddings, its numbers and their coding untouched. */
+export const readWhole = (body: Uint8Array): Whole => {
+  const text = Utf8.withoutMark(Utf8.decode(body))
+  const json = Json.parse(text)
+  if (isError(json)) return { _tag: "Error", body: text }
+  const answer = Json.asObject<"data" | "usage">(json)
+  return Array.isArray(answer?.data) && answer.data.length > 0
+    ? { _tag: "Answer", body, usage: readUsage(answer.usage) }
+    : { _tag: "Malformed" }
+}
+
+/** A tier that could not stand in for the first one: it makes no vectors, or others. */
+export const misfit = (
+  tiers: ReadonlyArray<Pick<RouteTier, "name" | "embeddings" | "provider">>
+): string | undefined => {
+  const made = tiers[0]?.embeddings
+  const other = tiers.find(
+    ({ embeddings, provider }) =>
+      embeddings !== made || (made !== undefined && provider.embeddings === undefined)
+  )
+  return other?.name
+}
