@@ -2,16 +2,11 @@ import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { root } from "./install.mjs"
 
-/** Bundles the gateway into one folder that runs on plain Node; returns its main file. */
-export const bundle = async ({
-  outdir = join(root, "packages/gateway/dist/bundle"),
-  sourcemap = false
-} = {}) => {
-  const main = join(outdir, "main.mjs")
-  if (isNewerThanSources(main)) return main
+/** Bundles programs into one folder, each into one that runs on plain Node. */
+export const programs = async (entryPoints, { outdir, sourcemap = false }) => {
   const { build } = await import("esbuild")
   await build({
-    entryPoints: [join(root, "packages/gateway/src/main.ts")],
+    entryPoints,
     outdir,
     sourcemap,
     outExtension: { ".js": ".mjs" },
@@ -27,6 +22,16 @@ export const bundle = async ({
       js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
     }
   })
+}
+
+/** Bundles the gateway into one folder; returns its main file. */
+export const bundle = async ({
+  outdir = join(root, "packages/gateway/dist/bundle"),
+  sourcemap = false
+} = {}) => {
+  const main = join(outdir, "main.mjs")
+  if (isNewerThanSources(main)) return main
+  await programs([join(root, "packages/gateway/src/main.ts")], { outdir, sourcemap })
   return main
 }
 

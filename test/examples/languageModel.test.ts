@@ -2,6 +2,7 @@ import { LanguageModel, Tool, Toolkit } from "@effect/ai"
 import { assert, describe, it } from "@effect/vitest"
 import { ChatModel, OpenAiCompatible, Provider, Upstream } from "@understudy/http"
 import { Chunk, Effect, Exit, Layer, Schema, Stream } from "effect"
+import * as UnderstudyModel from "../../examples/languageModel.ts"
 import {
   type Behaviour,
   content,
@@ -14,7 +15,6 @@ import {
   type Wall,
   wall
 } from "../support/wall.ts"
-import * as UnderstudyModel from "./languageModel.ts"
 
 /** Two upstreams, and what answers the program below: a language model that is a policy over them. */
 const asked = <A, E>(
