@@ -6,7 +6,6 @@
  *
  * @since 0.1.0
  */
-import { readFile } from "node:fs/promises"
 import { isIPv4 } from "node:net"
 import * as Policy from "@understudy/core/Policy"
 import * as Quirks from "@understudy/http/Quirks"
@@ -14,15 +13,15 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { formatPath, type Path } from "./internal/fault.ts"
+import * as Document from "./internal/document.ts"
+import type { Path } from "./internal/fault.ts"
 import { Host, integerFrom, Key, Port, SizeText } from "./internal/fields.ts"
-import { type Problem, problem, quote } from "./internal/issue.ts"
+import { type Problem, quote } from "./internal/issue.ts"
 import { suggest } from "./internal/nearest.ts"
 import { type Provider, ProviderFile } from "./internal/providerFile.ts"
-import * as Yaml from "./internal/yaml.ts"
+import type * as Yaml from "./internal/yaml.ts"
 
 /**
  * Where and how the gateway listens.
@@ -177,23 +176,7 @@ export const parse = (
   file: string,
   env: Readonly<Record<string, string | undefined>>
 ): Either.Either<Config, ConfigError> =>
-  Yaml.read(text, env).pipe(
-    Either.flatMap((source) =>
-      decode(source.data).pipe(
-        Either.mapLeft((error) => problem(error.issue, (path) => shown(path, source))),
-        Either.flatMap((config) => {
-          const wrong = unknownProvider(config, source) ?? otherVectors(config) ?? openToAll(config)
-          return wrong === undefined ? Either.right(config) : Either.left(wrong)
-        }),
-        Either.mapLeft(({ path, on, ...rest }) => ({
-          ...source.place(path, on),
-          path: formatPath(path),
-          ...rest
-        }))
-      )
-    ),
-    Either.mapLeft((fault) => new ConfigError({ file, ...fault }))
-  )
+  Either.mapLeft(Document.read(reader, text, env), (fault) => new ConfigError({ file, ...fault }))
 
 /**
  * Reads a file, with the environment of the process.
@@ -210,23 +193,13 @@ export const parse = (
  * @category decoding
  */
 export const load = (path: string): Effect.Effect<Config, ConfigError> =>
-  Effect.tryPromise({
-    try: () => readFile(path, "utf8"),
-    catch: (error) => {
-      const none = Predicate.hasProperty(error, "code") && error.code === "ENOENT"
-      return new ConfigError({
-        file: path,
-        line: undefined,
-        column: undefined,
-        path: "",
-        ...(none
-          ? { reason: "no such file", remedy: "check the path" }
-          : { reason: "cannot be read", remedy: "check that it is a file and who may read it" })
-      })
-    }
-  }).pipe(Effect.flatMap((text) => parse(text, path, process.env)))
+  Document.textOf(path).pipe(
+    Effect.mapError((why) => unreadable(path, why)),
+    Effect.flatMap((text) => parse(text, path, process.env))
+  )
 
-const decode = Schema.decodeUnknownEither(File)
+const unreadable = (file: string, why: { readonly reason: string; readonly remedy: string }): ConfigError =>
+  new ConfigError({ file, line: undefined, column: undefined, path: "", ...why })
 
 const secret: ReadonlySet<PropertyKey> = new Set(["apiKey", "apiKeys", "headers", "baseUrl"])
 
@@ -274,6 +247,12 @@ const openToAll = ({ server }: Config): Problem | undefined =>
         reason: "others can reach this host and server.apiKeys is empty",
         remedy: "add a key or listen on 127.0.0.1"
       }
+
+const reader: Document.Reader<Config> = {
+  decode: Schema.decodeUnknownEither(File),
+  shown,
+  check: (config, source) => unknownProvider(config, source) ?? otherVectors(config) ?? openToAll(config)
+}
 
 const isLoopback = (host: string): boolean =>
   host.toLowerCase() === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."))

@@ -1,0 +1,164 @@
+import { existsSync } from "node:fs"
+import { parseArgs } from "node:util"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Config from "../../Config.ts"
+import type { ListenError } from "../../Server.ts"
+import { suggest } from "../nearest.ts"
+import { sandboxPolicy } from "../sandboxPolicy.ts"
+
+/** The command line makes no sense. */
+export class UsageError extends Data.TaggedError("UsageError")<{
+  readonly reason: string
+  readonly remedy?: string
+}> {
+  override get message(): string {
+    return `${this.reason}; ${this.remedy ?? "see understudy --help"}`
+  }
+}
+
+/** What the command needs of the process it runs in. */
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly isTty: boolean
+  readonly print: (line: string) => void
+  /** Says how far something long has come, in place of what it said last. Default: nobody wants to know. */
+  readonly progress?: ((text: string) => void) | undefined
+}
+
+export type CommandError = UsageError | Config.ConfigError | ListenError
+
+/** A word of the command line that begins with `--`. */
+export interface Flag {
+  readonly type: "string" | "boolean"
+  readonly multiple?: boolean
+  /** What stands for its value in the help. */
+  readonly value?: string
+  readonly about: string
+}
+
+type Flags = Readonly<Record<string, Flag>>
+
+type Values<F extends Flags> = {
+  readonly [K in keyof F]: F[K]["type"] extends "boolean"
+    ? boolean
+    : F[K]["multiple"] extends true
+      ? ReadonlyArray<string>
+      : string | undefined
+}
+
+export interface Command {
+  readonly name: string
+  /** What follows the name: `[FILE]`. */
+  readonly files: string
+  readonly summary: string
+  readonly flags: Flags
+  readonly run: (
+    line: { readonly files: ReadonlyArray<string>; readonly values: Values<Flags> },
+    terminal: Terminal
+  ) => Effect.Effect<void, CommandError>
+}
+
+/** A command, whose `run` is told the values of its own flags alone. */
+export const command = <const F extends Flags>(
+  options: Omit<Command, "flags" | "run"> & {
+    readonly flags: F
+    readonly run: (
+      line: { readonly files: ReadonlyArray<string>; readonly values: Values<F> },
+      terminal: Terminal
+    ) => Effect.Effect<void, CommandError>
+  }
+): Command => options as unknown as Command
+
+/** Runs the command that a line names. */
+export const dispatch = (
+  commands: ReadonlyArray<Command>,
+  { help, version }: { readonly help: string; readonly version: string },
+  args: ReadonlyArray<string>,
+  terminal: Terminal
+): Effect.Effect<void, CommandError> =>
+  Effect.gen(function* () {
+    const { positionals, values } = yield* parse(commands, args)
+    const [name, ...files] = positionals
+    if (values["version"] === true) return terminal.print(version)
+    if (values["help"] === true || name === undefined) return terminal.print(help)
+    const command = commands.find((command) => command.name === name)
+    if (command === undefined) {
+      const known = commands.map(({ name }) => name)
+      return yield* new UsageError({ reason: `unknown command "${name}"`, remedy: suggest(name, known) })
+    }
+    const foreign = Object.keys(values).find((flag) => !Object.hasOwn(command.flags, flag))
+    if (foreign !== undefined) {
+      return yield* new UsageError({ reason: `--${foreign} is nothing that ${name} knows` })
+    }
+    const defaults = Object.entries(command.flags).map(([flag, { multiple, type }]) => [
+      flag,
+      multiple ? [] : type === "boolean" ? false : undefined
+    ])
+    return yield* command.run({ files, values: { ...Object.fromEntries(defaults), ...values } }, terminal)
+  })
+
+const parse = (commands: ReadonlyArray<Command>, args: ReadonlyArray<string>) =>
+  Effect.try({
+    try: () =>
+      parseArgs({
+        args: [...args],
+        allowPositionals: true,
+        options: {
+          ...Object.fromEntries(
+            commands.flatMap(({ flags }) =>
+              Object.entries(flags).map(([flag, { multiple = false, type }]) => [flag, { multiple, type }])
+            )
+          ),
+          help: { type: "boolean", short: "h" },
+          version: { type: "boolean" }
+        }
+      }),
+    catch: (error) =>
+      new UsageError({ reason: error instanceof Error ? error.message.split(". ")[0]! : String(error) })
+  })
+
+/** The lines of the help about commands, and about their flags. */
+export const describe = (commands: ReadonlyArray<Command>): string => {
+  const lines = (rows: ReadonlyArray<readonly [string, string]>, gap: string) => {
+    const width = Math.max(...rows.map(([left]) => left.length))
+    return rows.map(([left, right]) => `  ${left.padEnd(width)}${gap}${right}`).join("\n")
+  }
+  const named = commands.map(
+    ({ files, name, summary }) => [`understudy ${name} ${files}`.trim(), summary] as const
+  )
+  const flags = commands.flatMap(({ flags, name }) =>
+    Object.entries(flags).map(
+      ([flag, { about, value }]) =>
+        [`--${flag}${value === undefined ? "" : ` ${value}`}`, `${name}: ${about}`] as const
+    )
+  )
+  return `${lines(named, "   ")}
+
+Without FILE: understudy.yaml here, else an embedded policy that needs no network and no key.
+
+${lines([...flags, ["--version, --help", ""]], "   ").trimEnd()}`
+}
+
+/** The one file of a command that takes one, or the one that is taken without. */
+export const single = (files: ReadonlyArray<string>): Effect.Effect<string | undefined, UsageError> =>
+  files.length > 1
+    ? new UsageError({ reason: `unexpected argument "${files[1]}"` })
+    : Effect.succeed(files[0] ?? (existsSync("understudy.yaml") ? "understudy.yaml" : undefined))
+
+export interface Source {
+  readonly name: string
+  readonly config: Config.Config
+}
+
+/** The policies of a file; without one, those of the sandbox. */
+export const load = (
+  path: string | undefined,
+  { env }: Terminal
+): Effect.Effect<Source, Config.ConfigError> =>
+  path === undefined
+    ? Effect.map(Config.parse(sandboxPolicy, "sandbox", env), (config) => ({
+        name: "the embedded sandbox policy",
+        config
+      }))
+    : Effect.map(Config.load(path), (config) => ({ name: path, config }))

@@ -1,0 +1,45 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Cli } from "../src/index.ts"
+
+/** What a command line prints, or why it does not. */
+const said = (...args: ReadonlyArray<string>) =>
+  Effect.suspend(() => {
+    const lines: Array<string> = []
+    const terminal = { env: {}, isTty: false, print: (line: string) => void lines.push(line) }
+    return Effect.match(Cli.run(args, terminal), {
+      onFailure: ({ message }) => message,
+      onSuccess: () => lines.join("\n")
+    })
+  })
+
+describe("the command line", () => {
+  it.effect("says what there is", () =>
+    Effect.gen(function* () {
+      const help = yield* said("--help")
+      for (const command of ["serve", "check"]) assert.include(help, `understudy ${command} [FILE]`)
+      assert.strictEqual(yield* said(), help)
+      assert.match(yield* said("check", "--version"), /^\d+\.\d+\.\d+$/)
+    })
+  )
+
+  it.effect.each([
+    [["check", "a.yaml", "b.yaml"], 'unexpected argument "b.yaml"'],
+    [["check", "--port", "1"], "--port is nothing that check knows"],
+    [["check", "--prot", "1"], "Unknown option '--prot'"],
+    [["serve", "--port", "70000"], "--port takes a number from 0 to 65535"],
+    [["serve", "--log", "xml"], "--log takes json or pretty"]
+  ] as const)("refuses %j", ([args, reason]) =>
+    Effect.map(said(...args), (message) => assert.strictEqual(message, `${reason}; see understudy --help`))
+  )
+
+  it.effect("suggests the command that was meant", () =>
+    Effect.map(said("chek"), (message) =>
+      assert.strictEqual(message, 'unknown command "chek"; did you mean "check"?')
+    )
+  )
+
+  it.effect("takes flags before the command too", () =>
+    Effect.map(said("--json", "check"), (json) => assert.hasAllKeys(JSON.parse(json), ["chat"]))
+  )
+})
