@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask, chatBody, get } from "../support/caller.ts"
 import { chat, gateway } from "../support/gateway.ts"
-import { fails, wall } from "../support/wall.ts"
+import { content, fails, finish, raw, role, stream, wall } from "../support/wall.ts"
 
 /** The samples that are not nothing, without the buckets and sums of durations. */
 const samples = (text: string): ReadonlyArray<string> =>
@@ -28,11 +28,34 @@ describe("/metrics", () => {
         'understudy_attempt_duration_seconds_count{route="chat",tier="tier2",model="model2",outcome="success"} 3',
         'understudy_tier_runs_total{route="chat",tier="tier1",model="model1",served="false"} 3',
         'understudy_tier_runs_total{route="chat",tier="tier2",model="model2",served="true"} 3',
+        'understudy_tokens_total{route="chat",tier="tier2",model="model2",direction="input"} 3',
+        'understudy_tokens_total{route="chat",tier="tier2",model="model2",direction="output"} 6',
         'understudy_fallbacks_total{route="chat",tier="tier2",model="model2",reason="server_error"} 2',
         'understudy_fallbacks_total{route="chat",tier="tier2",model="model2",reason="circuit_open"} 1',
         'understudy_breaker_transitions_total{route="chat",tier="tier1",from="closed",to="open",reason="consecutive"} 1',
         'understudy_breaker_state{route="chat",tier="tier1"} 2'
       ])
+    })
+  )
+
+  it.scopedLive("counts the tokens of streams, of those that failed too, as far as upstreams say", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      const usage = (prompt_tokens: number, completion_tokens: number) =>
+        raw(`data: ${JSON.stringify({ choices: [], usage: { prompt_tokens, completion_tokens } })}\n\n`)
+      first.script(stream([role, usage(5, 0)], "reset"))
+      second.script(stream([role, usage(7, 1), content("Hi"), finish, usage(7, 2)]))
+      const { url } = yield* gateway(chat([first.url, second.url], { tier: "retry: { times: 0 }" }))
+      yield* ask(url, { body: chatBody({ stream: true }) })
+      const { text } = yield* get(url, "/metrics")
+      assert.deepStrictEqual(
+        samples(text).filter((line) => line.includes("tokens")),
+        [
+          'understudy_tokens_total{route="chat",tier="tier1",model="model1",direction="input"} 5',
+          'understudy_tokens_total{route="chat",tier="tier2",model="model2",direction="input"} 7',
+          'understudy_tokens_total{route="chat",tier="tier2",model="model2",direction="output"} 2'
+        ]
+      )
     })
   )
 

@@ -6,8 +6,12 @@
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { LazyArg } from "effect/Function"
 import type { Transition } from "./CircuitBreaker.ts"
 import type { DeadlineExceeded } from "./Deadline.ts"
+import { annotate } from "./internal/span.ts"
+import { Underway } from "./internal/underway.ts"
 import type { Next } from "./Outcome.ts"
 
 /**
@@ -40,6 +44,8 @@ export interface Attempt<out E> {
   readonly duration: Duration.Duration
   /** For a stream, from its start to its commit point. */
   readonly firstToken: Duration.Duration | undefined
+  /** What it used up, as far as it has told with {@link recordUsage}: a failed one too. */
+  readonly usage: Usage | undefined
   /** How long the run waited before it. */
   readonly waited: Duration.Duration
   /** The wait that the other side asked for. */
@@ -47,6 +53,16 @@ export interface Attempt<out E> {
   /** What the run did next; `undefined` where the attempt was its last word. */
   readonly next: Next | undefined
   readonly span: SpanIds | undefined
+}
+
+/**
+ * What an attempt used up, by its unit: `input_tokens` and `output_tokens`, for example.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Usage {
+  readonly [unit: string]: number
 }
 
 /**
@@ -159,3 +175,50 @@ export interface RunEnded {
 export class Listener extends Context.Reference<Listener>()("@understudy/core/Attempt/Listener", {
   defaultValue: (): ((event: Event) => void) | undefined => undefined
 }) {}
+
+/**
+ * Tells what the attempt that runs this has used up, for its record and its event. Of what is told of a unit more than
+ * once the last counts. Outside an attempt it does nothing.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Attempt, Fallback, Tier } from "@understudy/core"
+ *
+ * const ask = Effect.as(Attempt.recordUsage({ output_tokens: 2 }), "Hello there")
+ * const program = Effect.map(Fallback.served(Tier.make({ name: "primary", effect: ask })), ({ attempts }) =>
+ *   attempts.map(({ usage }) => usage)
+ * )
+ *
+ * console.log(Effect.runSync(program)) // => [ { output_tokens: 2 } ]
+ *
+ * @since 0.1.0
+ * @category telling
+ */
+export const recordUsage = (usage: Usage): Effect.Effect<void> =>
+  Effect.withFiberRuntime(({ currentContext }) => {
+    const attempt = Context.get(currentContext, Underway)
+    if (attempt !== undefined) attempt.usage = { ...attempt.usage, ...usage }
+    return Effect.void
+  })
+
+/**
+ * Sets attributes on the span of the tier whose attempt runs this. They are asked for only where somebody keeps that
+ * span.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Attempt, Tier } from "@understudy/core"
+ *
+ * const ask = Effect.as(Attempt.annotateTier(() => ({ "gen_ai.response.model": "large-2" })), "answer")
+ *
+ * console.log(Effect.runSync(Tier.make({ name: "primary", effect: ask }))) // => answer
+ *
+ * @since 0.1.0
+ * @category telling
+ */
+export const annotateTier = (attributes: LazyArg<Readonly<Record<string, unknown>>>): Effect.Effect<void> =>
+  Effect.withFiberRuntime(({ currentContext }) => {
+    const span = Context.get(currentContext, Underway)?.tierSpan
+    if (span?.sampled) annotate(span, attributes())
+    return Effect.void
+  })

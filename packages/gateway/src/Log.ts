@@ -53,6 +53,8 @@ export const entry = (requestId: string, event: Attempt.Event, at: Date): Entry 
         status: statusOf(attempt),
         outcome: attempt.outcome,
         error_type: attempt.errorType,
+        input_tokens: attempt.usage?.["input_tokens"],
+        output_tokens: attempt.usage?.["output_tokens"],
         waited_ms: ms(attempt.waited),
         latency_ms: ms(attempt.duration),
         ...trace(attempt.span)

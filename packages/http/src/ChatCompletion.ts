@@ -119,6 +119,12 @@ export const withModel = (body: Uint8Array, model: string): Uint8Array =>
 export interface Usage {
   readonly input: number | undefined
   readonly output: number | undefined
+  /** Of the input, what the provider had kept. */
+  readonly cacheRead?: number | undefined
+  /** Of the input, what the provider keeps from now on. */
+  readonly cacheWrite?: number | undefined
+  /** Of the output, what nobody reads. */
+  readonly reasoning?: number | undefined
 }
 
 /**
@@ -166,6 +172,10 @@ export interface Failed {
  */
 export interface Delta {
   readonly _tag: "Delta"
+  /** The answer's own name. */
+  readonly id: string | undefined
+  /** The model that the upstream says it is. */
+  readonly model: string | undefined
   /**
    * Whether it holds anything a reader would see: content, reasoning, a refusal, a tool call, audio, or the end
    * of a choice. A role alone or empty content is not.
@@ -201,7 +211,7 @@ export const readChunk = (data: string): Chunk => {
   if (data.trim() === "[DONE]") return { _tag: "Done" }
   const json = Json.parse(data)
   if (isError(json)) return { _tag: "Error", body: data }
-  const chunk = Json.asObject<"choices" | "usage">(json)
+  const chunk = Json.asObject<"id" | "model" | "choices" | "usage">(json)
   if (chunk === undefined) return malformed
   // Clients look into the choices of whatever they get.
   if (!Array.isArray(chunk.choices) && !Json.isGiven(chunk.usage)) return malformed
@@ -223,6 +233,8 @@ export const readChunk = (data: string): Chunk => {
   }
   return {
     _tag: "Delta",
+    id: Json.asText(chunk.id),
+    model: Json.asText(chunk.model),
     meaningful,
     choices,
     finished,
@@ -246,6 +258,8 @@ export type CompleteAnswer = Malformed | Failed | Answer
  */
 export interface Answer {
   readonly _tag: "Answer"
+  /** Its own name. */
+  readonly id: string | undefined
   /** The model that the upstream says it was. */
   readonly model: string | undefined
   readonly finishReasons: ReadonlyArray<string>
@@ -273,14 +287,15 @@ export interface Answer {
 export const readAnswer = (body: Uint8Array): CompleteAnswer => {
   const text = Utf8.withoutMark(Utf8.decode(body))
   const json = Json.parse(text)
-  const answer = Json.asObject<"choices" | "model" | "usage">(json)
+  const answer = Json.asObject<"id" | "choices" | "model" | "usage">(json)
   const choices = readChoices(answer?.choices)
   if (isError(json) || choices.some((choice) => choice.failed)) return { _tag: "Error", body: text }
   if (answer === undefined || choices.length === 0) return malformed
   if (!choices.every((choice) => choice.hasMessage)) return malformed
   return {
     _tag: "Answer",
-    model: typeof answer.model === "string" ? answer.model : undefined,
+    id: Json.asText(answer.id),
+    model: Json.asText(answer.model),
     finishReasons: choices.flatMap(({ finishReason }) => (finishReason === undefined ? [] : [finishReason])),
     usage: readUsage(answer.usage)
   }

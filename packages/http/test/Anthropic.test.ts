@@ -203,7 +203,7 @@ describe("Anthropic: a whole answer", () => {
         prompt_tokens_details: { cached_tokens: 40, cache_write_tokens: 500 },
         completion_tokens_details: { reasoning_tokens: 5 }
       })
-      assert.deepStrictEqual(usage, { input: 543, output: 7 })
+      assert.deepStrictEqual(usage, { input: 543, output: 7, cacheRead: 40, cacheWrite: 500, reasoning: 5 })
       for (const none of [undefined, null, 7, {}, { input_tokens: "3", output_tokens: -1 }]) {
         const nothing = yield* completion({ usage: none })
         assert.deepStrictEqual([nothing.usage, nothing.completion.usage], [undefined, undefined])

@@ -82,8 +82,9 @@ describe("Anthropic: laws", () => {
           Answers.assembled(out.map((part) => text(part.bytes)).join("")),
           Answers.expected(answer)
         )
-        const [input, output] = Answers.expected(answer).tokens
-        assert.deepStrictEqual(out.flatMap(({ usage }) => usage ?? []).at(-1), { input, output })
+        const [input, output, cacheRead, cacheWrite] = Answers.expected(answer).tokens
+        const usage = { input, output, cacheRead, cacheWrite }
+        assert.deepStrictEqual(out.flatMap(({ usage }) => usage ?? []).at(-1), usage)
       })
   )
 

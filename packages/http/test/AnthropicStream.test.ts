@@ -158,7 +158,8 @@ describe("Anthropic: a stream", () => {
       for (const { parts } of [without, asked]) {
         assert.deepStrictEqual(parts.flatMap((part) => part.usage ?? []).at(-1) as object, {
           input: 7,
-          output: 9
+          output: 9,
+          cacheRead: 4
         })
       }
     })
@@ -242,7 +243,7 @@ describe("Anthropic: a stream", () => {
       }
       const { parts, text } = yield* streamed(events([...said("Hi"), stop]))
       assert.deepStrictEqual(told(text).slice(2), [{ finish: "stop" }, "data: [DONE]"])
-      assert.deepStrictEqual(parts.at(-2)?.usage as object, { input: 7, output: 1 })
+      assert.deepStrictEqual(parts.at(-2)?.usage as object, { input: 7, output: 1, cacheRead: 4 })
     })
   )
 

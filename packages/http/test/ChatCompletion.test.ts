@@ -304,6 +304,15 @@ describe("ChatCompletion.readChunk", () => {
   it("takes usage where it is a count", () => {
     const usage = (text: string) => readDelta(`{"choices":[],"usage":${text}}`).usage
     assert.deepStrictEqual(usage('{"prompt_tokens":3,"completion_tokens":0}'), { input: 3, output: 0 })
+    const details =
+      '"prompt_tokens_details":{"cached_tokens":2,"cache_write_tokens":1},"completion_tokens_details":{"reasoning_tokens":4}'
+    assert.deepStrictEqual(usage(`{"prompt_tokens":3,"completion_tokens":5,${details}}`), {
+      input: 3,
+      output: 5,
+      cacheRead: 2,
+      cacheWrite: 1,
+      reasoning: 4
+    })
     assert.deepStrictEqual(usage('{"prompt_tokens":3,"completion_tokens":-1}'), {
       input: 3,
       output: undefined
@@ -325,9 +334,10 @@ describe("ChatCompletion.readAnswer", () => {
 
   it("reads model, finish reasons and usage", () => {
     const text =
-      '{"model":"m","choices":[{"message":{},"finish_reason":"stop"},{"message":{}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
+      '{"id":"a1","model":"m","choices":[{"message":{},"finish_reason":"stop"},{"message":{}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
     const expected = {
       _tag: "Answer",
+      id: "a1",
       model: "m",
       finishReasons: ["stop"],
       usage: { input: 1, output: 2 }

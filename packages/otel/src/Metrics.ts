@@ -106,7 +106,7 @@ export interface DeclaredTier {
  * Makes an accounting of nothing yet.
  *
  * **Details**
- * - Counters: `understudy_requests`, `understudy_attempts`, `understudy_tier_runs`, `understudy_fallbacks`,
+ * - Counters: `understudy_requests`, `understudy_attempts`, `understudy_tier_runs`, `understudy_tokens`, `understudy_fallbacks`,
  *   `understudy_breaker_transitions`. Histograms: `understudy_request_duration_seconds`,
  *   `understudy_attempt_duration_seconds`, `understudy_time_to_first_token_seconds`.
  * - Whatever ended is in the durations: failures and cancellations too, told apart by `outcome`.

@@ -12,6 +12,7 @@ import * as Deadline from "../Deadline.ts"
 import { forAttempt, inherit, type RunScheduler } from "./locals.ts"
 import { flatMapNow } from "./now.ts"
 import { after } from "./timer.ts"
+import { type Telling, Underway } from "./underway.ts"
 
 /** What the run has around it, and every attempt of it too. */
 export interface Around<R> {
@@ -21,6 +22,11 @@ export interface Around<R> {
   readonly scheduler: RunScheduler
   /** Without interruption: an attempt can be interrupted, the closing of its scope cannot. */
   readonly runtime: Runtime.Runtime<R>
+}
+
+/** What is told of an attempt while it is under way. */
+interface Open extends Telling {
+  readonly span: Tracer.Span | undefined
 }
 
 /** The bound on an attempt. */
@@ -53,7 +59,7 @@ export class AttemptFiber<X, E, R> {
     effect: Effect.Effect<X, E, R>,
     scope: Scope.CloseableScope,
     keepScope: boolean,
-    span: Tracer.Span | undefined,
+    open: Open,
     around: Around<R>,
     limit: Limit
   ) {
@@ -69,7 +75,7 @@ export class AttemptFiber<X, E, R> {
           return keepScope && this.wanted ? Exit.succeed(exit) : this.closing(exit)
         }
       }),
-      { updateRefs: (_, id) => forAttempt(around.fiberRefs, id, this.contextOf(span), around.scheduler) }
+      { updateRefs: (_, id) => forAttempt(around.fiberRefs, id, this.contextOf(open), around.scheduler) }
     )
   }
 
@@ -116,13 +122,14 @@ export class AttemptFiber<X, E, R> {
   }
 
   /** What it sees around it: all that the run does, and its own scope, span and deadline. */
-  private contextOf(span: Tracer.Span | undefined): Context.Context<R> {
+  private contextOf(open: Open): Context.Context<R> {
     const services = new Map<string, unknown>()
     this.around.context.unsafeMap.forEach((service, key) => {
       services.set(key, service)
     })
     services.set(Scope.Scope.key, this.scope)
-    if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
+    services.set(Underway.key, open)
+    if (open.span !== undefined) services.set(Tracer.ParentSpan.key, open.span)
     if (this.limit.deadline !== Number.POSITIVE_INFINITY) {
       services.set(Deadline.Current.key, this.limit.deadline)
     }

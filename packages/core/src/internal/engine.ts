@@ -172,14 +172,7 @@ class Run<X, E, R> {
     return Effect.flatMap(Scope.make(), (scope) => {
       tier.scope = scope
       const limit = this.limitOf(tier, now)
-      const fiber = new AttemptFiber(
-        rung.attempt,
-        scope,
-        this.keepScope,
-        tier.attempt.span,
-        this.around,
-        limit
-      )
+      const fiber = new AttemptFiber(rung.attempt, scope, this.keepScope, tier.attempt, this.around, limit)
       return Effect.matchCauseEffect(this.restore(fiber.exit()), {
         onFailure: (cause) => Effect.flatMap(fiber.stop(), () => this.ended(tier, Exit.failCause(cause))),
         onSuccess: (exit) => this.ended(tier, exit)

@@ -10,7 +10,7 @@ import * as Attempt from "../Attempt.ts"
 import type { Change } from "../CircuitBreaker.ts"
 import { type Next, type Outcome, success } from "../Outcome.ts"
 import type { Ladder, Rung } from "./ladder.ts"
-import { openSpan } from "./span.ts"
+import { annotate, openSpan } from "./span.ts"
 
 type AnyRung<E> = Rung<unknown, E, unknown>
 
@@ -21,6 +21,8 @@ export interface OpenAttempt<out E> {
   readonly waited: number
   readonly startedAt: number
   readonly span: Tracer.Span | undefined
+  readonly tierSpan: Tracer.Span | undefined
+  usage: Attempt.Usage | undefined
   firstToken: number | undefined
   endedAt: number
   exit: Exit.Exit<unknown, unknown>
@@ -76,10 +78,12 @@ export class RunObserver<E> {
     const refusal: Attempt.Refusal = { tier: rung.name, labels: rung.labels, retryAfter }
     this.refusals = [...this.refusals, refusal]
     if (rung === this.ladder.rungs[0]) this.missed = circuitOpen
-    this.span?.event("tier refused", this.clock.unsafeCurrentTimeNanos(), {
-      "understudy.tier": rung.name,
-      "understudy.retry_after_ms": Duration.toMillis(retryAfter)
-    })
+    if (this.span?.sampled) {
+      this.span.event("tier refused", this.clock.unsafeCurrentTimeNanos(), {
+        "understudy.tier": rung.name,
+        "understudy.retry_after_ms": Duration.toMillis(retryAfter)
+      })
+    }
     this.emit({ _tag: "TierRefused", run: this.ladder.name, refusal })
   }
 
@@ -100,14 +104,14 @@ export class RunObserver<E> {
 
   openTier(rung: AnyRung<E>): Tracer.Span | undefined {
     if (this.span === undefined) return undefined
-    const attributes = { ...rung.span.attributes, "understudy.tier": rung.name }
-    return openSpan(this.fiber, rung.span.name, "client", attributes, this.span)
+    return openSpan(this.fiber, rung.span.name, "client", rung.span.attributes, this.span)
   }
 
   closeTier(span: Tracer.Span | undefined, exit: Exit.Exit<unknown, unknown>): void {
     if (span === undefined) return
     const errorType = errorTypeOf(this.last?.outcome)
-    if (Exit.isFailure(exit) && errorType !== undefined) span.attribute("error.type", errorType)
+    if (span.sampled && Exit.isFailure(exit) && errorType !== undefined)
+      span.attribute("error.type", errorType)
     this.closeSpan(span, exit)
   }
 
@@ -129,19 +133,9 @@ export class RunObserver<E> {
       outcome: success,
       next: undefined,
       previous: undefined,
-      span:
-        tier &&
-        openSpan(
-          this.fiber,
-          "attempt",
-          "client",
-          {
-            "understudy.tier": rung.name,
-            "understudy.attempt.number": number,
-            ...(number > 1 && { "http.request.resend_count": number - 1 })
-          },
-          tier
-        )
+      usage: undefined,
+      tierSpan: tier,
+      span: tier && openSpan(this.fiber, "attempt", "client", numbered(rung.name, number), tier)
     }
   }
 
@@ -154,6 +148,8 @@ export class RunObserver<E> {
   streams(attempt: OpenAttempt<E>): void {
     attempt.endedAt = this.now()
     attempt.firstToken = attempt.endedAt - attempt.startedAt
+    const { firstToken, tierSpan } = attempt
+    if (tierSpan?.sampled) tierSpan.attribute("understudy.time_to_first_token", firstToken / 1000)
     this.append(attempt)
   }
 
@@ -173,8 +169,10 @@ export class RunObserver<E> {
     const errorType = errorTypeOf(outcome)
     if (errorType !== undefined && rung === this.ladder.rungs[0]) this.missed = errorType
     if (span !== undefined) {
-      span.attribute("understudy.outcome", attemptOutcome(outcome))
-      if (errorType !== undefined) span.attribute("error.type", errorType)
+      if (span.sampled) {
+        span.attribute("understudy.outcome", attemptOutcome(outcome))
+        if (errorType !== undefined) span.attribute("error.type", errorType)
+      }
       this.closeSpan(span, exit)
     }
     if (this.listener !== undefined) {
@@ -204,11 +202,7 @@ export class RunObserver<E> {
       span: spanIds(span)
     }
     if (span !== undefined) {
-      span.attribute("understudy.outcome", end.outcome)
-      span.attribute("understudy.attempts", end.attempts)
-      span.attribute("understudy.fallback", end.fallback)
-      if (end.servedBy !== undefined) span.attribute("understudy.served_by", end.servedBy)
-      if (end.errorType !== undefined) span.attribute("error.type", end.errorType)
+      if (span.sampled) annotate(span, endAttributes(end))
       this.closeSpan(span, exit)
     }
     this.emit(end)
@@ -234,11 +228,25 @@ export class RunObserver<E> {
   }
 }
 
+const numbered = (tier: string, number: number): Readonly<Record<string, unknown>> => ({
+  "understudy.tier": tier,
+  "understudy.attempt.number": number,
+  ...(number > 1 && { "http.request.resend_count": number - 1 })
+})
+
+const endAttributes = (end: Attempt.RunEnded): Readonly<Record<string, unknown>> => ({
+  "understudy.outcome": end.outcome,
+  "understudy.attempts": end.attempts,
+  "understudy.fallback": end.fallback,
+  ...(end.servedBy !== undefined && { "understudy.served_by": end.servedBy }),
+  ...(end.errorType !== undefined && { "error.type": end.errorType })
+})
+
 const spanIds = (span: Tracer.Span | undefined): Attempt.SpanIds | undefined =>
   span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
 
 const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
-  const { endedAt, exit, firstToken, next, number, outcome, rung, span, startedAt, waited } = attempt
+  const { endedAt, exit, firstToken, next, number, outcome, rung, span, startedAt, usage, waited } = attempt
   return {
     tier: rung.name,
     labels: rung.labels,
@@ -248,6 +256,7 @@ const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
     cause: Exit.isSuccess(exit) ? undefined : (exit.cause as Cause.Cause<E>),
     duration: Duration.millis(endedAt - startedAt),
     firstToken: firstToken === undefined ? undefined : Duration.millis(firstToken),
+    usage,
     waited: Duration.millis(waited),
     retryAfter: outcome._tag === "Failure" ? outcome.retryAfter : undefined,
     next,

@@ -55,7 +55,7 @@ export const fixed = (
   labels: options.labels ?? {},
   span: {
     name: options.span?.name ?? `tier ${options.name}`,
-    attributes: options.span?.attributes ?? {}
+    attributes: { ...options.span?.attributes, "understudy.tier": options.name }
   },
   timeout: bound(options.timeout),
   attemptTimeout: bound(attemptTimeout),

@@ -30,13 +30,19 @@ export const openSpan = (
     Chunk.toReadonlyArray(fiber.getFiberRef(FiberRef.currentTracerSpanLinks)),
     now,
     kind,
-    { captureStackTrace: false }
+    // For samplers: a tracer sees what is set later too late to decide by it.
+    { captureStackTrace: false, attributes }
   )
+  if (!span.sampled) return span
   HashMap.forEach(fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations), (value, key) =>
     span.attribute(key, value)
   )
-  for (const key in attributes) span.attribute(key, attributes[key])
+  annotate(span, attributes)
   return span
+}
+
+export const annotate = (span: Tracer.Span, attributes: Readonly<Record<string, unknown>>): void => {
+  for (const key in attributes) span.attribute(key, attributes[key])
 }
 
 /** The nearest parent that wants to be one. */

@@ -1,5 +1,5 @@
 import type { Usage } from "../ChatCompletion.ts"
-import { count } from "./choice.ts"
+import { count, detailed } from "./choice.ts"
 import type { Whole } from "./dialect.ts"
 import * as Json from "./json.ts"
 import * as RawJson from "./rawJson.ts"
@@ -17,6 +17,7 @@ export const readMessage = (body: Uint8Array, created: number): Whole => {
   if (said === undefined) return { _tag: "Malformed" }
   const tokens = addTokens(noTokens, message.usage)
   const usage = usageOf(tokens)
+  const finish_reason = finishReason(message.stop_reason)
   const completion = {
     id: message.id ?? "",
     object: "chat.completion",
@@ -27,12 +28,18 @@ export const readMessage = (body: Uint8Array, created: number): Whole => {
         index: 0,
         message: { role: "assistant", ...said },
         logprobs: null,
-        finish_reason: finishReason(message.stop_reason)
+        finish_reason
       }
     ],
     usage: usage && openAiUsage(tokens)
   }
-  return { _tag: "Answer", body: Utf8.encode(JSON.stringify(completion)), usage }
+  const facts = {
+    id: Json.asText(message.id),
+    model: Json.asText(message.model),
+    finishReasons: [finish_reason],
+    usage
+  }
+  return { _tag: "Answer", body: Utf8.encode(JSON.stringify(completion)), facts }
 }
 
 /** What the blocks say; `undefined` where a call has no id or name. `written` are the blocks as they are written. */
@@ -108,7 +115,11 @@ export const addTokens = (tokens: Tokens, value: unknown): Tokens => {
 export const usageOf = (tokens: Tokens): Usage | undefined =>
   tokens.input_tokens === undefined && tokens.output_tokens === undefined
     ? undefined
-    : { input: promptTokens(tokens), output: tokens.output_tokens }
+    : detailed(promptTokens(tokens), tokens.output_tokens, {
+        cacheRead: tokens.cache_read_input_tokens,
+        cacheWrite: tokens.cache_creation_input_tokens,
+        reasoning: tokens.thinking_tokens
+      })
 
 export const openAiUsage = (tokens: Tokens): object => {
   const prompt_tokens = promptTokens(tokens) ?? 0

@@ -2,6 +2,7 @@ import * as Sse from "../Sse.ts"
 import { addTokens, finishReason, noTokens, openAiUsage, type Tokens, usageOf } from "./anthropicAnswer.ts"
 import { concat } from "./bytes.ts"
 import { type ChatReader, malformed, nothing, type Piece, part, type Read } from "./chatStream.ts"
+import type { Facts } from "./genAi.ts"
 import * as Json from "./json.ts"
 import * as RawJson from "./rawJson.ts"
 import * as Utf8 from "./utf8.ts"
@@ -26,7 +27,7 @@ export const messageReader = (options: {
   let head: { readonly id: unknown; readonly model: unknown } | undefined
   let calls = 0
   let tokens: Tokens = noTokens
-  let finished = false
+  let finished: string | undefined
 
   const chunk = (choices: ReadonlyArray<object>, usage: object | null = null): Uint8Array =>
     Sse.data(
@@ -52,8 +53,8 @@ export const messageReader = (options: {
     call === undefined || text === "" ? nothing : toolCall(call, { function: { arguments: text } })
 
   const finish = (stopReason: unknown): Piece => {
-    finished = true
-    const end = delta({}, finishReason(stopReason))
+    finished = finishReason(stopReason)
+    const end = delta({}, finished)
     const bytes = options.includeUsage ? concat([end, chunk([], openAiUsage(tokens))]) : end
     return part(bytes, true, usageOf(tokens))
   }
@@ -102,7 +103,7 @@ export const messageReader = (options: {
   const change = (value: unknown, usage: unknown): Read => {
     const { stop_reason } = Json.asObject<"stop_reason">(value) ?? {}
     tokens = addTokens(tokens, usage)
-    return finished || !Json.isGiven(stop_reason) ? nothing : finish(stop_reason)
+    return finished !== undefined || !Json.isGiven(stop_reason) ? nothing : finish(stop_reason)
   }
 
   const read = ({ data, event }: Sse.Event): Read => {
@@ -125,7 +126,7 @@ export const messageReader = (options: {
       case "message_delta":
         return change(message.delta, message.usage)
       case "message_stop":
-        return { _tag: "End", last: finished ? undefined : finish(undefined) }
+        return { _tag: "End", last: finished === undefined ? finish(undefined) : undefined }
       case "ping":
         return part(keepAlive)
       default:
@@ -133,7 +134,14 @@ export const messageReader = (options: {
     }
   }
 
-  return { read, isWhole: () => finished, hasAll: () => finished }
+  const isWhole = (): boolean => finished !== undefined
+  const facts = (): Facts => ({
+    id: Json.asText(head?.id),
+    model: Json.asText(head?.model),
+    finishReasons: head === undefined ? [] : [finished ?? "error"],
+    usage: usageOf(tokens)
+  })
+  return { read, isWhole, hasAll: isWhole, facts }
 }
 
 const needsHead: ReadonlySet<unknown> = new Set([

@@ -62,7 +62,7 @@ export type Delta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | 
 export const read = (json: unknown): Reply => {
   const choice = firstChoice(json)
   const message = Json.asObject<string>(choice?.message) ?? {}
-  return reply(message, asArray(message["tool_calls"]), asText(choice?.finish_reason), usageIn(json))
+  return reply(message, asArray(message["tool_calls"]), Json.asText(choice?.finish_reason), usageIn(json))
 }
 
 /** Reads a stream: the deltas of each chunk, and at its end all that was said. */
@@ -79,20 +79,20 @@ export const makeReader = () => {
     const known = calls.get(index) ?? {}
     calls.set(index, merge(known, fields))
     const { arguments: text, name } = functionOf(fields)
-    return [{ _tag: "ToolCallDelta", index, id: asText(fields.id), name, arguments: text, json }]
+    return [{ _tag: "ToolCallDelta", index, id: Json.asText(fields.id), name, arguments: text, json }]
   }
 
   return {
     push: (json: unknown): ReadonlyArray<Delta> => {
       usage = usageIn(json) ?? usage
       const choice = firstChoice(json)
-      finishReason = asText(choice?.finish_reason) ?? finishReason
+      finishReason = Json.asText(choice?.finish_reason) ?? finishReason
       const { tool_calls, ...delta } = Json.asObject<string>(choice?.delta) ?? {}
       merge(message, delta)
       const said: ReadonlyArray<readonly ["TextDelta" | "ReasoningDelta" | "RefusalDelta", string]> = [
         ["ReasoningDelta", reasoningOf(delta)],
         ["TextDelta", textOf(delta["content"])],
-        ["RefusalDelta", asText(delta["refusal"]) ?? ""]
+        ["RefusalDelta", Json.asText(delta["refusal"]) ?? ""]
       ]
       const deltas = [
         ...said.flatMap(([_tag, text]) => (text === "" ? [] : [{ _tag, text, json }])),
@@ -121,7 +121,7 @@ const reply = (
   return {
     text,
     reasoning: reasoning === "" ? undefined : reasoning,
-    refusal: asText(rest["refusal"]),
+    refusal: Json.asText(rest["refusal"]),
     toolCalls,
     finishReason,
     usage,
@@ -140,14 +140,14 @@ const readCall = (value: unknown): ReadonlyArray<ToolCall> => {
   const { function: _, id, index: __, type: ___, ...rest } = fields
   const { arguments: text, name = "" } = functionOf(fields)
   const extra = filled(rest)
-  return [{ id: asText(id) ?? "", name, arguments: text, ...(extra && { extra }) }]
+  return [{ id: Json.asText(id) ?? "", name, arguments: text, ...(extra && { extra }) }]
 }
 
 const functionOf = (call: Json.Loose<"function">) => {
   const named = Json.asObject<"name" | "arguments">(call.function)
   const json = named?.arguments
   return {
-    name: asText(named?.name),
+    name: Json.asText(named?.name),
     // Some servers send the object itself.
     arguments: typeof json === "string" ? json : Json.isGiven(json) ? JSON.stringify(json) : ""
   }
@@ -199,7 +199,7 @@ const reasoningOf = ({
   reasoning,
   reasoning_content
 }: Json.Loose<"reasoning" | "reasoning_content">): string =>
-  asText(reasoning_content) ?? asText(reasoning) ?? ""
+  Json.asText(reasoning_content) ?? Json.asText(reasoning) ?? ""
 
 const filled = (fields: Fields): Readonly<Record<string, unknown>> | undefined => {
   const entries = Object.entries(fields).filter(([, value]) => isFilled(value))
@@ -208,8 +208,5 @@ const filled = (fields: Fields): Readonly<Record<string, unknown>> | undefined =
 
 const isFilled = (value: unknown): boolean =>
   Json.isGiven(value) && value !== "" && !(Array.isArray(value) && value.length === 0)
-
-const asText = (value: unknown): string | undefined =>
-  typeof value === "string" && value !== "" ? value : undefined
 
 const asArray = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])

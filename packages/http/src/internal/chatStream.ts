@@ -4,6 +4,7 @@ import type { Part } from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Sse from "../Sse.ts"
 import { concat } from "./bytes.ts"
+import { answered, type Facts } from "./genAi.ts"
 import { endSoonAfter } from "./grace.ts"
 import * as Utf8 from "./utf8.ts"
 
@@ -14,6 +15,8 @@ export interface ChatReader {
   readonly isWhole: () => boolean
   /** It has finished all that it was asked for: nothing of it is still to come. */
   readonly hasAll: () => boolean
+  /** What it knows of the answer by now. */
+  readonly facts: () => Facts
 }
 
 export type Piece = { readonly _tag: "Part" } & Part
@@ -69,9 +72,12 @@ export const chatStream = (
       }),
       Stream.ensuring(
         Effect.suspend(() =>
-          steps.malformed === 0
-            ? Effect.void
-            : Effect.annotateCurrentSpan("understudy.stream.malformed_events", steps.malformed)
+          Effect.zipRight(
+            answered(reader.facts()),
+            steps.malformed === 0
+              ? Effect.void
+              : Effect.annotateCurrentSpan("understudy.stream.malformed_events", steps.malformed)
+          )
         )
       )
     )

@@ -52,11 +52,33 @@ const isFilled = (value: unknown): boolean =>
     : typeof value === "object" && value !== null && Object.keys(value).length > 0
 
 export const readUsage = (value: unknown): Usage | undefined => {
-  const usage = Json.asObject<"prompt_tokens" | "completion_tokens">(value)
+  const usage = Json.asObject<
+    "prompt_tokens" | "completion_tokens" | "prompt_tokens_details" | "completion_tokens_details"
+  >(value)
   const input = count(usage?.prompt_tokens)
   const output = count(usage?.completion_tokens)
-  return input === undefined && output === undefined ? undefined : { input, output }
+  if (input === undefined && output === undefined) return undefined
+  const ofInput = Json.asObject<"cached_tokens" | "cache_write_tokens">(usage?.prompt_tokens_details)
+  const ofOutput = Json.asObject<"reasoning_tokens">(usage?.completion_tokens_details)
+  return detailed(input, output, {
+    cacheRead: count(ofInput?.cached_tokens),
+    cacheWrite: count(ofInput?.cache_write_tokens),
+    reasoning: count(ofOutput?.reasoning_tokens)
+  })
 }
+
+/** Without the details that nobody gave. */
+export const detailed = (
+  input: number | undefined,
+  output: number | undefined,
+  { cacheRead, cacheWrite, reasoning }: Omit<Usage, "input" | "output">
+): Usage => ({
+  input,
+  output,
+  ...(cacheRead !== undefined && { cacheRead }),
+  ...(cacheWrite !== undefined && { cacheWrite }),
+  ...(reasoning !== undefined && { reasoning })
+})
 
 export const count = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined

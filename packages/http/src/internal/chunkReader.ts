@@ -1,11 +1,13 @@
-import { readChunk } from "../ChatCompletion.ts"
+import { type Delta, readChunk } from "../ChatCompletion.ts"
 import type * as Sse from "../Sse.ts"
 import { type ChatReader, malformed, nothing, part, type Read } from "./chatStream.ts"
+import type { Facts } from "./genAi.ts"
 
 /** Reads OpenAI's own chunks, and leaves their bytes as they are. `n` choices were asked for. */
 export const chunkReader = (n = 1): ChatReader => {
   const begun = new Set<number>()
-  const finished = new Set<number>()
+  const finished = new Map<number, string>()
+  let known: Omit<Facts, "finishReasons"> = { id: undefined, model: undefined, usage: undefined }
 
   const read = ({ data, event, raw }: Sse.Event): Read => {
     // Clients of OpenAI take a name without data for an event and fail on its empty data.
@@ -22,12 +24,23 @@ export const chunkReader = (n = 1): ChatReader => {
       case "Delta":
         if (chunk.failed) return { _tag: "ErrorEvent", body: data }
         for (let index = 0; index < chunk.choices; index++) begun.add(index)
-        for (const index of chunk.finished) finished.add(index)
+        for (const [at, index] of chunk.finished.entries()) finished.set(index, chunk.finishReasons[at] ?? "")
+        note(chunk)
         return part(raw, chunk.meaningful, chunk.usage)
+    }
+  }
+
+  const note = ({ id, model, usage }: Delta): void => {
+    if (known.id === undefined || usage !== undefined) {
+      known = { id: known.id ?? id, model: known.model ?? model, usage: usage ?? known.usage }
     }
   }
 
   // Some upstreams give one choice however many were asked for, and others one after the other.
   const isWhole = (): boolean => begun.size > 0 && finished.size === begun.size
-  return { read, isWhole, hasAll: () => finished.size >= n && isWhole() }
+  const facts = (): Facts => ({
+    ...known,
+    finishReasons: [...begun].map((index) => finished.get(index) ?? "error")
+  })
+  return { read, isWhole, hasAll: () => finished.size >= n && isWhole(), facts }
 }

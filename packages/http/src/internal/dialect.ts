@@ -1,7 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { ChatRequest, Usage } from "../ChatCompletion.ts"
+import type { ChatRequest } from "../ChatCompletion.ts"
 import type * as ErrorTable from "../ErrorTable.ts"
 import type { Provider } from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -9,6 +9,7 @@ import * as Quirks from "../Quirks.ts"
 import type { Response, TransportError, Upstream } from "../Upstream.ts"
 import { collect } from "./bytes.ts"
 import { type ChatReader, chatStream } from "./chatStream.ts"
+import { answered, asked, type Facts } from "./genAi.ts"
 import * as Utf8 from "./utf8.ts"
 
 /** What sets one protocol apart from another: how a request is put, and how what comes back is read. */
@@ -31,7 +32,7 @@ export interface Exchange {
 }
 
 export type Whole =
-  | { readonly _tag: "Answer"; readonly body: Uint8Array; readonly usage: Usage | undefined }
+  | { readonly _tag: "Answer"; readonly body: Uint8Array; readonly facts: Facts }
   | { readonly _tag: "Error"; readonly body: string }
   | { readonly _tag: "Malformed" }
 
@@ -78,17 +79,20 @@ export const provider = (
     (ask: Asking<Omit<Exchange, "reader">>): Provider["complete"] =>
     (request, model) =>
       Effect.gen(function* () {
-        const asked = yield* ask(adapt(request), model)
-        const response = yield* send(asked, "application/json")
+        const adapted = adapt(request)
+        yield* asked(adapted)
+        const asking = yield* ask(adapted, model)
+        const response = yield* send(asking, "application/json")
         const body = yield* collect(
           Stream.mapError(response.body, fromTransport),
           maxAnswerBytes,
           invalidAnswer(response.status)
         )
-        const whole = asked.readWhole(body)
+        const whole = asking.readWhole(body)
         switch (whole._tag) {
           case "Answer":
-            return { body: whole.body, usage: whole.usage }
+            yield* answered(whole.facts)
+            return { body: whole.body, usage: whole.facts.usage }
           case "Error":
             return yield* failed(response, Utf8.encode(whole.body))
           case "Malformed":
@@ -99,10 +103,12 @@ export const provider = (
   const stream: Provider["stream"] = (request, model) =>
     Stream.unwrapScoped(
       Effect.gen(function* () {
-        const asked = yield* exchange(adapt(request), model)
-        const response = yield* send(asked, "text/event-stream")
+        const adapted = adapt(request)
+        yield* asked(adapted)
+        const asking = yield* exchange(adapted, model)
+        const response = yield* send(asking, "text/event-stream")
         if (!isEventStream(response)) return Stream.fail(invalidAnswer(response.status))
-        return chatStream(Stream.mapError(response.body, fromTransport), asked.reader, (body) =>
+        return chatStream(Stream.mapError(response.body, fromTransport), asking.reader, (body) =>
           failed(response, Utf8.encode(body))
         )
       })

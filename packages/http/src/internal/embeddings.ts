@@ -10,10 +10,15 @@ export const readWhole = (body: Uint8Array): Whole => {
   const text = Utf8.withoutMark(Utf8.decode(body))
   const json = Json.parse(text)
   if (isError(json)) return { _tag: "Error", body: text }
-  const answer = Json.asObject<"data" | "usage">(json)
-  return Array.isArray(answer?.data) && answer.data.length > 0
-    ? { _tag: "Answer", body, usage: readUsage(answer.usage) }
-    : { _tag: "Malformed" }
+  const answer = Json.asObject<"data" | "model" | "usage">(json)
+  if (!Array.isArray(answer?.data) || answer.data.length === 0) return { _tag: "Malformed" }
+  const facts = {
+    id: undefined,
+    model: Json.asText(answer.model),
+    finishReasons: [],
+    usage: readUsage(answer.usage)
+  }
+  return { _tag: "Answer", body, facts }
 }
 
 /** A tier that could not stand in for the first one: it makes no vectors, or others. */

@@ -15,3 +15,6 @@ export const parse = (text: string): unknown => {
 }
 
 export const isGiven = (value: unknown): boolean => value !== undefined && value !== null
+
+export const asText = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : undefined

@@ -55,5 +55,5 @@ export const provider = (account: Account): Provider => {
 
 const readWhole = (body: Uint8Array): Dialect.Whole => {
   const view = readAnswer(body)
-  return view._tag === "Answer" ? { _tag: "Answer", body, usage: view.usage } : view
+  return view._tag === "Answer" ? { _tag: "Answer", body, facts: view } : view
 }

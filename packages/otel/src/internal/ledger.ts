@@ -17,6 +17,8 @@ class Tier {
   readonly firstToken: Histogram
   readonly served: Counter
   readonly missed: Counter
+  readonly input: Counter
+  readonly output: Counter
   readonly labels: Labels
 
   constructor(labels: Labels) {
@@ -24,6 +26,8 @@ class Tier {
     this.firstToken = new Histogram(labels)
     this.served = new Counter({ ...labels, served: "true" })
     this.missed = new Counter({ ...labels, served: "false" })
+    this.input = new Counter({ ...labels, direction: "input" })
+    this.output = new Counter({ ...labels, direction: "output" })
   }
 }
 
@@ -143,12 +147,15 @@ export class Ledger {
 
   private attempt(
     run: Run,
-    { duration, errorType, firstToken, labels, outcome, span, tier }: Attempt<unknown>
+    { duration, errorType, firstToken, labels, outcome, span, tier, usage }: Attempt<unknown>
   ): void {
     const series = this.tier(run, tier, labels)
     this.attempts(series, outcome, errorType ?? none).value++
     this.outcome(series, outcome).duration.observe(Duration.toSeconds(duration), span, this.now)
     if (firstToken !== undefined) series.firstToken.observe(Duration.toSeconds(firstToken), span, this.now)
+    if (usage === undefined) return
+    series.input.value += usage["input_tokens"] ?? 0
+    series.output.value += usage["output_tokens"] ?? 0
   }
 
   private served(run: Run, servedBy: string, outcome: string): Served {
@@ -230,6 +237,11 @@ export class Ledger {
         "tier_runs",
         "Runs that a tier was due in, and whether it served them.",
         tiers.flatMap(({ missed, served }) => [served, missed])
+      ),
+      counter(
+        "tokens",
+        "Tokens that attempts used up, as far as upstreams have said.",
+        tiers.flatMap(({ input, output }) => [input, output])
       ),
       counter(
         "fallbacks",
