@@ -6,20 +6,19 @@
  *
  * @since 0.1.0
  */
-import { isIPv4 } from "node:net"
 import * as Policy from "@understudy/core/Policy"
 import * as Quirks from "@understudy/http/Quirks"
+import { Continue } from "@understudy/http/Route"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { contradiction } from "./internal/contradiction.ts"
 import * as Document from "./internal/document.ts"
 import type { Path } from "./internal/fault.ts"
 import { Host, integerFrom, Key, Port, SizeText } from "./internal/fields.ts"
-import { type Problem, quote } from "./internal/issue.ts"
-import { suggest } from "./internal/nearest.ts"
 import { type Provider, ProviderFile } from "./internal/providerFile.ts"
 import type * as Yaml from "./internal/yaml.ts"
 
@@ -71,6 +70,8 @@ export interface Tier extends Policy.TierPolicy, Quirks.Quirks {
   readonly model: string
   /** Whose vectors it makes; its route then answers requests for embeddings, and those alone. */
   readonly embeddings?: string | undefined
+  /** How it goes on with a streamed answer that a tier above began and broke off; not at all where undefined. */
+  readonly continue?: Continue | undefined
 }
 
 /**
@@ -141,6 +142,7 @@ export const File = Schema.Struct({
       provider: Schema.String,
       model: Policy.Name,
       embeddings: Schema.optional(Policy.Name),
+      continue: Schema.optional(Continue),
       ...Quirks.fields
     })
   }).pipe(
@@ -152,7 +154,9 @@ export const File = Schema.Struct({
  * Reads the text of a file. `env` gives what `${NAME}` stands for; `file` is the name that errors carry.
  *
  * **Details**
- * - Every tier's provider must exist, all tiers of a route must make the same embeddings or none, and a gateway without keys may listen on a loopback address only.
+ * - Every tier's provider must exist, and be able to where the tier says `continue: prefill`.
+ * - All tiers of a route must make the same embeddings or none.
+ * - A gateway without keys may listen on a loopback address only.
  * - The first thing that is wrong is the error.
  *
  * @example
@@ -209,50 +213,8 @@ const shown = (path: Path, { written }: Yaml.Source): string | undefined => {
   return path.some((key) => secret.has(key)) && !/^\$\{\w+\}$/.test(text ?? "") ? undefined : text
 }
 
-const unknownProvider = ({ providers, routes }: Config, { written }: Yaml.Source): Problem | undefined => {
-  for (const [route, { tiers }] of Object.entries(routes)) {
-    const index = tiers.findIndex(({ provider }) => !Object.hasOwn(providers, provider))
-    const tier = tiers[index]
-    if (tier === undefined) continue
-    const path = ["routes", route, "tiers", index, "provider"]
-    const reason = `unknown provider ${quote(written(path) ?? "", tier.provider)}`
-    return { path, on: "value", reason, remedy: suggest(tier.provider, Object.keys(providers)) }
-  }
-  return undefined
-}
-
-const otherVectors = ({ providers, routes }: Config): Problem | undefined => {
-  for (const [route, { tiers }] of Object.entries(routes)) {
-    const made = tiers[0].embeddings
-    for (const [index, { embeddings, provider }] of tiers.entries()) {
-      const at = { path: ["routes", route, "tiers", index, "embeddings"], on: "value" } as const
-      if (embeddings !== made) {
-        const reason = `not what the first tier makes, ${made ?? "none"}; vectors of different models do not compare`
-        return { ...at, reason, remedy: "move the tier to another route" }
-      }
-      if (embeddings !== undefined && providers[provider]?.kind === "anthropic") {
-        return { ...at, reason: "Anthropic has no embeddings", remedy: "name another provider" }
-      }
-    }
-  }
-  return undefined
-}
-
-const openToAll = ({ server }: Config): Problem | undefined =>
-  server.apiKeys.length > 0 || isLoopback(server.host)
-    ? undefined
-    : {
-        path: ["server", "host"],
-        on: "value",
-        reason: "others can reach this host and server.apiKeys is empty",
-        remedy: "add a key or listen on 127.0.0.1"
-      }
-
 const reader: Document.Reader<Config> = {
   decode: Schema.decodeUnknownEither(File),
   shown,
-  check: (config, source) => unknownProvider(config, source) ?? otherVectors(config) ?? openToAll(config)
+  check: contradiction
 }
-
-const isLoopback = (host: string): boolean =>
-  host.toLowerCase() === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."))

@@ -12,7 +12,7 @@ describe("ConfigError of a provider refuses, with one line", () => {
     [
       "an API version of another kind",
       openai('apiVersion: "2024-10-21"'),
-      ":3:51 providers.openai.apiVersion: unknown key; known: kind, baseUrl, apiKey, headers, errors, drop, rename, dialect"
+      ":3:51 providers.openai.apiVersion: unknown key; known: kind, baseUrl, apiKey, headers, errors, drop, rename, dialect, prefill"
     ],
     [
       "azure without a baseUrl",
@@ -73,6 +73,34 @@ describe("ConfigError of a provider refuses, with one line", () => {
       "a tier that makes some where the first does not",
       yaml({ tier: "\n      - { name: b, provider: openai, model: m, embeddings: large }" }),
       ":12:60 routes.chat.tiers[1].embeddings: not what the first tier makes, none; vectors of different models do not compare; move the tier to another route"
+    ],
+    [
+      "a prefill that is no word",
+      openai("prefill: yes"),
+      ':3:60 providers.openai.prefill: cannot use "yes"; expected true or false'
+    ],
+    [
+      "a way to go on that is none",
+      tier("continue: prefil"),
+      ':11:19 routes.chat.tiers[0].continue: unknown way to go on "prefil"; did you mean "prefill"?'
+    ],
+    [
+      "a prefill of OpenAI's own models",
+      tier("continue: prefill"),
+      ':11:19 routes.chat.tiers[0].continue: the models of "openai" are not known to go on from a prefix; use restart, or say "prefill: true" there if they do'
+    ],
+    [
+      "a prefill of vLLM's where the provider says otherwise",
+      yaml({
+        provider: "kind: openai, dialect: vllm, prefill: false, baseUrl: http://a",
+        tier: "continue: prefill"
+      }),
+      ':11:19 routes.chat.tiers[0].continue: the models of "openai" are not known to go on from a prefix; use restart, or say "prefill: true" there if they do'
+    ],
+    [
+      "a prefill of Azure's",
+      yaml({ provider: "kind: azure, baseUrl: https://a", tier: "continue: prefill" }),
+      ':11:19 routes.chat.tiers[0].continue: the models of "openai" are not known to go on from a prefix; use restart'
     ],
     [
       "a tier's parameter to drop that every request needs",
@@ -180,4 +208,16 @@ describe("ConfigError of a provider refuses, with one line", () => {
   ])("of a script: %s", (_, script, expected) =>
     assert.strictEqual(refusal(provider(`kind: sandbox, script: ${script}`)), `${file}${expected}`)
   )
+
+  it.each([
+    "kind: openai, baseUrl: http://a, prefill: true",
+    "kind: openai, baseUrl: http://a, dialect: vllm",
+    "kind: openai, baseUrl: http://a, dialect: mistral",
+    "kind: anthropic",
+    "kind: sandbox"
+  ])("takes a prefill of %s", (provider) =>
+    assert.strictEqual(refusal(yaml({ provider, tier: "continue: prefill" })), "accepted")
+  )
+
+  it("takes a restart of any", () => assert.strictEqual(refusal(tier("continue: restart")), "accepted"))
 })

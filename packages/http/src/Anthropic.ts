@@ -18,6 +18,7 @@ import * as AnthropicError from "./internal/anthropicError.ts"
 import { messageReader } from "./internal/anthropicReader.ts"
 import { translate } from "./internal/anthropicRequest.ts"
 import * as Dialect from "./internal/dialect.ts"
+import { bodyOf } from "./internal/prefill.ts"
 import type { Provider } from "./Provider.ts"
 import type { Quirks } from "./Quirks.ts"
 import type { Upstream } from "./Upstream.ts"
@@ -87,12 +88,19 @@ export const make = (options: Options): Provider => {
   }
   const maxTokens = options.maxTokens ?? 16_384
   return Dialect.provider(
-    { name: options.name, system: "anthropic", baseUrl, upstream: options.upstream, quirks: options },
+    {
+      name: options.name,
+      system: "anthropic",
+      baseUrl,
+      upstream: options.upstream,
+      quirks: options,
+      prefill: { answer: "rest" }
+    },
     {
       exchange: (request, model) =>
         Effect.gen(function* () {
           const { body, includeUsage } = yield* Either.mapLeft(
-            translate(request.body, model, maxTokens),
+            translate(bodyOf(request), model, maxTokens),
             AnthropicError.unsupported
           )
           const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)

@@ -26,6 +26,11 @@ export interface ChatRequest {
   readonly stream: boolean
   /** How many choices it asks for, where that is more than one. */
   readonly n?: number | undefined
+  /**
+   * What was said of the answer already: to be answered is what comes after. Only for a provider that goes on from
+   * there, see `Provider.prefill`; the body says nothing of it.
+   */
+  readonly prefix?: string | undefined
   /** The request as it came. */
   readonly body: Uint8Array
 }
@@ -108,7 +113,7 @@ export const readRequest = (body: Uint8Array): Either.Either<ChatRequest, Invali
  * @category writing
  */
 export const withModel = (body: Uint8Array, model: string): Uint8Array =>
-  RawJson.replaceValues(body, "model", Utf8.encode(JSON.stringify(model)))
+  RawJson.update(body, ["model"], () => Utf8.encode(JSON.stringify(model)))
 
 /**
  * Tokens, where the upstream counted them.

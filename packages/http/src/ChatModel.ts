@@ -21,6 +21,7 @@ import type * as Stream from "effect/Stream"
 import type { Completion, ObjectCompletion, ObjectRequest, Part } from "./internal/chatModel.ts"
 import * as internal from "./internal/chatModel.ts"
 import type { Request, ToolCall } from "./internal/chatRequest.ts"
+import * as Continuation from "./internal/continuation.ts"
 import { load, type OrConfig } from "./internal/orConfig.ts"
 import type { Provider } from "./Provider.ts"
 import type { ProviderError } from "./ProviderError.ts"
@@ -103,7 +104,8 @@ export interface ChatModel {
   ) => Effect.Effect<ObjectCompletion<A>, ProviderError | AllTiersFailed<ProviderError>, R>
   /**
    * Streams the answer of the first tier that says anything. What fails before that is unseen; what breaks after it
-   * fails the stream, which ends with `Finished` or not at all.
+   * is gone on with by a tier that can, see `Route.Continue`, or fails the stream, which ends with `Finished` or not
+   * at all.
    */
   readonly stream: (
     request: Request
@@ -129,6 +131,8 @@ export const ChatModel: Context.Tag<ChatModel, ChatModel> = Context.GenericTag<C
  */
 export interface TierOptions extends Quirks.Quirks {
   readonly model: string
+  /** How it goes on with a streamed answer that a tier above began and broke off. Default: not at all. */
+  readonly continue?: Route.Continue | undefined
 }
 
 /**
@@ -329,6 +333,17 @@ const decodePolicy = Schema.decodeUnknown(
       // Whatever it is, it may hold a key.
     ).annotations({ message: () => "expected a provider" }),
     model: Schema.NonEmptyString,
+    continue: Schema.optional(Route.Continue),
     ...Quirks.fields
-  })
+  }).pipe(
+    Schema.filter(({ tiers }) => {
+      const wrong = tiers.findIndex(Continuation.answersAnew)
+      return wrong === -1
+        ? undefined
+        : {
+            path: ["tiers", wrong, "continue"],
+            message: "this provider does not go on from a prefix; use restart"
+          }
+    })
+  )
 )

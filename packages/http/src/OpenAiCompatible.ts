@@ -24,6 +24,11 @@ export interface Options extends Quirks.Quirks {
   readonly apiKey?: Redacted.Redacted | undefined
   /** Sent with every request, over the ones of ours. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /**
+   * Whether its models go on from a last message of the assistant's, and answer with the rest. Default: as is known of
+   * its dialect.
+   */
+  readonly prefill?: boolean | undefined
   /** What its errors mean where the table does not know, or knows otherwise; asked before the table. */
   readonly errors?: ReadonlyArray<Row> | undefined
   /** OpenTelemetry's `gen_ai.provider.name`. Default: the dialect's, such as `openai`. */
@@ -66,6 +71,8 @@ export const make = (options: Options): Provider => {
     key: options.apiKey && { authorization: `Bearer ${Redacted.value(options.apiKey)}` },
     headers: options.headers,
     quirks: Quirks.combine(preset, options),
+    prefill:
+      options.prefill === false ? undefined : (preset.prefill ?? (options.prefill && { answer: "rest" })),
     errors: [...(options.errors ?? []), ...(preset.errors ?? [])]
   })
 }

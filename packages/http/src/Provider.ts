@@ -30,6 +30,11 @@ export interface Provider {
   readonly stream: (request: ChatRequest, model: string) => Stream.Stream<Part, ProviderError>
   /** One request for embeddings, which has a model and a body as any other; undefined where it makes none. */
   readonly embeddings?: Provider["complete"] | undefined
+  /**
+   * What its stream holds of an answer that a request's `prefix` begins: the `rest`, or the `whole` with the prefix at
+   * its beginning. Default: neither, for it does not go on from a prefix.
+   */
+  readonly prefill?: "rest" | "whole" | undefined
 }
 
 /**

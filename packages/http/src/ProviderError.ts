@@ -35,6 +35,7 @@ import type * as Redacted from "effect/Redacted"
  * | `invalid_output` | an answer that does not fit the schema it was asked in, a tool call or JSON that the model broke | yes | yes | nothing |
  * | `stream_truncated` | the stream ended before the answer did | yes | yes | failure |
  * | `stream_error` | an error under status 200 that says no more | yes | yes | failure |
+ * | `stream_diverged` | another answer than the one that it was to go on with | no | yes | nothing |
  *
  * A `retry` of yes becomes no where the upstream says so, see {@link ProviderError}.
  *
@@ -63,6 +64,7 @@ export type Kind =
   | "invalid_output"
   | "stream_truncated"
   | "stream_error"
+  | "stream_diverged"
 
 /**
  * What an upstream answered in place of a completion, for a caller whose own request was wrong.
@@ -154,7 +156,8 @@ const verdicts: {
   invalid_answer: "retry",
   invalid_output: "ignoredRetry",
   stream_truncated: "retry",
-  stream_error: "retry"
+  stream_error: "retry",
+  stream_diverged: "ignoredNextTier"
 }
 
 /**

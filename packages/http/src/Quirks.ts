@@ -25,6 +25,21 @@ export interface Quirks {
 }
 
 /**
+ * How a server goes on from a last message of the assistant's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Prefill {
+  /** Whether its answer is the rest alone, or the whole with what it goes on from. */
+  readonly answer: "rest" | "whole"
+  /** What that message has beside its role and content. Default: nothing. */
+  readonly message?: Readonly<Record<string, unknown>> | undefined
+  /** What the request has beside what the caller says, or in its place. Default: nothing. */
+  readonly request?: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
  * What is known of a server.
  *
  * @since 0.1.0
@@ -34,6 +49,8 @@ export interface Preset extends Quirks {
   /** OpenTelemetry's `gen_ai.provider.name`. */
   readonly system: string
   readonly errors?: ReadonlyArray<Row> | undefined
+  /** Undefined where it answers such a message anew, or nobody knows. */
+  readonly prefill?: Prefill | undefined
 }
 
 /**
@@ -84,6 +101,7 @@ export const presets: { readonly [_ in Name]: Preset } = {
     // Its streams end with the usage, asked for or not.
     drop: [...bookkeeping, "stream_options"],
     rename: { max_completion_tokens: "max_tokens", seed: "random_seed" },
+    prefill: { answer: "whole", message: { prefix: true } },
     errors: [{ name: "Mistral: a parameter it does not know", kind: "unsupported", status: [422] }]
   },
   groq: {
@@ -113,7 +131,10 @@ export const presets: { readonly [_ in Name]: Preset } = {
     ]
   },
   anthropic: { system: "anthropic" },
-  vllm: { system: "vllm" },
+  vllm: {
+    system: "vllm",
+    prefill: { answer: "rest", request: { continue_final_message: true, add_generation_prompt: false } }
+  },
   // It takes no notice of the new name, and would go on without end.
   ollama: { system: "ollama", rename: { max_completion_tokens: "max_tokens" } },
   "llama.cpp": { system: "llama.cpp" }

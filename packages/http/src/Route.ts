@@ -11,7 +11,9 @@ import * as Outcome from "@understudy/core/Outcome"
 import * as Policy from "@understudy/core/Policy"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type { ChatRequest } from "./ChatCompletion.ts"
+import * as Continuation from "./internal/continuation.ts"
 import { breakerOf, type Holder } from "./internal/credential.ts"
 import * as Embeddings from "./internal/embeddings.ts"
 import type { Answer, Part, Provider } from "./Provider.ts"
@@ -50,6 +52,8 @@ export interface RouteTier extends Policy.TierPolicy, Quirks.Quirks {
    * alone. All tiers of its route must say the same, for vectors of different models do not compare.
    */
   readonly embeddings?: string | undefined
+  /** How it goes on with a streamed answer that a tier above began and broke off. Default: not at all. */
+  readonly continue?: Continue | undefined
 }
 
 /**
@@ -63,6 +67,39 @@ export interface RouteBreaker {
 }
 
 /**
+ * How a tier goes on with a streamed answer that another one began and broke off.
+ *
+ * - `prefill`: it is given what was said as a last message of the assistant's, and what it answers comes after that.
+ *   Its provider must be one that goes on from there and does not answer anew, see `Provider.prefill`.
+ * - `restart`: it is asked what the first was asked. Its answer is held back while it is what was said; what follows
+ *   comes after that. Where it says anything else it is of no use, and fails as `stream_diverged`.
+ *
+ * **Details**
+ * - Only text of a single choice is gone on with: nothing with a call of a tool in it, or thoughts, or a refusal, and
+ *   nothing that has ended. A request that asks for a form of the answer, such as JSON, or that ends with a message of
+ *   the assistant's own, is not prefilled.
+ * - All chunks of the answer have the `id`, `created` and `model` that it began with, and one role. Its `usage` is
+ *   what the tier counted that ended it, with `"incomplete": true` beside that.
+ * - It is asked as ever: its `firstToken` and `timeout` bound the way to the first words that are new.
+ * - Where no tier can, the stream fails with what it broke off with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Continue = typeof Continue.Type
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Continue: Schema.Literal<["prefill", "restart"]> = Schema.Literal(
+  "prefill",
+  "restart"
+).annotations({
+  title: "way to go on"
+})
+
+/**
  * Makes a route and the circuit breakers of its tiers, one each.
  *
  * **Details**
@@ -71,6 +108,7 @@ export interface RouteBreaker {
  *   credential makes the others wait as long again. Everything else opens the tier's own breaker alone.
  * - Routes that share providers are to be made together, by {@link makeAll}.
  * - Throws a `RangeError` that names a tier whose `embeddings` are not those of the first, or whose provider has none.
+ * - Throws a `RangeError` for a tier that is to `prefill` and whose provider does not go on from a prefix.
  *
  * @example
  * import { Policy } from "@understudy/core"
@@ -156,6 +194,8 @@ const one = (
     const misfit = Embeddings.misfit(policy.tiers)
     if (misfit !== undefined) throw new RangeError(`Route: ${misfit} does not make the embeddings of ${name}`)
     const serves = policy.tiers[0].embeddings === undefined ? "chat" : "embeddings"
+    const wrong = policy.tiers.find(Continuation.answersAnew)
+    if (wrong !== undefined) throw new RangeError(`Route: the provider of ${wrong.name} cannot prefill`)
     const breakers = new Map<RouteTier, CircuitBreaker.CircuitBreaker>()
     const tiers = Arr.map(policy.tiers, (tier) => ({ ...tier, adapt: Quirks.adapt(tier) }))
     for (const tier of tiers) {
@@ -201,7 +241,14 @@ const one = (
           ({ adapt, model, provider }) => provider.stream(adapt(request), model),
           {
             isContent: (part) => part.content,
-            classify: (error) => (error._tag === "EmptyStream" ? emptyStream : outcome(error))
+            classify: (error) => (error._tag === "EmptyStream" ? emptyStream : outcome(error)),
+            transcript: request.n === undefined ? Continuation.transcript : undefined,
+            resume: (tier) =>
+              tier.continue &&
+              ((said) =>
+                Continuation.goOn(tier, said, request, (request) =>
+                  tier.provider.stream(tier.adapt(request), tier.model)
+                ))
           }
         )
     }

@@ -1,7 +1,8 @@
 /**
  * A provider without a network: it answers by itself, and fails as it is told, by chance or by a script.
  *
- * It is an {@link Upstream} that speaks OpenAI's protocol, so that everything above it is the production code.
+ * It is an {@link Upstream} that speaks OpenAI's protocol, so that everything above it is the production code. After a
+ * last message of the assistant's it says the words that come next.
  *
  * @since 0.1.0
  */
@@ -11,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Random from "effect/Random"
 import { readRequest } from "./ChatCompletion.ts"
+import { prefixIn } from "./internal/prefill.ts"
 import * as Answers from "./internal/sandboxAnswer.ts"
 import * as OpenAiCompatible from "./OpenAiCompatible.ts"
 import type { Provider } from "./Provider.ts"
@@ -99,6 +101,7 @@ export const make = (options: Options & { readonly name: string }): Provider =>
     ...options,
     system: "sandbox",
     baseUrl: "http://sandbox.invalid/v1",
+    prefill: true,
     upstream: upstream(options)
   })
 
@@ -176,5 +179,6 @@ const answer = (
       model
     }
     const broken = breaks && { after, breaks }
-    return stream ? Answers.streamed(head, chunkEvery, broken) : Answers.whole(head, broken)
+    const said = Answers.wordsOf(model, prefixIn(body))
+    return stream ? Answers.streamed(head, said, chunkEvery, broken) : Answers.whole(head, said, broken)
   })

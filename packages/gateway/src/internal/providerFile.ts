@@ -31,6 +31,8 @@ export interface OpenAiProvider extends Account {
   readonly kind: "openai"
   /** Which server it is, for its quirks; OpenAI's own where undefined. */
   readonly dialect?: Quirks.Name | undefined
+  /** Whether its models go on from a last message of the assistant's; as is known of its dialect where undefined. */
+  readonly prefill?: boolean | undefined
 }
 
 /**
@@ -77,7 +79,12 @@ const account = {
 const Dialect = Schema.Literal(...Record.keys(Quirks.presets)).annotations({ title: "dialect" })
 
 export const ProviderFile = Schema.Union(
-  Schema.Struct({ kind: kind("openai"), ...account, dialect: Schema.optional(Dialect) }),
+  Schema.Struct({
+    kind: kind("openai"),
+    ...account,
+    dialect: Schema.optional(Dialect),
+    prefill: Schema.optional(Schema.Boolean)
+  }),
   Schema.Struct({ kind: kind("azure"), ...account, apiVersion: Schema.optional(ApiVersion) }),
   Schema.Struct({
     kind: kind("anthropic"),
@@ -87,3 +94,16 @@ export const ProviderFile = Schema.Union(
   }),
   Schema.Struct({ kind: kind("sandbox"), ...sandboxFields })
 )
+
+/** Whether its models are known to go on from a last message of the assistant's. */
+export const prefills = (provider: Provider): boolean => {
+  switch (provider.kind) {
+    case "openai":
+      return provider.prefill ?? Quirks.presets[provider.dialect ?? "openai"].prefill !== undefined
+    case "azure":
+      return false
+    case "anthropic":
+    case "sandbox":
+      return true
+  }
+}

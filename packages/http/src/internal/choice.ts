@@ -46,7 +46,7 @@ const hasContent = (value: unknown): boolean => {
   return delta !== undefined && contentFields.some((field) => isFilled(delta[field]))
 }
 
-const isFilled = (value: unknown): boolean =>
+export const isFilled = (value: unknown): boolean =>
   typeof value === "string"
     ? value !== ""
     : typeof value === "object" && value !== null && Object.keys(value).length > 0

@@ -44,6 +44,7 @@ export const provider = (
     readonly baseUrl: string
     readonly upstream: Upstream
     readonly quirks: Quirks.Quirks
+    readonly prefill?: Pick<Quirks.Prefill, "answer"> | undefined
   },
   { classify, embeddings, exchange }: Dialect
 ): Provider => {
@@ -120,7 +121,8 @@ export const provider = (
     server: serverOf(account.baseUrl),
     complete: whole(exchange),
     stream,
-    embeddings: embeddings && whole(embeddings)
+    embeddings: embeddings && whole(embeddings),
+    prefill: account.prefill?.answer
   }
 }
 

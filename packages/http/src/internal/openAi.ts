@@ -3,11 +3,12 @@ import * as Record from "effect/Record"
 import { readAnswer, withModel } from "../ChatCompletion.ts"
 import * as ErrorTable from "../ErrorTable.ts"
 import type { Provider } from "../Provider.ts"
-import type { Quirks } from "../Quirks.ts"
+import type { Prefill, Quirks } from "../Quirks.ts"
 import type { Upstream } from "../Upstream.ts"
 import { chunkReader } from "./chunkReader.ts"
 import * as Dialect from "./dialect.ts"
 import * as Embeddings from "./embeddings.ts"
+import { bodyOf } from "./prefill.ts"
 
 /** An account that speaks OpenAI's protocol, wherever it keeps its models and however it takes its key. */
 export interface Account {
@@ -22,6 +23,8 @@ export interface Account {
   /** Over the ones of ours. */
   readonly headers: Readonly<Record<string, string>> | undefined
   readonly quirks: Quirks
+  /** Undefined where its models answer a last message of the assistant's anew. */
+  readonly prefill?: Prefill | undefined
   /** Before the table's. */
   readonly errors: ReadonlyArray<ErrorTable.Row> | undefined
 }
@@ -38,7 +41,7 @@ export const provider = (account: Account): Provider => {
       Effect.sync(() => ({
         url: `${root}${account.path("chat/completions", model)}`,
         headers,
-        body: withModel(request.body, model),
+        body: withModel(bodyOf(request, account.prefill), model),
         readWhole,
         reader: chunkReader(request.n)
       })),

@@ -56,19 +56,56 @@ export const at = (json: Value | undefined, ...keys: ReadonlyArray<string>): Val
   keys.reduce((value: Value | undefined, key) => value && members(value).get(key), json)
 
 /**
- * Puts a JSON value in the place of every value that `key` has in the outermost object, however the key is
- * escaped. Every other byte stays. Assumes valid JSON and an ASCII key, and does not recurse.
+ * Puts another JSON value in the place of every value that these keys and positions lead to, however the keys are
+ * escaped. Every other byte stays. Assumes valid JSON and ASCII keys, and recurses no deeper than there are steps.
  */
-export const replaceValues = (json: Uint8Array, key: string, value: Uint8Array): Uint8Array => {
+export const update = (
+  json: Value,
+  [step, ...steps]: readonly [string | number, ...ReadonlyArray<string | number>],
+  f: (value: Value) => Value
+): Value => {
+  const [next, ...rest] = steps
   const parts: Array<Uint8Array> = []
   let kept = 0
-  for (const entry of entries(json)) {
-    if (!spells(entry.key, key)) continue
-    parts.push(json.subarray(kept, entry.start), value)
-    kept = entry.end
+  let position = 0
+  for (const { end, key, start } of entries(json)) {
+    const found = typeof step === "number" ? key.length === 0 && position++ === step : spells(key, step)
+    if (!found) continue
+    const value = json.subarray(start, end)
+    parts.push(json.subarray(kept, start), next === undefined ? f(value) : update(value, [next, ...rest], f))
+    kept = end
   }
   parts.push(json.subarray(kept))
   return concat(parts)
+}
+
+/**
+ * Puts an item behind the last one of the outermost array, or a member behind that of an object. Every other byte
+ * stays, and so does what is neither. Assumes valid JSON, and does not recurse.
+ */
+export const append = (json: Value, text: Text): Value => {
+  const open = skipSpace(json, 0)
+  if (json[open] !== OPEN_BRACKET && json[open] !== OPEN_BRACE) return json
+  let end = open + 1
+  for (const entry of entries(json)) end = entry.end
+  return concat([
+    json.subarray(0, end),
+    Utf8.encode(end === open + 1 ? text : `,${text}`),
+    json.subarray(end)
+  ])
+}
+
+/** An object with these members in the place of all that it has by their names; what is undefined is left out. */
+export const withMembers = (
+  json: Value,
+  members: ReadonlyArray<readonly [name: string, value: Text | undefined]>
+): Value => {
+  const gone = new Map(members.map(([name]) => [name, undefined]))
+  const given = members.filter(([, value]) => value !== undefined)
+  return given.reduce(
+    (object, [name, value]) => append(object, `${JSON.stringify(name)}:${value}`),
+    rekey(json, () => gone)
+  )
 }
 
 /**
@@ -121,10 +158,11 @@ interface Entry {
   readonly end: number
 }
 
-/** What the outermost object or array holds. */
+/** What the outermost object or array holds; nothing where there is none. */
 function* entries(json: Uint8Array): Generator<Entry> {
   const open = skipSpace(json, 0)
   const keyed = json[open] === OPEN_BRACE
+  if (!keyed && json[open] !== OPEN_BRACKET) return
   let index = skipSpace(json, open + 1)
   while (index < json.length && json[index] !== CLOSE_BRACE && json[index] !== CLOSE_BRACKET) {
     const keyEnd = keyed ? stringEnd(json, index) : index

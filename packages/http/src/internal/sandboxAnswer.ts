@@ -19,11 +19,13 @@ export interface Broken {
   readonly breaks: NonNullable<Turn["breaks"]>
 }
 
-const words = (model: string): ReadonlyArray<string> =>
-  `The show goes on: this is ${model}, reading the part.`.split(/(?<= )/)
+/** All that it says, or what follows so many words of it. */
+export const wordsOf = (model: string, prefix: string): ReadonlyArray<string> =>
+  words(`The show goes on: this is ${model}, reading the part.`).slice(words(prefix).length)
 
-export const whole = (head: Head, broken: Broken | undefined): Response => {
-  const said = words(head.model)
+const words = (text: string): ReadonlyArray<string> => text.match(/\S+\s*/g) ?? []
+
+export const whole = (head: Head, said: ReadonlyArray<string>, broken: Broken | undefined): Response => {
   const completion_tokens = said.length
   const body = {
     ...head,
@@ -46,7 +48,12 @@ export const whole = (head: Head, broken: Broken | undefined): Response => {
   return { ...json(200, body), body: Stream.concat(begun, rest(broken)) }
 }
 
-export const streamed = (head: Head, chunkEvery: Duration.Duration, broken: Broken | undefined): Response => {
+export const streamed = (
+  head: Head,
+  said: ReadonlyArray<string>,
+  chunkEvery: Duration.Duration,
+  broken: Broken | undefined
+): Response => {
   const chunk = (delta: object, finish_reason: string | null = null) =>
     Sse.data(
       JSON.stringify({
@@ -55,7 +62,7 @@ export const streamed = (head: Head, chunkEvery: Duration.Duration, broken: Brok
         choices: [{ index: 0, delta, logprobs: null, finish_reason }]
       })
     )
-  const content = Stream.fromIterable(words(head.model).slice(0, broken?.after)).pipe(
+  const content = Stream.fromIterable(said.slice(0, broken?.after)).pipe(
     Stream.mapEffect((word) => Effect.as(Effect.sleep(chunkEvery), chunk({ content: word })))
   )
   return {
