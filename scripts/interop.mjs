@@ -1,5 +1,10 @@
 // `npm run test:interop`: the tests against real counterparts, which are installed where they can be.
-import { installJaeger, installLlama, installPythonOpenAi } from "../test/interop/counterparts.mjs"
+import {
+  installChromium,
+  installJaeger,
+  installLlama,
+  installPythonOpenAi
+} from "../test/interop/counterparts.mjs"
 import { install } from "./lib/install.mjs"
 import { finish, vitest } from "./lib/steps.mjs"
 
@@ -7,7 +12,8 @@ install()
 const counterparts = {
   jaeger: await installJaeger(),
   python: await installPythonOpenAi(),
-  llama: await installLlama()
+  llama: await installLlama(),
+  chromium: await installChromium()
 }
 await vitest(["--config", "vitest.interop.config.ts"], {
   UNDERSTUDY_COUNTERPARTS: JSON.stringify(counterparts)

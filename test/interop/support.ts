@@ -10,7 +10,10 @@ interface Installed {
 const counterparts: Record<string, Installed> = JSON.parse(process.env["UNDERSTUDY_COUNTERPARTS"] ?? "{}")
 
 /** Tests that need this counterpart. Where it could not be installed the runner says so, and why. */
-export const withCounterpart = (name: "jaeger" | "python" | "llama", tests: () => void): void => {
+export const withCounterpart = (
+  name: "jaeger" | "python" | "llama" | "chromium",
+  tests: () => void
+): void => {
   if (counterparts[name]?.ok === false) return
   describe(name, tests)
 }

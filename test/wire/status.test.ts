@@ -12,6 +12,35 @@ const statusOf = (url: string): Effect.Effect<StatusPage.Status> =>
 const failing = `retry: { times: 0 }`
 const alert = "alert: { tier: tier1, over: 1m, atLeast: 3 }"
 
+describe("GET /", () => {
+  it.scopedLive("is a page of its own, for those who have the key, that no other page may hold", () =>
+    Effect.gen(function* () {
+      const { url } = yield* gateway(chat([(yield* wall).url], { server: 'apiKeys: ["sk-1"]' }))
+      const closed = yield* get(url, "/")
+      assert.deepStrictEqual(
+        [closed.status, closed.headers["www-authenticate"]],
+        [401, 'Basic realm="understudy", charset="UTF-8"']
+      )
+      const authorization = `Basic ${btoa("anyone:sk-1")}`
+      const { headers, status, text } = yield* ask(url, {
+        method: "GET",
+        path: "/",
+        headers: { authorization }
+      })
+      assert.strictEqual(status, 200)
+      assert.include(headers, {
+        "content-type": "text/html; charset=utf-8",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer"
+      })
+      assert.include(String(headers["content-security-policy"]), "frame-ancestors 'none'")
+      assert.include(text, "Every breaker is closed.")
+      assert.notInclude(text, "sk-")
+    })
+  )
+})
+
 describe("GET /status", () => {
   it.scopedLive("tells of routes, tiers, breakers, models, alerts and attempts what the upstreams saw", () =>
     Effect.gen(function* () {

@@ -8,6 +8,7 @@ import type { Health } from "@understudy/core/Health"
 import type { Response } from "@understudy/http/OpenAiRouter"
 import type { Route } from "@understudy/http/Route"
 import * as Effect from "effect/Effect"
+import { contentSecurityPolicy, page } from "./internal/page.ts"
 import * as Recent from "./internal/recent.ts"
 import { statusOf } from "./internal/status.ts"
 
@@ -53,16 +54,26 @@ export const make = (options: {
     const status = statusOf({ ...options, recent, startedAt: now() })
     return {
       hear: (requestId, event) => recent.hear(requestId, event, now()),
-      pages: { "/status": () => Effect.map(status, json) }
+      pages: {
+        "/": () =>
+          Effect.map(status, (status) =>
+            response("text/html; charset=utf-8", page(status), {
+              "content-security-policy": contentSecurityPolicy
+            })
+          ),
+        "/status": () => Effect.map(status, (status) => response("application/json", JSON.stringify(status)))
+      }
     }
   })
 
-const json = (body: object): Response => ({
+const response = (type: string, text: string, headers: Readonly<Record<string, string>> = {}): Response => ({
   status: 200,
   headers: {
-    "content-type": "application/json",
+    "content-type": type,
     "cache-control": "no-store",
-    "x-content-type-options": "nosniff"
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    ...headers
   },
-  body: new TextEncoder().encode(JSON.stringify(body))
+  body: new TextEncoder().encode(text)
 })

@@ -72,6 +72,25 @@ export const venv = async (dir, what) => {
   await run(pythonOf(dir), ["-m", "pip", "install", ...flags, ...what])
 }
 
+/**
+ * A program of a Debian package: the one in the path, or installed with `apt-get` by who is root. Never rejects.
+ */
+export const installDebian = async (name, program, cost) => {
+  const found = () => run("sh", ["-c", 'command -v "$1"', "sh", program]).then((path) => path.trim())
+  try {
+    const there = await found().catch(() => undefined)
+    if (there !== undefined) return { ok: true, program: there }
+    if (process.getuid?.() !== 0) throw new Error(`install Debian's package ${name}`)
+    process.stderr.write(`installing ${name} (once, about ${cost})…\n`)
+    const env = { DEBIAN_FRONTEND: "noninteractive" }
+    await run("apt-get", ["update"], { env })
+    await run("apt-get", ["install", "--yes", "--no-install-recommends", name], { env })
+    return { ok: true, program: await found() }
+  } catch (error) {
+    return { ok: false, why: `${name}: ${error.message.replace(/\s+/g, " ").slice(0, 600)}` }
+  }
+}
+
 /** Runs an install command at low priority; resolves to its stdout, rejects with the end of what it said. */
 export const run = (command, args, { env = {}, cwd } = {}) =>
   new Promise((resolve, reject) => {

@@ -24,6 +24,9 @@ const written = (part: Part): string => {
   return typeof part === "object" ? part.map(({ text }) => text).join("") : escapeText(String(part))
 }
 
+/** Markup that nobody else had a hand in. */
+export const raw = (text: string): Html => new Html(text)
+
 /** Also what no XML may hold, such as a control character, does not get through. */
 export const escapeText = (text: string): string =>
   text

@@ -41,7 +41,7 @@ const variables = (colours: typeof light): string =>
     .map(([name, colour]) => `--${name}:${colour}`)
     .join(";")
 
-const series = (["s1", "s2", "s3", "s4", "s5", "s6", "ok", "warn", "bad"] as const)
+const series = (["s1", "s2", "s3", "s4", "s5", "s6", "ok", "warn", "bad", "quiet"] as const)
   .map((name) => `.${name}{--mark:var(--${name})}`)
   .join("")
 
