@@ -128,7 +128,8 @@ describe("the surface of the gateway", () => {
       yield* ask(url)
       const common = ["timestamp", "level", "message", "request_id", "route", "tier", "model", "provider"]
       const rest = ["outcome", "error_type", "latency_ms", "trace_id", "span_id"]
-      const attempt = [...common, "attempt", "status", "waited_ms", ...rest]
+      const tokens = ["input_tokens", "output_tokens"]
+      const attempt = [...common, "attempt", "status", "waited_ms", ...tokens, ...rest]
       const run = [...common, "served_by", "attempts", "fallback", ...rest]
       assert.deepStrictEqual(
         log.map((line) => Object.keys(line).sort()),
