@@ -4,13 +4,13 @@
 //   --only NAME                a contender, a scenario or a group of scenarios; may be repeated
 //   --rounds N                 in place of the rounds of each
 //   --json FILE                every sample
-//   --against COMMIT           policy: also the engine of that commit, as the contender `base`
+//   --against COMMIT           also the sources of that commit, as the contender `base`
 //   --profile NAME SCENARIO    where one contender spends its time; policy: with --sync, --fiber
 import { execFileSync } from "node:child_process"
-import { mkdirSync, readdirSync, rmSync } from "node:fs"
+import { mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs"
 import { basename, join } from "node:path"
 import { parseArgs } from "node:util"
-import { bundle as bundleGateway } from "./lib/bundle.mjs"
+import { main as gatewayMain, programs } from "./lib/bundle.mjs"
 import { install, root } from "./lib/install.mjs"
 import { portkey } from "./lib/portkey.mjs"
 
@@ -43,18 +43,27 @@ const contender = (name, file = name, alias = undefined) =>
     alias
   )
 
-const policy = async (args) => {
+/** The sources of the commit that is to be measured beside, if there is one: what to resolve packages to. */
+const sourcesOfBase = (args) => {
   const { values } = parseArgs({ args, strict: false, options: { against: { type: "string" } } })
-  const base = []
-  if (values.against !== undefined) {
-    const archive = execFileSync("git", ["archive", values.against, "packages/core/src"], { cwd: root })
-    execFileSync("tar", ["-x", "-C", out], { input: archive })
-    base.push(contender("base", "ours", { "@understudy/core": join(out, "packages/core/src") }))
+  if (values.against === undefined) return undefined
+  const archive = execFileSync("git", ["archive", values.against, "packages"], { cwd: root, maxBuffer: 1e8 })
+  execFileSync("tar", ["-x", "-C", out], { input: archive })
+  const packages = join(out, "packages")
+  for (const name of readdirSync(packages)) {
+    symlinkSync(join(root, "packages", name, "node_modules"), join(packages, name, "node_modules"))
   }
+  return Object.fromEntries(
+    readdirSync(packages).map((name) => [`@understudy/${name}`, join(packages, name, "src")])
+  )
+}
+
+const policy = async (args) => {
+  const base = sourcesOfBase(args)
   await Promise.all([
     bundle("policy", `export { main } from "./main.ts"`),
     ...readdirSync(join(bench, "contenders")).map((file) => contender(basename(file, ".ts"))),
-    ...base
+    base && contender("base", "ours", base)
   ])
   const { main } = await import(join(out, "policy.mjs"))
   await main(args, out)
@@ -65,18 +74,19 @@ const gateway = async (args) => {
     bundle("gateway", `export { main } from "./gateway/main.ts"`),
     ...["mock", "raw", "probe"].map((name) => bundle(name, `import "./gateway/${name}.ts"`))
   ])
+  const base = sourcesOfBase(args)
+  await programs([gatewayMain], { outdir: join(out, "ours"), sourcemap: true })
+  if (base !== undefined) {
+    const entry = join(base["@understudy/gateway"], "main.ts")
+    await programs([entry], { outdir: join(out, "base"), sourcemap: true, alias: base })
+  }
   const { main } = await import(join(out, "gateway.mjs"))
   await main(args, {
     out,
-    ours: await bundleGateway({ outdir: join(out, "ours"), sourcemap: true }),
+    ours: join(out, "ours/main.mjs"),
+    base: base && join(out, "base/main.mjs"),
     portkey: portkey()
   })
-}
-
-const laboratory = async () => {
-  await bundle("laboratory", `export { main } from "./laboratory.ts"`)
-  const { main } = await import(join(out, "laboratory.mjs"))
-  await main()
 }
 
 rmSync(out, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { agent, call } from "./callers.ts"
-import type { Sample } from "./compare.ts"
-import { contenders, type Places, startMock } from "./contenders.ts"
+import { type Sample, taking } from "./compare.ts"
+import { type Places, startMock } from "./contenders.ts"
 
 const compared = ["raw", "ours", "portkey"]
 
@@ -12,7 +12,7 @@ export const cold = async (places: Omit<Places, "mock">, rounds: number): Promis
   process.stderr.write("cold\n")
   // The first round brings the files into the cache.
   for (let round = 0; round <= rounds; round++) {
-    for (const contender of contenders.filter(({ name }) => compared.includes(name))) {
+    for (const contender of taking(compared, places)) {
       const started = performance.now()
       const server = await contender.start({ ...places, mock })
       const question = contender.question({ ...places, mock }, server, ["answer", "answer"])

@@ -24,13 +24,22 @@ const ready = async ({ contender, question }: Pick<Asked, "contender" | "questio
   await dispatcher.close()
 }
 
+/** The other commit's gateway stands wherever ours does. */
+export const taking = (
+  names: ReadonlyArray<string>,
+  { base }: Pick<Places, "base">
+): ReadonlyArray<Contender> =>
+  contenders.filter(({ name }) =>
+    name === "base" ? base !== undefined && names.includes("ours") : names.includes(name)
+  )
+
 const startAll = async (
   places: Places,
   scenario: Scenario,
   settings: Settings
 ): Promise<ReadonlyArray<Asked>> => {
   const all: Array<Asked> = []
-  for (const contender of contenders.filter(({ name }) => scenario.contenders.includes(name))) {
+  for (const contender of taking(scenario.contenders, places)) {
     process.stderr.write(` ${contender.name}`)
     const server = await contender.start(places)
     const asked = { contender, server, question: contender.question(places, server, scenario.upstreams) }

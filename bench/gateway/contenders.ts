@@ -23,8 +23,9 @@ export interface Places {
   /** The folder of the bundled processes. */
   readonly out: string
   readonly mock: Server
-  /** The bundled gateway, and Portkey's program. */
+  /** The bundled gateway, that of another commit where one is given, and Portkey's program. */
   readonly ours: string
+  readonly base: string | undefined
   readonly portkey: string
 }
 
@@ -82,16 +83,22 @@ export const allUpstreams: ReadonlyArray<Upstreams> = [
   ["wait", "wait"]
 ]
 
-const ours = (name: string, what: string, sampled: string): Contender => ({
+const ours = (
+  name: string,
+  what: string,
+  sampled = "0.01",
+  program = ({ ours }: Places) => ours
+): Contender => ({
   name,
   what,
-  start: ({ mock, ours, out }) => {
+  start: (places) => {
+    const { mock, out } = places
     const policy = join(out, `${name}.yaml`)
     writeFileSync(policy, file(mock.url))
     return start(out, {
       name,
       core: "measured",
-      program: ours,
+      program: program(places),
       args: (port) => ["serve", policy, "--port", String(port), "--log", "json"],
       env: {
         OTEL_EXPORTER_OTLP_ENDPOINT: mock.url,
@@ -124,9 +131,9 @@ export const contenders: ReadonlyArray<Contender> = [
   },
   ours(
     "ours",
-    "the bundled gateway: whole policy, breakers, a log line an attempt, one trace in a hundred over OTLP",
-    "0.01"
+    "the bundled gateway: whole policy, breakers, a log line an attempt, one trace in a hundred over OTLP"
   ),
+  ours("base", "the same at the commit given by --against", undefined, ({ base, ours }) => base ?? ours),
   ours("traced", "the same with every trace over OTLP", "1"),
   {
     name: "portkey",

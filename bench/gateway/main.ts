@@ -25,6 +25,7 @@ export const main = async (
       only: { type: "string", multiple: true, default: [] },
       rounds: { type: "string" },
       json: { type: "string" },
+      against: { type: "string" },
       profile: { type: "string" }
     }
   })

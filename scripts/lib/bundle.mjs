@@ -2,13 +2,11 @@ import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { root } from "./install.mjs"
 
-/** Bundles programs into one folder, each into one that runs on plain Node. */
-export const programs = async (entryPoints, { outdir, sourcemap = false }) => {
+/** Bundles programs into one folder, each into one that runs on plain Node; `options` are esbuild's. */
+export const programs = async (entryPoints, options) => {
   const { build } = await import("esbuild")
   await build({
     entryPoints,
-    outdir,
-    sourcemap,
     outExtension: { ".js": ".mjs" },
     bundle: true,
     // What is imported only when it is needed, such as the OpenTelemetry SDK, is loaded only then.
@@ -20,19 +18,19 @@ export const programs = async (entryPoints, { outdir, sourcemap = false }) => {
     // CommonJS packages inside the bundle call require.
     banner: {
       js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
-    }
+    },
+    ...options
   })
 }
 
+export const main = join(root, "packages/gateway/src/main.ts")
+
 /** Bundles the gateway into one folder; returns its main file. */
-export const bundle = async ({
-  outdir = join(root, "packages/gateway/dist/bundle"),
-  sourcemap = false
-} = {}) => {
-  const main = join(outdir, "main.mjs")
-  if (isNewerThanSources(main)) return main
-  await programs([join(root, "packages/gateway/src/main.ts")], { outdir, sourcemap })
-  return main
+export const bundle = async () => {
+  const outdir = join(root, "packages/gateway/dist/bundle")
+  const bundled = join(outdir, "main.mjs")
+  if (!isNewerThanSources(bundled)) await programs([main], { outdir })
+  return bundled
 }
 
 const isNewerThanSources = (file) => {
