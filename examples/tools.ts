@@ -2,19 +2,18 @@
  * A conversation with a tool: the model asks how warm it is, is told, and answers. What a model wrote as arguments need
  * not be valid, and then it is told so.
  */
-import { ChatModel, OpenAiCompatible, type Upstream } from "@understudy/http"
-import { Effect, Schema, Stream } from "effect"
+import { ChatModel, OpenAiCompatible, Upstream } from "@understudy/http"
+import { Effect, Schema } from "effect"
 
 /** In place of a model, for it needs no key: first it wishes for the tool, then it says what it was told. */
 const upstream: Upstream.Upstream = {
-  send: ({ body }) =>
-    Effect.sync(() => {
-      const last = JSON.parse(new TextDecoder().decode(body)).messages.at(-1)
-      const call = { id: "c1", type: "function", function: { name: "weather", arguments: '{"city":"Oslo"}' } }
-      const message = last.role === "tool" ? { content: `It is ${last.content}.` } : { tool_calls: [call] }
-      const answer = JSON.stringify({ choices: [{ message, finish_reason: "stop" }] })
-      return { status: 200, headers: {}, body: Stream.make(new TextEncoder().encode(answer)) }
-    })
+  send: ({ body }) => {
+    const last = JSON.parse(new TextDecoder().decode(body)).messages.at(-1)
+    const call = { id: "c1", type: "function", function: { name: "weather", arguments: '{"city":"Oslo"}' } }
+    const message = last.role === "tool" ? { content: `It is ${last.content}.` } : { tool_calls: [call] }
+    const answer = JSON.stringify({ choices: [{ message, finish_reason: "stop" }] })
+    return Upstream.respond({ status: 200, headers: {}, body: new TextEncoder().encode(answer) })
+  }
 }
 const provider = OpenAiCompatible.make({ name: "test", baseUrl: "http://test.invalid/v1", upstream })
 const ChatLive = ChatModel.layer({ tiers: [{ name: "primary", provider, model: "large" }] })

@@ -6,16 +6,17 @@
 import * as Http from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { BodyTooLarge, type Handler, type Request } from "@understudy/http/OpenAiRouter"
-import { transportError, type Upstream } from "@understudy/http/Upstream"
+import { type TransportError, transportError, type Upstream } from "@understudy/http/Upstream"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import type { Dispatcher } from "undici"
 import { send } from "./internal/answer.ts"
-import { bodyOf } from "./internal/body.ts"
+import { reading } from "./internal/body.ts"
 import { decoded } from "./internal/coding.ts"
 import * as Connections from "./internal/connections.ts"
 import * as Refusals from "./internal/refusals.ts"
@@ -201,24 +202,30 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
   ),
   (connections): Upstream => ({
     send: ({ body, headers, method, url }) =>
-      Effect.gen(function* () {
+      Effect.flatMap(Effect.scope, (scope) => {
         const { origin, pathname, search } = new URL(url)
-        const connection = yield* Effect.acquireRelease(
-          Effect.sync(() => connections.take(origin)),
-          (connection, exit) => Effect.sync(() => connection.release(Exit.isSuccess(exit)))
+        let connection: Connections.Connection | undefined
+        // Before it is taken, so that nothing can come between the two.
+        const releases = Scope.addFinalizerExit(scope, (exit) =>
+          Effect.sync(() => connection?.release(Exit.isSuccess(exit)))
         )
-        const response = yield* Effect.tryPromise({
-          try: () =>
-            connection.request({
+        const exchange = Effect.async<Dispatcher.ResponseData, TransportError>((resume) => {
+          connection = connections.take(origin)
+          connection.request(
+            {
               path: pathname + search,
               method,
               headers: { "accept-encoding": "identity", ...headers },
               body: body ?? null
-            }),
-          catch: transportError
+            },
+            (error, response) =>
+              resume(error === null ? Effect.succeed(response) : Effect.fail(transportError(error)))
+          )
         })
-        const { "content-encoding": coding, ...rest } = flat(response.headers)
-        return { status: response.statusCode, headers: rest, body: bodyOf(decoded(response.body, coding)) }
+        return Effect.map(Effect.zipRight(releases, exchange), (response) => {
+          const { "content-encoding": coding, ...rest } = flat(response.headers)
+          return { status: response.statusCode, headers: rest, read: reading(decoded(response.body, coding)) }
+        })
       })
   })
 )

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Exit, Fiber, type Scope, Stream } from "effect"
+import * as Upstream from "@understudy/http/Upstream"
+import { Effect, Exit, Fiber, type Scope } from "effect"
 import { eventually } from "../../../test/support/eventually.ts"
 import { rawWall } from "../../../test/support/rawWall.ts"
 import { bytes, nowhere } from "../../../test/support/socket.ts"
@@ -19,8 +20,8 @@ const fetched = (url: string) =>
     const { send } = yield* Server.upstream
     return yield* Effect.scoped(
       Effect.gen(function* () {
-        const { body, ...rest } = yield* send(post(url))
-        return { ...rest, body: Buffer.concat(Chunk.toArray(yield* Stream.runCollect(body))).toString() }
+        const { read, ...rest } = yield* send(post(url))
+        return { ...rest, body: Buffer.from(yield* Upstream.whole({ read })).toString() }
       })
     )
   })
@@ -134,8 +135,8 @@ describe("Server.upstream", () => {
       const only = yield* wall
       const { send } = yield* Server.upstream
       only.script((response) => void response.write("begun"))
-      const failing = Effect.flatMap(send(post(only.url)), ({ body }) =>
-        Effect.zipRight(Stream.runHead(body), Effect.fail("no"))
+      const failing = Effect.flatMap(send(post(only.url)), ({ read }) =>
+        Effect.zipRight(read, Effect.fail("no"))
       )
       yield* Effect.exit(Effect.scoped(failing))
       yield* eventually(() => only.received[0]?.abandoned === true)
@@ -151,8 +152,8 @@ describe("Server.upstream", () => {
         response.write("begun")
         end = () => void response.end("ended")
       })
-      const succeeding = Effect.flatMap(send(post(only.url)), ({ body }) =>
-        Effect.zipRight(Stream.runHead(body), Effect.sync(end))
+      const succeeding = Effect.flatMap(send(post(only.url)), ({ read }) =>
+        Effect.zipRight(read, Effect.sync(end))
       )
       yield* untilShared(only, succeeding)
     })
@@ -163,7 +164,7 @@ describe("Server.upstream", () => {
       const only = yield* wall
       const { send } = yield* Server.upstream
       only.script((response) => void response.write("begun"))
-      yield* Effect.scoped(Effect.flatMap(send(post(only.url)), ({ body }) => Stream.runHead(body)))
+      yield* Effect.scoped(Effect.flatMap(send(post(only.url)), ({ read }) => read))
       yield* eventually(() => only.received[0]?.abandoned === true)
     })
   )
@@ -173,10 +174,7 @@ describe("Server.upstream", () => {
       const only = yield* wall
       only.script(answer(), sends(503, "text/plain", "busy"), answer())
       const { send } = yield* Server.upstream
-      yield* untilShared(
-        only,
-        Effect.flatMap(send(post(only.url)), ({ body }) => Stream.runDrain(body))
-      )
+      yield* untilShared(only, Effect.flatMap(send(post(only.url)), Upstream.whole))
     })
   )
 })

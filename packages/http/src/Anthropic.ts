@@ -52,16 +52,16 @@ export interface Options extends Quirks {
  *   is a failure.
  *
  * @example
- * import { Effect, Redacted, Stream } from "effect"
- * import { Anthropic, type Upstream } from "@understudy/http"
+ * import { Effect, Redacted } from "effect"
+ * import { Anthropic, Upstream } from "@understudy/http"
  *
  * const json = (text: string) => new TextEncoder().encode(text)
  * const upstream: Upstream.Upstream = {
  *   send: () =>
- *     Effect.succeed({
+ *     Upstream.respond({
  *       status: 200,
  *       headers: {},
- *       body: Stream.make(json('{"content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn"}'))
+ *       body: json('{"content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn"}')
  *     })
  * }
  * const provider = Anthropic.make({ name: "anthropic", apiKey: Redacted.make("sk-ant-1"), upstream })

@@ -38,16 +38,15 @@ export interface Options extends Quirks {
  *   content filter are passed on as they come; they are no content.
  *
  * @example
- * import { Effect, Stream } from "effect"
- * import { AzureOpenAi, type Upstream } from "@understudy/http"
+ * import { Effect } from "effect"
+ * import { AzureOpenAi, Upstream } from "@understudy/http"
  *
  * const asked: Array<string> = []
  * const upstream: Upstream.Upstream = {
- *   send: ({ url }) =>
- *     Effect.sync(() => {
- *       asked.push(url)
- *       return { status: 404, headers: {}, body: Stream.empty }
- *     })
+ *   send: ({ url }) => {
+ *     asked.push(url)
+ *     return Upstream.respond({ status: 404, headers: {}, body: new Uint8Array() })
+ *   }
  * }
  * const azure = (apiVersion?: string) =>
  *   AzureOpenAi.make({ name: "azure", baseUrl: "https://x.openai.azure.com", apiVersion, upstream })

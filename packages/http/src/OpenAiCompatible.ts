@@ -45,11 +45,11 @@ export interface Options extends Quirks.Quirks {
  *   all are finished, what else may come, such as usage, is waited for 2 seconds at most.
  *
  * @example
- * import { Effect, Stream } from "effect"
- * import { OpenAiCompatible, type Upstream } from "@understudy/http"
+ * import { Effect } from "effect"
+ * import { OpenAiCompatible, Upstream } from "@understudy/http"
  *
  * const upstream: Upstream.Upstream = {
- *   send: ({ url }) => Effect.succeed({ status: 404, headers: { "x-asked": url }, body: Stream.empty })
+ *   send: ({ url }) => Upstream.respond({ status: 404, headers: { "x-asked": url }, body: new Uint8Array() })
  * }
  * const provider = OpenAiCompatible.make({ name: "local", baseUrl: "http://127.0.0.1:11434/v1", upstream })
  * const body = new TextEncoder().encode('{"model":"chat","messages":[]}')

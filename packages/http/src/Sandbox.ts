@@ -16,7 +16,7 @@ import { prefixIn } from "./internal/prefill.ts"
 import * as Answers from "./internal/sandboxAnswer.ts"
 import * as OpenAiCompatible from "./OpenAiCompatible.ts"
 import type { Provider } from "./Provider.ts"
-import { type Response, TransportError, type Upstream } from "./Upstream.ts"
+import { respond, TransportError, type Upstream } from "./Upstream.ts"
 
 /**
  * @since 0.1.0
@@ -133,17 +133,20 @@ export const upstream = (options: Options): Upstream => {
   })
   return {
     send: ({ body = new Uint8Array(), url }) =>
-      Effect.gen(function* () {
-        const now = yield* turn
-        const { chunkEvery, latency, ...rest }: Turn = typeof now === "string" ? {} : now
-        yield* Effect.flatMap(drawn(latency ?? options.latency ?? "120 millis"), Effect.sleep)
-        if (now === "hang") return yield* Effect.never
-        if (now === "reset") return yield* new TransportError({ reason: "connection", code: "ECONNRESET" })
-        if (now === "nonsense") return Answers.html
-        if (rest.status !== undefined) return Answers.failure({ ...rest, status: rest.status })
-        if (url.endsWith("/embeddings")) return embedded(body)
-        return yield* answer(body, rest, Duration.decode(chunkEvery ?? options.chunkEvery ?? "20 millis"))
-      })
+      Effect.flatMap(
+        Effect.gen(function* () {
+          const now = yield* turn
+          const { chunkEvery, latency, ...rest }: Turn = typeof now === "string" ? {} : now
+          yield* Effect.flatMap(drawn(latency ?? options.latency ?? "120 millis"), Effect.sleep)
+          if (now === "hang") return yield* Effect.never
+          if (now === "reset") return yield* new TransportError({ reason: "connection", code: "ECONNRESET" })
+          if (now === "nonsense") return Answers.html
+          if (rest.status !== undefined) return Answers.failure({ ...rest, status: rest.status })
+          if (url.endsWith("/embeddings")) return embedded(body)
+          return yield* answer(body, rest, Duration.decode(chunkEvery ?? options.chunkEvery ?? "20 millis"))
+        }),
+        respond
+      )
   }
 }
 
@@ -158,7 +161,7 @@ const drawn = (latency: Latency): Effect.Effect<Duration.Duration> => {
   return Effect.map(Random.nextRange(from, to), Duration.millis)
 }
 
-const embedded = (body: Uint8Array): Response =>
+const embedded = (body: Uint8Array): Answers.Said =>
   Either.match(readRequest(body), {
     onLeft: () => Answers.failure({ status: 400 }),
     onRight: ({ model }) => Answers.embeddings(model, body)
@@ -168,7 +171,7 @@ const answer = (
   body: Uint8Array,
   { after = 0, breaks }: Turn,
   chunkEvery: Duration.Duration
-): Effect.Effect<Response> =>
+): Effect.Effect<Answers.Said> =>
   Effect.gen(function* () {
     const request = readRequest(body)
     if (request._tag === "Left") return Answers.failure({ status: 400 })

@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { collect, reading } from "./internal/bytes.ts"
 
 /**
  * @since 0.1.0
@@ -33,7 +34,11 @@ export interface Response {
   readonly status: number
   /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body: Stream.Stream<Uint8Array, TransportError>
+  /**
+   * The next bytes of the body, as they come in; `undefined` after the last of them. One piece is read at a time. It
+   * is this and no `Stream`, whose layers would cost most of a call's time.
+   */
+  readonly read: Effect.Effect<Uint8Array | undefined, TransportError>
 }
 
 /**
@@ -70,6 +75,60 @@ export class TransportError extends Data.TaggedError("TransportError")<{
 export interface Upstream {
   readonly send: (request: Request) => Effect.Effect<Response, TransportError, Scope.Scope>
 }
+
+/**
+ * A response whose body is at hand, or comes in a stream, which is opened in the scope and read as it is asked for.
+ *
+ * @example
+ * import { Effect, Stream } from "effect"
+ * import { Upstream } from "@understudy/http"
+ *
+ * const body = Stream.make(new TextEncoder().encode("Hi"))
+ * const program = Effect.gen(function* () {
+ *   const { read } = yield* Upstream.respond({ status: 200, headers: {}, body })
+ *   return [yield* read, yield* read]
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.scoped(program))) // => [ Uint8Array(2) [ 72, 105 ], undefined ]
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const respond = ({
+  body,
+  ...head
+}: Omit<Response, "read"> & {
+  readonly body: Uint8Array | Stream.Stream<Uint8Array, TransportError>
+}): Effect.Effect<Response, never, Scope.Scope> =>
+  Effect.map(body instanceof Uint8Array ? once(body) : reading(body), (read) => ({ ...head, read }))
+
+const once = (bytes: Uint8Array): Effect.Effect<Response["read"]> =>
+  Effect.sync(() => {
+    let left: Uint8Array | undefined = bytes
+    return Effect.sync(() => {
+      const next = left
+      left = undefined
+      return next
+    })
+  })
+
+/**
+ * All of the body that is still to be read, however long it is.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Upstream } from "@understudy/http"
+ *
+ * const body = new TextEncoder().encode("Hi")
+ * const program = Effect.flatMap(Upstream.respond({ status: 200, headers: {}, body }), Upstream.whole)
+ *
+ * console.log(new TextDecoder().decode(await Effect.runPromise(Effect.scoped(program)))) // => Hi
+ *
+ * @since 0.1.0
+ * @category destructors
+ */
+export const whole = ({ read }: Pick<Response, "read">): Effect.Effect<Uint8Array, TransportError> =>
+  collect(read)
 
 /**
  * @since 0.1.0
@@ -119,14 +178,14 @@ export const layerHttpClient: Layer.Layer<Upstream, never, HttpClient.HttpClient
               : HttpClientRequest.bodyUint8Array(request, body, headers["content-type"])
           )
           .pipe(
-            Effect.map(
-              (response): Response => ({
-                status: response.status,
-                headers: response.headers,
-                body: Stream.mapError(response.stream, (error) => transportError(error.cause))
+            Effect.mapError((error) => transportError(error.cause)),
+            Effect.flatMap(({ headers, status, stream }) =>
+              respond({
+                status,
+                headers,
+                body: Stream.mapError(stream, (error) => transportError(error.cause))
               })
-            ),
-            Effect.mapError((error) => transportError(error.cause))
+            )
           )
       }
     }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Redacted, Stream } from "effect"
-import { Anthropic, AzureOpenAi, ChatModel, type Upstream } from "../src/index.ts"
+import { Effect, FastCheck, Redacted } from "effect"
+import { Anthropic, AzureOpenAi, ChatModel, Upstream } from "../src/index.ts"
 import {
   assertCut,
   assertWhole,
@@ -135,13 +135,12 @@ describe("continue: prefill", () => {
           event({ type: "message_stop" }),
         '{"type":"error","error":{"type":"invalid_request_error","message":"This model does not support assistant message prefill."}}'
       ]
-      const send: Upstream.Upstream["send"] = ({ body }) =>
-        Effect.sync(() => {
-          asked.push(JSON.parse(new TextDecoder().decode(body)))
-          const answer = new TextEncoder().encode(answers[asked.length - 1])
-          const status = asked.length === 1 ? 200 : 400
-          return { status, headers: { "content-type": "text/event-stream" }, body: Stream.make(answer) }
-        })
+      const send: Upstream.Upstream["send"] = ({ body }) => {
+        asked.push(JSON.parse(new TextDecoder().decode(body)))
+        const answer = new TextEncoder().encode(answers[asked.length - 1])
+        const status = asked.length === 1 ? 200 : 400
+        return Upstream.respond({ status, headers: { "content-type": "text/event-stream" }, body: answer })
+      }
       const anthropic = Anthropic.make({ name: "anthropic", apiKey: Redacted.make("k"), upstream: { send } })
       const primary = upstream(broken(first.role, ...first.says("Hel")))
       const route = yield* routeOf(

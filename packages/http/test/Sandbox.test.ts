@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Chunk, Clock, Duration, Effect, Exit, Fiber, Option, Random, Stream, TestClock } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, Option, Random, Stream, TestClock } from "effect"
 import type { Provider } from "../src/Provider.ts"
 import type { ProviderError } from "../src/ProviderError.ts"
 import * as Sandbox from "../src/Sandbox.ts"
+import * as Upstream from "../src/Upstream.ts"
 import { request, text } from "./scripted.ts"
 
 const said = "The show goes on: this is large, reading the part."
@@ -133,8 +134,8 @@ describe("Sandbox", () => {
       const bytes = (script: ReadonlyArray<Sandbox.Turn>) =>
         Effect.gen(function* () {
           const { send } = Sandbox.upstream({ latency: 0, script })
-          const { body } = yield* send({ ...request(), method: "POST", url: "", headers: {} })
-          return text(Buffer.concat(Chunk.toArray(yield* Stream.runCollect(body))))
+          const response = yield* send({ ...request(), method: "POST", url: "", headers: {} })
+          return text(yield* Upstream.whole(response))
         }).pipe(Effect.scoped, Effect.withRandom(Random.make("sandbox")))
       const all = yield* bytes([{}])
       for (const [after, share] of [

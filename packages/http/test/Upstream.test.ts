@@ -1,16 +1,11 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer } from "effect"
 import * as Upstream from "../src/Upstream.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-const text = (stream: Stream.Stream<Uint8Array, Upstream.TransportError>) =>
-  Effect.map(Stream.runCollect(stream), (chunks) =>
-    Chunk.toArray(chunks)
-      .map((chunk) => new TextDecoder().decode(chunk))
-      .join("")
-  )
+const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes)
 
 /** The port over a `fetch` of the test's own. */
 const over = (fetch: typeof globalThis.fetch) =>
@@ -85,8 +80,11 @@ describe("Upstream.layerHttpClient", () => {
         seen = new Request(input, init)
         return new Response("not here", { status: 404, headers: { "X-A": "1" } })
       })
-      const { body, headers, status } = yield* Effect.withSpan(send(request), "parent")
-      assert.deepStrictEqual([status, headers["x-a"], yield* text(body)], [404, "1", "not here"])
+      const { headers, read, status } = yield* Effect.withSpan(send(request), "parent")
+      assert.deepStrictEqual(
+        [status, headers["x-a"], text(yield* Upstream.whole({ read }))],
+        [404, "1", "not here"]
+      )
       assert.strictEqual(seen?.url, request.url)
       assert.strictEqual(seen?.redirect, "manual")
       assert.strictEqual(yield* Effect.promise(() => seen!.text()), '{"seed":9007199254740993}')
@@ -124,12 +122,10 @@ describe("Upstream.layerHttpClient", () => {
           })
         )
       })
-      const { body } = yield* send(request)
-      const heard: Array<string> = []
-      const error = yield* Effect.flip(
-        Stream.runForEach(body, (chunk) => Effect.sync(() => heard.push(new TextDecoder().decode(chunk))))
-      )
-      assert.deepStrictEqual([heard, error.code], [["half"], "ECONNRESET"])
+      const { read } = yield* send(request)
+      const half = yield* read
+      const error = yield* Effect.flip(read)
+      assert.deepStrictEqual([text(half), error.code], ["half", "ECONNRESET"])
     })
   )
 

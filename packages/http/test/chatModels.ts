@@ -58,11 +58,11 @@ export const scripted = (
         const act = script[Math.min(calls[model]++, script.length - 1)] ?? fails(404)
         if (act.after !== undefined) yield* Effect.sleep(act.after)
         const broken = Stream.fail(new Upstream.TransportError({ reason: "connection", code: "ECONNRESET" }))
-        return {
+        return yield* Upstream.respond({
           status: act.status ?? 200,
           headers: { "content-type": act.type ?? "application/json" },
           body: Stream.concat(Stream.make(bytes(act.body)), act.breaks ? broken : Stream.empty)
-        }
+        })
       })
   }
   const provider = OpenAiCompatible.make({ name: "up", baseUrl: "http://up.example/v1", upstream })

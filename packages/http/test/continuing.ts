@@ -54,14 +54,13 @@ type Acts = Act | ((request: string) => Act)
 export const upstream = (acts: Acts, options: Partial<OpenAiCompatible.Options> = { prefill: true }) => {
   const asked: Array<string> = []
   const upstream: Upstream.Upstream = {
-    send: ({ body = new Uint8Array() }) =>
-      Effect.sync(() => {
-        asked.push(text(body))
-        const { breaks = false, sends, status = 200 } = typeof acts === "function" ? acts(text(body)) : acts
-        const broken = Stream.fail(new Upstream.TransportError({ reason: "connection", code: "ECONNRESET" }))
-        const body_ = Stream.fromIterable(sends).pipe(Stream.map(bytes))
-        return { status, headers: sse, body: breaks ? Stream.concat(body_, broken) : body_ }
-      })
+    send: ({ body: request = new Uint8Array() }) => {
+      asked.push(text(request))
+      const { breaks = false, sends, status = 200 } = typeof acts === "function" ? acts(text(request)) : acts
+      const broken = Stream.fail(new Upstream.TransportError({ reason: "connection", code: "ECONNRESET" }))
+      const body = Stream.fromIterable(sends).pipe(Stream.map(bytes))
+      return Upstream.respond({ status, headers: sse, body: breaks ? Stream.concat(body, broken) : body })
+    }
   }
   return {
     asked,

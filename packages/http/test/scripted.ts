@@ -1,4 +1,4 @@
-import { Effect, Stream } from "effect"
+import { Effect, type Stream } from "effect"
 import * as Upstream from "../src/Upstream.ts"
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -25,7 +25,11 @@ export const scripted = (script: Script | Upstream.TransportError) => {
         )
         if (script instanceof Upstream.TransportError) return yield* script
         const { body = "", headers = {}, status = 200 } = script
-        return { status, headers, body: typeof body === "string" ? Stream.make(bytes(body)) : body }
+        return yield* Upstream.respond({
+          status,
+          headers,
+          body: typeof body === "string" ? bytes(body) : body
+        })
       })
   }
   return { upstream, log, requests }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Stream, TestClock } from "effect"
 import * as OpenAiCompatible from "../src/OpenAiCompatible.ts"
-import type { TransportError } from "../src/Upstream.ts"
+import { respond, type TransportError } from "../src/Upstream.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -25,12 +25,12 @@ const reading = (body: Body, n?: number) =>
       baseUrl: "https://up.example/v1",
       upstream: {
         send: () =>
-          Effect.as(
+          Effect.zipRight(
             Effect.acquireRelease(
               Effect.sync(() => (seen.open = true)),
               () => Effect.sync(() => (seen.open = false))
             ),
-            { status: 200, headers: { "content-type": "text/event-stream" }, body }
+            respond({ status: 200, headers: { "content-type": "text/event-stream" }, body })
           )
       }
     })
@@ -160,7 +160,7 @@ it.effect("an error whose body does not end is what its status says, after 2 sec
     const provider = OpenAiCompatible.make({
       name: "up",
       baseUrl: "https://up.example/v1",
-      upstream: { send: () => Effect.succeed({ status: 503, headers: {}, body: pings }) }
+      upstream: { send: () => respond({ status: 503, headers: {}, body: pings }) }
     })
     const request = { model: "chat", stream: false, body: bytes('{"model":"chat"}') }
     const fiber = yield* Effect.fork(Effect.flip(Effect.scoped(provider.complete(request, "gpt"))))

@@ -1,39 +1,39 @@
 import type { Readable } from "node:stream"
 import { type TransportError, transportError } from "@understudy/http/Upstream"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 
 /**
- * A readable as it comes in, one stream chunk for what has arrived. Its async iterator would not do: it cannot be
- * given up while it waits for a peer that has fallen silent.
+ * Reads a readable as its bytes come in: whatever has arrived, and `undefined` after the last. Its async iterator
+ * would not do: it cannot be given up while it waits for a peer that has fallen silent.
  */
-export const bodyOf = (readable: Readable): Stream.Stream<Uint8Array, TransportError> => {
-  // An error that comes while nobody reads would otherwise end the process.
-  readable.on("error", () => {})
-  return Stream.repeatEffectChunkOption(
-    Effect.async<Chunk.Chunk<Uint8Array>, Option.Option<TransportError>>((resume) => {
-      const settle = (): boolean => {
-        const chunk: Buffer | null = readable.read()
-        if (chunk !== null) resume(Effect.succeed(Chunk.of(chunk)))
-        else if (readable.errored) resume(Effect.fail(Option.some(transportError(readable.errored))))
-        else if (readable.readableEnded) resume(Effect.fail(Option.none()))
-        else if (readable.destroyed) resume(Effect.fail(Option.some(transportError(undefined))))
-        else return false
-        return true
-      }
-      if (settle()) return
-      const stop = () => {
-        for (const event of events) readable.off(event, listener)
-      }
-      const listener = () => {
-        if (settle()) stop()
-      }
-      for (const event of events) readable.on(event, listener)
-      return Effect.sync(stop)
-    })
+export const reading = (readable: Readable): Effect.Effect<Uint8Array | undefined, TransportError> => {
+  const settled = (): Effect.Effect<Uint8Array | undefined, TransportError> | undefined => {
+    const chunk: Buffer | null = readable.read()
+    if (chunk !== null) return Effect.succeed(chunk)
+    if (readable.errored) return Effect.fail(transportError(readable.errored))
+    if (readable.readableEnded) return ended
+    return readable.destroyed ? Effect.fail(transportError(undefined)) : undefined
+  }
+  let wake = () => {}
+  // They stay: an error that comes while nobody reads would otherwise end the process.
+  for (const event of events) readable.on(event, () => wake())
+  return Effect.suspend(
+    () =>
+      settled() ??
+      Effect.async((resume) => {
+        wake = () => {
+          const next = settled()
+          if (next === undefined) return
+          wake = () => {}
+          resume(next)
+        }
+        return Effect.sync(() => {
+          wake = () => {}
+        })
+      })
   )
 }
+
+const ended = Effect.succeed(undefined)
 
 const events = ["readable", "end", "error", "close"] as const

@@ -3,7 +3,10 @@ import { buildConnector, Client, type Dispatcher } from "undici"
 
 /** One connection, kept open between its requests, which it takes one at a time. */
 export interface Connection {
-  readonly request: (options: Dispatcher.RequestOptions) => Promise<Dispatcher.ResponseData>
+  readonly request: (
+    options: Dispatcher.RequestOptions,
+    settle: (error: Error | null, response: Dispatcher.ResponseData) => void
+  ) => void
   /**
    * Nobody wants anything more of its request. It is free again once the answer has ended; where that is not to be
    * waited for, or does not come to pass, it is closed.
@@ -59,11 +62,12 @@ export const make = (connectTimeout: number): Connections => {
       if (socket instanceof Socket) socket.destroy(new Error("given up"))
     }
     const connection: Connection = {
-      request: async (options) => {
+      request: (options, settle) => {
         body = undefined
-        const response = await client.request(options)
-        body = response.body
-        return response
+        client.request(options, (error, response) => {
+          body = response?.body
+          settle(error, response)
+        })
       },
       release: (mayEnd) => {
         if (body?.readableEnded) return giveBack()
@@ -74,6 +78,8 @@ export const make = (connectTimeout: number): Connections => {
           clearTimeout(tooLate)
           giveBack()
         })
+        // It does not flow while there is somebody who waits to read it.
+        body.removeAllListeners("readable")
         body.resume()
       }
     }

@@ -7,7 +7,7 @@ import type { Provider } from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Quirks from "../Quirks.ts"
 import type { Response, TransportError, Upstream } from "../Upstream.ts"
-import { collect } from "./bytes.ts"
+import { collect, streaming } from "./bytes.ts"
 import { type ChatReader, chatStream } from "./chatStream.ts"
 import { answered, asked, type Facts } from "./genAi.ts"
 import * as Utf8 from "./utf8.ts"
@@ -56,11 +56,7 @@ export const provider = (
     )
 
   const rejected = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
-    collect(
-      Stream.mapError(response.body, fromTransport),
-      maxErrorBytes,
-      invalidAnswer(response.status)
-    ).pipe(
+    collect(response.read, maxErrorBytes, invalidAnswer(response.status)).pipe(
       Effect.timeout(errorWithin),
       // An error that does not end, or breaks off, is still the error its status says.
       Effect.orElseSucceed(() => new Uint8Array()),
@@ -85,7 +81,7 @@ export const provider = (
         const asking = yield* ask(adapted, model)
         const response = yield* send(asking, "application/json")
         const body = yield* collect(
-          Stream.mapError(response.body, fromTransport),
+          Effect.mapError(response.read, fromTransport),
           maxAnswerBytes,
           invalidAnswer(response.status)
         )
@@ -109,7 +105,7 @@ export const provider = (
         const asking = yield* exchange(adapted, model)
         const response = yield* send(asking, "text/event-stream")
         if (!isEventStream(response)) return Stream.fail(invalidAnswer(response.status))
-        return chatStream(Stream.mapError(response.body, fromTransport), asking.reader, (body) =>
+        return chatStream(streaming(Effect.mapError(response.read, fromTransport)), asking.reader, (body) =>
           failed(response, Utf8.encode(body))
         )
       })

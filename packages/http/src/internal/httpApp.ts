@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { BodyTooLarge, type Handler, type Response } from "../OpenAiRouter.ts"
-import { collect } from "./bytes.ts"
+import { collect, reading } from "./bytes.ts"
 
 export const toHttpApp = (
   handler: Handler,
@@ -26,10 +26,10 @@ const read = (
   return Number(headers["content-length"] ?? 0) > maxBody
     ? tooLarge
     : // No body, or one that has broken off, is an error of the stream. What there is of it is not JSON.
-      collect(
-        Stream.catchAll(stream, () => Stream.empty),
-        maxBody,
-        tooLarge
+      Effect.scoped(
+        Effect.flatMap(reading(Stream.catchAll(stream, () => Stream.empty)), (read) =>
+          collect(read, maxBody, tooLarge)
+        )
       )
 }
 

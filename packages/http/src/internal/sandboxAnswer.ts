@@ -3,9 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Turn } from "../Sandbox.ts"
 import * as Sse from "../Sse.ts"
-import { type Response, TransportError } from "../Upstream.ts"
+import { type respond, TransportError } from "../Upstream.ts"
 import * as Json from "./json.ts"
 import * as Utf8 from "./utf8.ts"
+
+/** An answer, to be given by `respond`. */
+export type Said = Parameters<typeof respond>[0]
 
 export interface Head {
   readonly id: string
@@ -25,7 +28,7 @@ export const wordsOf = (model: string, prefix: string): ReadonlyArray<string> =>
 
 const words = (text: string): ReadonlyArray<string> => text.match(/\S+\s*/g) ?? []
 
-export const whole = (head: Head, said: ReadonlyArray<string>, broken: Broken | undefined): Response => {
+export const whole = (head: Head, said: ReadonlyArray<string>, broken: Broken | undefined): Said => {
   const completion_tokens = said.length
   const body = {
     ...head,
@@ -53,7 +56,7 @@ export const streamed = (
   said: ReadonlyArray<string>,
   chunkEvery: Duration.Duration,
   broken: Broken | undefined
-): Response => {
+): Said => {
   const chunk = (delta: object, finish_reason: string | null = null) =>
     Sse.data(
       JSON.stringify({
@@ -76,7 +79,7 @@ export const streamed = (
 }
 
 /** Texts that are the same have the same vector, of length 1. */
-export const embeddings = (model: string, body: Uint8Array): Response => {
+export const embeddings = (model: string, body: Uint8Array): Said => {
   const request = Json.asObject<"input" | "encoding_format">(Json.parse(Utf8.decode(body)))
   const { encoding_format, input } = request ?? {}
   const inputs: ReadonlyArray<unknown> =
@@ -115,25 +118,25 @@ export const failure = ({
   code,
   retryAfter,
   status
-}: Pick<Turn, "code" | "retryAfter"> & { readonly status: number }): Response => {
+}: Pick<Turn, "code" | "retryAfter"> & { readonly status: number }): Said => {
   const response = json(status, error({ code }))
   if (retryAfter === undefined) return response
   const wait = { "retry-after": String(Duration.toSeconds(retryAfter)) }
   return { ...response, headers: { ...response.headers, ...wait } }
 }
 
-export const html: Response = {
+export const html: Said = {
   status: 200,
   headers: { "content-type": "text/html" },
-  body: Stream.make(Utf8.encode("<html><body>The sandbox talks nonsense, as it is told.</body></html>"))
+  body: Utf8.encode("<html><body>The sandbox talks nonsense, as it is told.</body></html>")
 }
 
 const error = ({ code = null }: { readonly code?: string | null | undefined }) => ({
   error: { message: "The sandbox fails as it is told.", type: "sandbox_error", param: null, code }
 })
 
-const json = (status: number, body: object): Response => ({
+const json = (status: number, body: object): Said => ({
   status,
   headers: { "content-type": "application/json" },
-  body: Stream.make(Utf8.encode(JSON.stringify(body)))
+  body: Utf8.encode(JSON.stringify(body))
 })
