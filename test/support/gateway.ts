@@ -37,6 +37,8 @@ export const chat = (
     readonly tier?: string
     /** Of the first tier alone, beside `tier`. */
     readonly tier1?: string | undefined
+    /** Of every provider. */
+    readonly provider?: string
     readonly route?: string
     readonly server?: string
   } = {}
@@ -46,7 +48,7 @@ export const chat = (
     "providers:",
     ...urls.map(
       (url, index) =>
-        `  provider${index + 1}: { kind: openai, baseUrl: "${url}", apiKey: sk-upstream-${index + 1} }`
+        `  provider${index + 1}: { kind: openai, baseUrl: "${url}", apiKey: sk-upstream-${index + 1}${options.provider === undefined ? "" : `, ${options.provider}`} }`
     ),
     "routes:",
     "  chat:",

@@ -1,0 +1,104 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ChatModel, OpenAiCompatible, Provider, type Route, Upstream } from "@understudy/http"
+import { Effect, Stream } from "effect"
+import { clients } from "../support/clients.ts"
+import { chat, gateway } from "../support/gateway.ts"
+import { rejection } from "../support/rejection.ts"
+import { type Behaviour, content, finish, raw, role, stream, type Wall, wall } from "../support/wall.ts"
+
+const usage = raw(
+  `data: ${JSON.stringify({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "m", choices: [], usage: { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 } })}\n\n`
+)
+const begins = stream([role, content("Hel")], "reset")
+const ways: ReadonlyArray<readonly [Route.Continue, Behaviour]> = [
+  ["prefill", stream([role, content("lo"), finish, usage])],
+  ["restart", stream([role, content("He"), content("llo"), finish, usage])]
+]
+
+for (const [name, Client] of clients) {
+  describe(`${name}: a stream that another tier goes on with`, () => {
+    const clientOf = (way: Route.Continue, ...behaviours: ReadonlyArray<Behaviour>) =>
+      Effect.gen(function* () {
+        const urls = yield* Effect.forEach(behaviours, (behaviour) =>
+          Effect.map(wall, ({ script, url }) => {
+            script(behaviour)
+            return url
+          })
+        )
+        const tier = `retry: { times: 0 }, continue: ${way}`
+        const { url } = yield* gateway(chat(urls, { provider: "prefill: true", tier }))
+        return new Client({ baseURL: `${url}/v1`, apiKey: "any" })
+      })
+
+    for (const [way, second] of ways) {
+      it.scopedLive(`${way}: one answer, whatever helper reads it`, () =>
+        Effect.gen(function* () {
+          const client = yield* clientOf(way, begins, second)
+          const messages = [{ role: "user" as const, content: "Hi" }]
+          const asked = { model: "chat", messages, stream_options: { include_usage: true } }
+          const { completion, ids } = yield* Effect.promise(async () => {
+            const runner = client.chat.completions.stream(asked)
+            const ids = new Set<string>()
+            for await (const chunk of runner) ids.add(`${chunk.id} ${chunk.created} ${chunk.model}`)
+            return { completion: await runner.finalChatCompletion(), ids }
+          })
+          assert.deepStrictEqual([...ids], ["chatcmpl-1 1 model1"])
+          assert.strictEqual(completion.choices.length, 1)
+          assert.deepInclude(completion.choices[0], { finish_reason: "stop" })
+          assert.deepInclude(completion.choices[0]?.message, { role: "assistant", content: "Hello" })
+          const counted = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5, incomplete: true }
+          assert.deepStrictEqual<unknown>(completion.usage, counted)
+        })
+      )
+    }
+
+    it.scopedLive("raises where the second one says something else", () =>
+      Effect.gen(function* () {
+        const client = yield* clientOf("restart", begins, stream([role, content("Hey"), finish]))
+        let text = ""
+        const error = yield* rejection(async () => {
+          const answer = await client.chat.completions.create({ model: "chat", stream: true, messages: [] })
+          for await (const chunk of answer) text += chunk.choices[0]?.delta.content ?? ""
+        })
+        assert.instanceOf(error, Client.APIError)
+        assert.deepStrictEqual([text, error.code], ["Hel", "stream_interrupted"])
+      })
+    )
+  })
+}
+
+describe("ChatModel over real sockets: a stream that another tier goes on with", () => {
+  for (const [way, second] of ways) {
+    it.scopedLive(`${way}: says first who began, and at last all that was said`, () =>
+      Effect.gen(function* () {
+        const walls = [yield* wall, yield* wall] as const
+        walls[0].script(begins)
+        walls[1].script(second)
+        const provider = ({ url }: Wall) =>
+          Provider.fromConfig(OpenAiCompatible.make, { name: "up", baseUrl: url, prefill: true })
+        const retry = { times: 0 }
+        const ChatLive = ChatModel.layerConfig({
+          tiers: [
+            { name: "primary", provider: provider(walls[0]), model: "large", retry },
+            { name: "standby", provider: provider(walls[1]), model: "small", retry, continue: way }
+          ]
+        })
+        const parts = yield* Effect.flatMap(ChatModel.ChatModel, ({ stream }) =>
+          Stream.runCollect(stream({ messages: [{ role: "user", content: "Hi" }] }))
+        ).pipe(Effect.provide(ChatLive), Effect.provide(Upstream.layerFetch))
+        const [started, ...rest] = parts
+        const finished = rest.at(-1)
+        assert(started?._tag === "Started" && finished?._tag === "Finished")
+        assert.strictEqual(started.servedBy.tier, "primary")
+        assert.deepStrictEqual(
+          rest.flatMap((part) => (part._tag === "TextDelta" ? [part.text] : [])),
+          ["Hel", "lo"]
+        )
+        assert.deepStrictEqual(
+          [finished.text, finished.finishReason, finished.usage],
+          ["Hello", "stop", { input: 3, output: 2 }]
+        )
+      })
+    )
+  }
+})
