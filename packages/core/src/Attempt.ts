@@ -34,6 +34,8 @@ export type AttemptOutcome = "success" | "failure" | "timeout" | "ignored" | "in
 export interface Attempt<out E> {
   readonly tier: string
   readonly labels: Labels
+  /** What its tier's span begins with, whether or not anybody keeps it. */
+  readonly attributes: Readonly<Record<string, unknown>>
   /** Counts from 1 within the tier. */
   readonly number: number
   readonly outcome: AttemptOutcome

@@ -38,6 +38,7 @@ const attempts: FastCheck.Arbitrary<Attempt.Event> = FastCheck.record({
     number: 1,
     errorType: undefined,
     cause: undefined,
+    attributes: {},
     usage: undefined,
     waited: Duration.zero,
     retryAfter: undefined,

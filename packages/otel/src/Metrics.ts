@@ -10,6 +10,9 @@ import type { CircuitBreaker } from "@understudy/core/CircuitBreaker"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { Semconv } from "./GenAi.ts"
+import { families } from "./internal/families.ts"
+import { genAiFamilies } from "./internal/genAiFamilies.ts"
 import { Ledger, words } from "./internal/ledger.ts"
 
 /**
@@ -29,11 +32,19 @@ export interface Numbers {
   /** A counter's without the `_total` that Prometheus puts behind it. */
   readonly name: string
   readonly help: string
-  readonly points: ReadonlyArray<{ readonly labels: Labels; readonly value: number }>
+  readonly points: ReadonlyArray<{ readonly labels: PointLabels; readonly value: number }>
 }
 
 /**
- * Lengths of time in seconds.
+ * @since 0.1.0
+ * @category models
+ */
+export interface PointLabels {
+  readonly [name: string]: string | number
+}
+
+/**
+ * How often values were seen, by their size.
  *
  * @since 0.1.0
  * @category models
@@ -42,6 +53,7 @@ export interface Histograms {
   readonly type: "histogram"
   readonly name: string
   readonly help: string
+  readonly unit: "seconds" | "tokens"
   /** The upper bounds of the buckets but the last, which has none. */
   readonly bounds: ReadonlyArray<number>
   readonly points: ReadonlyArray<HistogramPoint>
@@ -52,7 +64,7 @@ export interface Histograms {
  * @category models
  */
 export interface HistogramPoint {
-  readonly labels: Labels
+  readonly labels: PointLabels
   /** How many there are in each bucket, and not in those below it. */
   readonly counts: ReadonlyArray<number>
   readonly sum: number
@@ -91,6 +103,11 @@ export interface Metrics {
   ) => Effect.Effect<void, never, Scope.Scope>
   /** All that is known now. */
   readonly read: Effect.Effect<ReadonlyArray<Family>>
+  /**
+   * The client metrics of OpenTelemetry's conventions for generative AI, of the tiers whose spans are named by them,
+   * without synthetic checks. Each attempt is an operation.
+   */
+  readonly readGenAi: (semconv: Semconv) => Effect.Effect<ReadonlyArray<Family>>
 }
 
 /**
@@ -147,12 +164,13 @@ export const make: Effect.Effect<Metrics> = Effect.map(Effect.clock, (clock): Me
     read: Effect.suspend(() => Effect.all([...observed])).pipe(
       Effect.map((more) =>
         oneEach([
-          ...users.families("understudy"),
-          ...synthetic.families("understudy_synthetic"),
+          ...families(users, "understudy"),
+          ...families(synthetic, "understudy_synthetic"),
           ...more.flat()
         ])
       )
-    )
+    ),
+    readGenAi: (semconv) => Effect.sync(() => genAiFamilies(users, semconv))
   }
 })
 

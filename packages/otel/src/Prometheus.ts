@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Labels } from "@understudy/core/Attempt"
-import type { Exemplar, Family, HistogramPoint } from "./Metrics.ts"
+import type { Exemplar, Family, HistogramPoint, PointLabels } from "./Metrics.ts"
 
 /**
  * OpenMetrics 1.0, with exemplars, or Prometheus' own text format 0.0.4, which every version reads.
@@ -76,7 +75,7 @@ const linesOf = (family: Family, format: Format): ReadonlyArray<string> => {
     const sample = type === "counter" ? `${name}_total` : name
     return [...head, ...family.points.map(({ labels, value }) => `${sample}${labelled(labels)} ${value}`)]
   }
-  const unit = format === "openmetrics" ? [`# UNIT ${name} seconds`] : []
+  const unit = format === "openmetrics" ? [`# UNIT ${name} ${family.unit}`] : []
   const { bounds, points } = family
   return [...head, ...unit, ...points.flatMap((point) => bucketsOf(name, bounds, point, format))]
 }
@@ -100,9 +99,9 @@ const bucketsOf = (
 const shown = ({ at, span, value }: Exemplar): string =>
   ` # ${labelled({ trace_id: span.traceId, span_id: span.spanId })} ${value} ${at / 1000}`
 
-const labelled = (labels: Labels): string =>
+const labelled = (labels: PointLabels): string =>
   `{${Object.entries(labels)
-    .map(([name, value]) => `${name}="${escaped(value).replaceAll('"', '\\"')}"`)
+    .map(([name, value]) => `${name}="${escaped(String(value)).replaceAll('"', '\\"')}"`)
     .join()}}`
 
 const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")

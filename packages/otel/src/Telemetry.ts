@@ -7,13 +7,14 @@
  *
  * @since 0.1.0
  */
-import type { NodeSDK, NodeSDKConfiguration } from "@opentelemetry/sdk-node"
-import * as Context from "effect/Context"
+import type { NodeSDK, NodeSDKConfiguration, metrics as SdkMetrics } from "@opentelemetry/sdk-node"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Tracer from "effect/Tracer"
+import * as GenAi from "./GenAi.ts"
+import { producer } from "./internal/otlpMetrics.ts"
+import * as tracer from "./internal/tracer.ts"
+import type { Metrics } from "./Metrics.ts"
 
 /**
  * @since 0.1.0
@@ -27,6 +28,10 @@ export interface Options {
   readonly attributes?: Readonly<Record<string, string>> | undefined
   /** How long the layer may take to deliver its last spans when it closes; 1 second by default. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
+  /** What is exported as metrics, where `OTEL_METRICS_EXPORTER` names an exporter. */
+  readonly metrics?: Pick<Metrics, "read" | "readGenAi"> | undefined
+  /** Under which names what is said of models goes out; `UNDERSTUDY_SEMCONV` wins over it. Default: the newest. */
+  readonly semconv?: GenAi.Semconv | undefined
   /** Where the spans go in place of the exporters that the environment names. */
   readonly spanProcessors?: NodeSDKConfiguration["spanProcessors"] | undefined
 }
@@ -75,9 +80,13 @@ export const configured = (env: Environment): boolean => {
  * - Spans are exported in batches. Closing the layer delivers those still waiting, for `shutdownTimeout` at most:
  *   a collector that is down or does not answer costs that much and a warning in the log.
  * - A caller's trace goes on: an `ExternalSpan` as parent keeps its trace id and its decision on sampling.
- * - Metrics and logs are off unless `OTEL_METRICS_EXPORTER` or `OTEL_LOGS_EXPORTER` name an exporter. The SDK then
- *   registers a global provider for code that records through the OpenTelemetry API; Effect's own metrics and
- *   logs do not go there.
+ * - Metrics are those of `metrics`, under OpenTelemetry's names: `understudy.requests` for what Prometheus knows as
+ *   `understudy_requests_total`, and the client metrics of the conventions for generative AI. They are cumulative
+ *   whatever temporality is preferred, and off unless `OTEL_METRICS_EXPORTER` names an exporter; so are logs and
+ *   `OTEL_LOGS_EXPORTER`. The SDK then registers a global provider for code that records through the OpenTelemetry
+ *   API; Effect's own metrics and logs do not go there.
+ * - Attributes that a span begins with are there for the sampler, and lists stay lists. The spans below one that is
+ *   not sampled have its ids and cost next to nothing.
  * - The SDK's complaints, a failed export among them, go to stderr. `OTEL_LOG_LEVEL` says how many, only errors
  *   by default.
  *
@@ -149,28 +158,38 @@ const make = (
 ): Layer.Layer<never> =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
-      const [module, bridge] = yield* Effect.promise(load)
+      const module = yield* Effect.promise(load)
+      const semconv =
+        GenAi.semconv(given(process.env, "UNDERSTUDY_SEMCONV") ?? "") ?? options?.semconv ?? "latest"
+      const metrics = options?.metrics && (yield* producer(module, readAll(options.metrics, semconv)))
       const { provider } = yield* Effect.acquireRelease(
-        Effect.sync(() => start(module, options, overrides(process.env))),
+        Effect.sync(() => start(module, options, metrics, overrides(process.env))),
         ({ sdk }) => shutdown(sdk, Duration.decode(options?.shutdownTimeout ?? "1 second"))
       )
       return provider === undefined
         ? Layer.empty
-        : Layer.setTracer(yield* tracer(bridge, provider.getTracer("@understudy/otel")))
+        : Layer.setTracer(
+            tracer.make(module.api, provider.getTracer("@understudy/otel"), (name) =>
+              GenAi.names(name, semconv)
+            )
+          )
     })
   )
 
 // The default export is the one name of a CommonJS module that every bundler keeps.
-const load = () =>
-  Promise.all([
-    import("@opentelemetry/sdk-node").then((module) => module.default),
-    import("@effect/opentelemetry/Tracer")
-  ])
+const load = () => import("@opentelemetry/sdk-node").then((module) => module.default)
 
 type Sdk = typeof import("@opentelemetry/sdk-node")
-type Bridge = typeof import("@effect/opentelemetry/Tracer")
 
-const start = (module: Sdk, options: Options | undefined, overrides: Environment) => {
+const readAll = ({ read, readGenAi }: NonNullable<Options["metrics"]>, semconv: GenAi.Semconv) =>
+  Effect.map(Effect.all([read, readGenAi(semconv)]), (families) => families.flat())
+
+const start = (
+  module: Sdk,
+  options: Options | undefined,
+  metrics: SdkMetrics.MetricProducer | undefined,
+  overrides: Environment
+) => {
   const env = process.env
   module.api.diag.setLogger(stderr, {
     logLevel:
@@ -193,6 +212,12 @@ const start = (module: Sdk, options: Options | undefined, overrides: Environment
       contextManager: null as never,
       ...(options?.spanProcessors && { spanProcessors: options.spanProcessors })
     })
+    if (metrics !== undefined) {
+      // The SDK lets nobody add to the readers that it makes of the environment.
+      for (const reader of sdk["_meterProviderConfig"]?.readers ?? []) {
+        if (reader instanceof module.metrics.MetricReader) reader["_metricProducers"].push(metrics)
+      }
+    }
     sdk.start()
     return sdk
   })
@@ -237,26 +262,6 @@ const shutdown = (sdk: NodeSDK, timeout: Duration.Duration): Effect.Effect<void>
       onTimeout: () => `no answer within ${Duration.format(timeout)}`
     }),
     Effect.catchAll((reason) => Effect.logWarning(`telemetry: the last spans were not delivered: ${reason}`))
-  )
-
-const tracer = (
-  bridge: Bridge,
-  otelTracer: Context.Tag.Service<Bridge["OtelTracer"]>
-): Effect.Effect<Tracer.Tracer> =>
-  bridge.make.pipe(
-    Effect.map((inner) => {
-      // The bridge takes every external parent for sampled.
-      const unsampled = (parent: Tracer.AnySpan): Tracer.AnySpan =>
-        parent._tag === "Span" || parent.sampled
-          ? parent
-          : Tracer.externalSpan({ ...parent, context: Context.add(parent.context, bridge.OtelTraceFlags, 0) })
-      return Tracer.make({
-        span: (name, parent, ...rest) => inner.span(name, Option.map(parent, unsampled), ...rest),
-        // Not the bridge's: it is called for every step of every effect.
-        context: (execute) => execute()
-      })
-    }),
-    Effect.provideService(bridge.OtelTracer, otelTracer)
   )
 
 const complain = (message: string, ...details: ReadonlyArray<unknown>): void =>

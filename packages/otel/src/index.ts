@@ -1,3 +1,5 @@
+/** The names of OpenTelemetry's conventions for generative AI. */
+export * as GenAi from "./GenAi.ts"
 /** One accounting of what runs come to. */
 export * as Metrics from "./Metrics.ts"
 /** The text that Prometheus scrapes. */

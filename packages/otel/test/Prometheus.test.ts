@@ -12,6 +12,7 @@ const families: ReadonlyArray<Family> = [
     type: "histogram",
     name: "duration_seconds",
     help: "Duration.",
+    unit: "seconds",
     bounds: [0.5, 2],
     points: [
       {

@@ -1,131 +1,29 @@
-import * as Http from "node:http"
-import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as Otel from "@opentelemetry/api"
 import { tracing } from "@opentelemetry/sdk-node"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Telemetry from "../src/Telemetry.ts"
-
-interface Attribute {
-  readonly key: string
-  readonly value: { readonly stringValue?: string; readonly boolValue?: boolean }
-}
-
-interface Span {
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentSpanId?: string
-  readonly name: string
-  readonly kind: number
-  readonly attributes: ReadonlyArray<Attribute>
-  readonly status: { readonly code: number; readonly message?: string }
-  readonly events: ReadonlyArray<{ readonly name: string; readonly attributes: ReadonlyArray<Attribute> }>
-}
-
-interface Body {
-  readonly resourceSpans: ReadonlyArray<{
-    readonly resource: { readonly attributes: ReadonlyArray<Attribute> }
-    readonly scopeSpans: ReadonlyArray<{ readonly spans: ReadonlyArray<Span> }>
-  }>
-}
-
-const INTERNAL = 1
-const SERVER = 2
-const CLIENT = 3
-const OK = 1
-const ERROR = 2
-
-const record = (attributes: ReadonlyArray<Attribute>): Record<string, unknown> =>
-  Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue ?? value.boolValue]))
-
-const spansOf = (bodies: ReadonlyArray<Body>): ReadonlyArray<Span> =>
-  bodies.flatMap((body) => body.resourceSpans.flatMap((one) => one.scopeSpans.flatMap(({ spans }) => spans)))
-
-const named = (spans: ReadonlyArray<Span>, name: string): Span => {
-  const span = spans.find((span) => span.name === name)
-  if (span === undefined) throw new Error(`no span ${name} among ${spans.map((one) => one.name).join(", ")}`)
-  return span
-}
-
-interface Collector {
-  readonly url: string
-  readonly requests: Array<{ readonly path: string; readonly type: string; readonly body: Buffer }>
-  readonly bodies: () => ReadonlyArray<Body>
-}
-
-const collector = (options?: {
-  readonly hangs?: boolean
-  readonly port?: number
-  readonly status?: number
-}): Effect.Effect<Collector, Error, Scope.Scope> => {
-  const requests: Collector["requests"] = []
-  const server = Http.createServer((request, response) => {
-    const chunks: Array<Buffer> = []
-    request.on("data", (chunk: Buffer) => chunks.push(chunk))
-    request.on("end", () => {
-      const type = request.headers["content-type"] ?? ""
-      requests.push({ path: request.url ?? "", type, body: Buffer.concat(chunks) })
-      if (options?.hangs) return
-      response.writeHead(options?.status ?? 200, { "content-type": "application/json" }).end("{}")
-    })
-  })
-  const listen = Effect.async<Collector, Error>((resume) => {
-    server.once("error", (error) => resume(Effect.fail(error)))
-    server.listen(options?.port ?? 0, "127.0.0.1", () =>
-      resume(
-        Effect.succeed({
-          url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-          requests,
-          bodies: () => requests.map(({ body }) => JSON.parse(body.toString("utf8")) as Body)
-        })
-      )
-    )
-  })
-  return Effect.acquireRelease(listen, () =>
-    Effect.sync(() => {
-      server.close()
-      server.closeAllConnections()
-    })
-  )
-}
-
-/** Only these `OTEL_*` variables until the scope closes, and nothing left in OpenTelemetry's globals. */
-const environment = (variables: Record<string, string>): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const before = Object.entries(process.env).filter(([name]) => name.startsWith("OTEL_"))
-        for (const [name] of before) delete process.env[name]
-        Object.assign(process.env, variables)
-        return before
-      }),
-      (before) =>
-        Effect.sync(() => {
-          for (const name of Object.keys(variables)) delete process.env[name]
-          Object.assign(process.env, Object.fromEntries(before))
-          Otel.diag.disable()
-          Otel.metrics.disable()
-        })
-    )
-  )
-
-const json = (url: string): Record<string, string> => ({
-  OTEL_EXPORTER_OTLP_ENDPOINT: url,
-  OTEL_EXPORTER_OTLP_PROTOCOL: "http/json"
-})
-
-const work = Effect.withSpan(Effect.void, "work")
-
-const seconds = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<number, E, R> =>
-  Effect.map(Effect.timed(effect), ([duration]) => Duration.toSeconds(duration))
+import {
+  CLIENT,
+  collector,
+  ERROR,
+  environment,
+  INTERNAL,
+  json,
+  named,
+  OK,
+  record,
+  SERVER,
+  seconds,
+  spansOf,
+  work
+} from "./collector.ts"
 
 describe("Telemetry.layer", () => {
   it.scopedLive("exports the tree with its kinds, attributes and outcomes", () =>

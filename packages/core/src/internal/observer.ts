@@ -250,6 +250,7 @@ const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
   return {
     tier: rung.name,
     labels: rung.labels,
+    attributes: rung.span.attributes,
     number,
     outcome: attemptOutcome(outcome),
     errorType: errorTypeOf(outcome),

@@ -1,5 +1,5 @@
 import type { Labels, SpanIds } from "@understudy/core/Attempt"
-import type { Exemplar } from "../Metrics.ts"
+import type { Exemplar, HistogramPoint } from "../Metrics.ts"
 
 /** Only grows. */
 export class Counter {
@@ -12,29 +12,61 @@ export class Counter {
 }
 
 /** In seconds: what OpenTelemetry advises for models. */
-export const bounds: ReadonlyArray<number> = [
+export const seconds: ReadonlyArray<number> = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92
 ]
 
-/** How often each length of time was seen, with the last span that was seen in each bucket. */
+/** The same for tokens. */
+export const tokens: ReadonlyArray<number> = Array.from({ length: 14 }, (_, power) => 4 ** power)
+
+/** How often each value was seen, with the last span that was seen in each bucket. */
 export class Histogram {
-  readonly labels: Labels
-  readonly counts: Array<number> = Array(bounds.length + 1).fill(0)
-  readonly exemplars: Array<Exemplar | undefined> = Array(bounds.length + 1).fill(undefined)
+  readonly bounds: ReadonlyArray<number>
+  readonly counts: Array<number>
+  readonly exemplars: Array<Exemplar | undefined>
   sum = 0
 
-  constructor(labels: Labels) {
-    this.labels = labels
+  constructor(bounds: ReadonlyArray<number>) {
+    this.bounds = bounds
+    this.counts = Array(bounds.length + 1).fill(0)
+    this.exemplars = Array(bounds.length + 1).fill(undefined)
   }
 
-  observe(seconds: number, span: SpanIds | undefined, now: () => number): void {
+  get count(): number {
+    return this.counts.reduce((all, one) => all + one)
+  }
+
+  observe(value: number, span: SpanIds | undefined, now: () => number): void {
+    const { bounds } = this
     let bucket = 0
-    while (bucket < bounds.length && seconds > bounds[bucket]!) bucket++
+    while (bucket < bounds.length && value > bounds[bucket]!) bucket++
     this.counts[bucket]!++
-    this.sum += seconds
-    if (span?.sampled) this.exemplars[bucket] = { span, value: seconds, at: now() }
+    this.sum += value
+    if (span?.sampled) this.exemplars[bucket] = { span, value, at: now() }
   }
 }
+
+/** What several histograms of the same bounds have seen together. */
+export const point = (
+  labels: HistogramPoint["labels"],
+  histograms: ReadonlyArray<Histogram>
+): HistogramPoint => {
+  const [first] = histograms
+  return {
+    labels,
+    counts:
+      first?.counts.map((_, bucket) => histograms.reduce((all, { counts }) => all + counts[bucket]!, 0)) ??
+      [],
+    sum: histograms.reduce((all, { sum }) => all + sum, 0),
+    exemplars:
+      first?.exemplars.map((_, bucket) => latest(histograms.map(({ exemplars }) => exemplars[bucket]))) ?? []
+  }
+}
+
+const latest = (exemplars: ReadonlyArray<Exemplar | undefined>): Exemplar | undefined =>
+  exemplars.reduce((last, one) =>
+    one !== undefined && (last === undefined || one.at >= last.at) ? one : last
+  )
 
 /** How many more entries there may be. */
 export interface Room {

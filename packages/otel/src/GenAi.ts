@@ -1,0 +1,71 @@
+/**
+ * The names of OpenTelemetry's conventions for generative AI, of now and of before.
+ *
+ * Whoever makes a span names its attributes as the newest conventions do; an exporter renames them for those whose
+ * dashboards still read former ones.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Which names go out: the newest, those of the last version that was published with OpenTelemetry's other
+ * conventions (1.41), or both beside each other.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Semconv = "latest" | "1.41" | "both"
+
+/**
+ * Reads a version from text; `undefined` for any other text.
+ *
+ * @example
+ * import { GenAi } from "@understudy/otel"
+ *
+ * console.log(GenAi.semconv("both"), GenAi.semconv("0.9")) // => both undefined
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const semconv = (text: string): Semconv | undefined => versions.find((version) => version === text)
+
+const versions = ["latest", "1.41", "both"] as const
+
+/** By the name in the newest conventions: the one in 1.41, where there it had another or none. */
+const former: Readonly<Record<string, string | undefined>> = {
+  "gen_ai.usage.cache_write.input_tokens": "gen_ai.usage.cache_creation.input_tokens",
+  "gen_ai.client.inference.duration": "gen_ai.client.operation.duration",
+  "gen_ai.client.inference.time_to_first_chunk": "gen_ai.client.operation.time_to_first_chunk",
+  "gen_ai.client.inference.usage.input_tokens": undefined,
+  "gen_ai.client.inference.usage.output_tokens": undefined,
+  "gen_ai.client.inference.usage.cache_read.input_tokens": undefined,
+  "gen_ai.client.inference.usage.cache_write.input_tokens": undefined,
+  "gen_ai.client.inference.usage.reasoning.output_tokens": undefined,
+  "gen_ai.client.inference.operation.input_tokens": "gen_ai.client.token.usage",
+  "gen_ai.client.inference.operation.output_tokens": "gen_ai.client.token.usage"
+}
+
+/** What is measured by whom knows no models, and has a name of its own in all conventions. */
+const alias: Readonly<Record<string, string>> = {
+  "understudy.time_to_first_token": "gen_ai.response.time_to_first_chunk"
+}
+
+/**
+ * The names that an attribute or a metric of the newest conventions goes out under.
+ *
+ * @example
+ * import { GenAi } from "@understudy/otel"
+ *
+ * console.log(GenAi.names("gen_ai.client.inference.duration", "both")) // => [ 'gen_ai.client.inference.duration', 'gen_ai.client.operation.duration' ]
+ * console.log(GenAi.names("gen_ai.request.model", "1.41")) // => [ 'gen_ai.request.model' ]
+ *
+ * @since 0.1.0
+ * @category naming
+ */
+export const names = (name: string, version: Semconv): ReadonlyArray<string> => {
+  const also = Object.hasOwn(alias, name) ? alias[name] : undefined
+  const now = also === undefined ? [name] : [name, also]
+  if (version === "latest" || !Object.hasOwn(former, name)) return now
+  const before = former[name]
+  return [...(version === "both" ? now : []), ...(before === undefined ? [] : [before])]
+}

@@ -1,0 +1,104 @@
+import * as GenAi from "../GenAi.ts"
+import type { Family, HistogramPoint, PointLabels } from "../Metrics.ts"
+import { tiersOf } from "./families.ts"
+import { type Ledger, none, type Tier } from "./ledger.ts"
+import { type Histogram, point, seconds, tokens } from "./series.ts"
+
+/** The client metrics of OpenTelemetry's conventions, an attempt being one operation. */
+export const genAiFamilies = (ledger: Ledger, semconv: GenAi.Semconv): ReadonlyArray<Family> => {
+  const tiers = tiersOf(ledger).filter(({ attributes }) => attributes["gen_ai.operation.name"] !== undefined)
+  const named = (name: string, make: (name: string) => Family): ReadonlyArray<Family> =>
+    GenAi.names(`gen_ai.client.inference.${name}`, semconv).map(make)
+  const histogram = (
+    name: string,
+    help: string,
+    unit: "seconds" | "tokens",
+    points: ReadonlyArray<HistogramPoint>
+  ): ReadonlyArray<Family> =>
+    named(name, (name) => ({
+      type: "histogram",
+      name,
+      help,
+      unit,
+      bounds: unit === "seconds" ? seconds : tokens,
+      points
+    }))
+  const tokensOf = (direction: "input" | "output"): ReadonlyArray<Family> => {
+    const points = tiers.map((tier) => point(attributesOf(tier), [tier[direction]]))
+    const help = `Tokens of the ${direction} of an operation.`
+    return histogram(`operation.${direction}_tokens`, help, "tokens", points).map((family) =>
+      family.name.endsWith("token.usage") ? typed(family, direction) : family
+    )
+  }
+  const units = new Set(tiers.flatMap(({ used }) => [...used.keys()]))
+  return [
+    ...histogram("duration", "Duration of an operation.", "seconds", tiers.flatMap(durationsOf)),
+    ...histogram(
+      "time_to_first_chunk",
+      "Time to the first content of a stream.",
+      "seconds",
+      tiers.flatMap((tier) =>
+        tier.firstToken.count === 0 ? [] : [point(attributesOf(tier), [tier.firstToken])]
+      )
+    ),
+    ...[...units].flatMap((unit) =>
+      named(`usage.${unit}`, (name) => ({
+        type: "counter",
+        name,
+        help: `Used: ${unit}.`,
+        points: tiers.flatMap((tier) => {
+          const used = tier.used.get(unit)
+          return used === undefined
+            ? []
+            : [{ labels: { ...attributesOf(tier), "gen_ai.token.modality": "unknown" }, value: used.value }]
+        })
+      }))
+    ),
+    ...tokensOf("input"),
+    ...tokensOf("output")
+  ]
+}
+
+const kept = [
+  "gen_ai.operation.name",
+  "gen_ai.provider.name",
+  "gen_ai.request.model",
+  "server.address",
+  "server.port"
+] as const
+
+const attributesOf = ({ attributes, labels }: Tier): PointLabels => {
+  const said: Record<string, string | number> = {
+    "understudy.route": labels["route"] ?? none,
+    "understudy.tier": labels["tier"] ?? none
+  }
+  for (const name of kept) {
+    const value = attributes[name]
+    if (typeof value === "string" || typeof value === "number") said[name] = value
+  }
+  return said
+}
+
+const durationsOf = (tier: Tier): ReadonlyArray<HistogramPoint> => {
+  const errors = new Map<string, Array<Histogram>>()
+  for (const byError of tier.attempts.values()) {
+    for (const [error, histogram] of byError) errors.set(error, [...(errors.get(error) ?? []), histogram])
+  }
+  return [...errors]
+    .map(([error, histograms]) =>
+      point({ ...attributesOf(tier), ...(error !== none && { "error.type": error }) }, histograms)
+    )
+    .filter(({ counts }) => counts.some((count) => count > 0))
+}
+
+/** In 1.41 one metric holds both directions. */
+const typed = (family: Family, direction: string): Family =>
+  family.type === "histogram"
+    ? {
+        ...family,
+        points: family.points.map((one) => ({
+          ...one,
+          labels: { ...one.labels, "gen_ai.token.type": direction }
+        }))
+      }
+    : family

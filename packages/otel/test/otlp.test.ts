@@ -1,0 +1,187 @@
+import { assert, describe, it } from "@effect/vitest"
+import { tracing } from "@opentelemetry/sdk-node"
+import { Attempt, Fallback, Tier } from "@understudy/core"
+import { Effect, type Tracer } from "effect"
+import * as Metrics from "../src/Metrics.ts"
+import * as Telemetry from "../src/Telemetry.ts"
+import { collector, environment, json, type Value } from "./collector.ts"
+
+interface Exported {
+  readonly resourceMetrics: ReadonlyArray<{
+    readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<Metric> }>
+  }>
+}
+
+interface Metric {
+  readonly name: string
+  readonly unit: string
+  readonly sum?: { readonly isMonotonic: boolean; readonly dataPoints: ReadonlyArray<Point> }
+  readonly gauge?: { readonly dataPoints: ReadonlyArray<Point> }
+  readonly histogram?: { readonly dataPoints: ReadonlyArray<Point> }
+}
+
+interface Point {
+  readonly attributes: ReadonlyArray<{ readonly key: string; readonly value: Value }>
+  readonly asDouble?: number
+  readonly sum?: number
+  readonly count?: number
+}
+
+const attributes = {
+  "gen_ai.operation.name": "chat",
+  "gen_ai.provider.name": "openai",
+  "gen_ai.request.model": "large",
+  "server.address": "api.test",
+  "server.port": 443
+}
+
+const ask = Tier.make({
+  name: "primary",
+  labels: { model: "large" },
+  span: { name: "chat large", attributes },
+  effect: Effect.as(
+    Attempt.recordUsage({ input_tokens: 3, output_tokens: 5, "cache_write.input_tokens": 2 }),
+    "Hi"
+  )
+}).pipe(Fallback.named("chat"))
+
+/** What a collector was told, a line for each point. */
+const exported = (env: Record<string, string>, options: Telemetry.Options = {}) =>
+  Effect.gen(function* () {
+    const stub = yield* collector()
+    yield* environment({ ...json(stub.url), OTEL_TRACES_EXPORTER: "none", ...env })
+    const metrics = yield* Metrics.make
+    yield* ask.pipe(
+      Effect.provideService(Attempt.Listener, metrics.listener),
+      Effect.provide(Telemetry.layer({ metrics, ...options }))
+    )
+    const said = stub.requests
+      .filter(({ path }) => path === "/v1/metrics")
+      .flatMap(({ body }) => (JSON.parse(body.toString()) as Exported).resourceMetrics)
+      .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
+    const lines = said.flatMap(({ gauge, histogram, name, sum, unit }) =>
+      (sum ?? gauge ?? histogram)!.dataPoints.map((point) => {
+        const labels = point.attributes
+          .filter(({ key }) => !["route", "tier", "model"].includes(key) && !(key in attributes))
+          .map(({ key, value }) => `${key}=${value.stringValue}`)
+        return [name, unit, point.asDouble ?? `${point.count} of ${point.sum}`, ...labels].join(" ")
+      })
+    )
+    return { lines, points: said }
+  }).pipe(Effect.scoped)
+
+describe("metrics over OTLP", () => {
+  it.scopedLive("are design's under OpenTelemetry's names, and those of generative AI", () =>
+    Effect.gen(function* () {
+      const { lines, points } = yield* exported({ OTEL_METRICS_EXPORTER: "otlp" })
+      const exact = lines.filter((line) => !/duration/.test(line))
+      assert.deepStrictEqual(exact, [
+        "understudy.requests  1 served_by=primary outcome=success fallback=false",
+        "understudy.attempts  1 outcome=success error_type=none",
+        "understudy.time_to_first_token s 0 of 0",
+        "understudy.tier_runs  1 served=true",
+        "understudy.tier_runs  0 served=false",
+        "understudy.tokens  3 direction=input",
+        "understudy.tokens  5 direction=output",
+        "gen_ai.client.inference.usage.input_tokens  3 understudy.route=chat understudy.tier=primary gen_ai.token.modality=unknown",
+        "gen_ai.client.inference.usage.output_tokens  5 understudy.route=chat understudy.tier=primary gen_ai.token.modality=unknown",
+        "gen_ai.client.inference.usage.cache_write.input_tokens  2 understudy.route=chat understudy.tier=primary gen_ai.token.modality=unknown",
+        "gen_ai.client.inference.operation.input_tokens {token} 1 of 3 understudy.route=chat understudy.tier=primary",
+        "gen_ai.client.inference.operation.output_tokens {token} 1 of 5 understudy.route=chat understudy.tier=primary"
+      ])
+      const duration = points.find(({ name }) => name === "gen_ai.client.inference.duration")
+      const [point] = duration?.histogram?.dataPoints ?? []
+      assert.strictEqual(duration?.unit, "s")
+      assert.deepInclude([...(point?.attributes ?? [])], { key: "server.port", value: { intValue: 443 } })
+      assert.isTrue(points.find(({ name }) => name === "understudy.requests")?.sum?.isMonotonic)
+    })
+  )
+
+  it.scopedLive("have their former names with a switch, of the program or of the environment", () =>
+    Effect.gen(function* () {
+      const names = ({ points }: Effect.Effect.Success<ReturnType<typeof exported>>) =>
+        points.map(({ name }) => name).filter((name) => name.startsWith("gen_ai"))
+      const env = { OTEL_METRICS_EXPORTER: "otlp" }
+      const former = [
+        "gen_ai.client.operation.duration",
+        "gen_ai.client.token.usage",
+        "gen_ai.client.token.usage"
+      ]
+      assert.deepStrictEqual(names(yield* exported(env, { semconv: "1.41" })), former)
+      const both = names(yield* exported({ ...env, UNDERSTUDY_SEMCONV: "both" }, { semconv: "latest" }))
+      assert.includeMembers(both, [...former, "gen_ai.client.inference.duration"])
+    })
+  )
+
+  it.scopedLive("go nowhere unless the environment says where", () =>
+    Effect.map(exported({}), ({ lines }) => assert.deepStrictEqual(lines, []))
+  )
+})
+
+describe("spans over OTLP", () => {
+  const spans = (options: Telemetry.Options, effect: Effect.Effect<unknown>) =>
+    Effect.gen(function* () {
+      yield* environment({})
+      const exporter = new tracing.InMemorySpanExporter()
+      const spanProcessors = [new tracing.SimpleSpanProcessor(exporter)]
+      return yield* effect.pipe(
+        Effect.zipRight(Effect.sync(() => exporter.getFinishedSpans().map(({ attributes }) => attributes))),
+        Effect.provide(Telemetry.layer({ ...options, spanProcessors }))
+      )
+    })
+
+  const work = Effect.withSpan(Effect.void, "work", {
+    attributes: {
+      "gen_ai.response.finish_reasons": ["stop", "length"],
+      "gen_ai.usage.cache_write.input_tokens": 2,
+      "understudy.time_to_first_token": 0.5,
+      sizes: [1, 2],
+      mixed: ["a", 1],
+      none: undefined,
+      big: 2n
+    }
+  })
+
+  it.scopedLive("keep lists and say what they are asked under the newest names", () =>
+    Effect.map(spans({}, work), ([first]) => {
+      const { "code.stacktrace": _, ...attributes } = first ?? {}
+      assert.deepStrictEqual(attributes, {
+        "gen_ai.response.finish_reasons": ["stop", "length"],
+        "gen_ai.usage.cache_write.input_tokens": 2,
+        "understudy.time_to_first_token": 0.5,
+        "gen_ai.response.time_to_first_chunk": 0.5,
+        sizes: [1, 2],
+        mixed: ["a", "1"],
+        big: "2"
+      })
+    })
+  )
+
+  it.scopedLive("say it under both names for who wants that", () =>
+    Effect.map(spans({ semconv: "both" }, work), ([first]) =>
+      assert.deepInclude(first, {
+        "gen_ai.usage.cache_write.input_tokens": 2,
+        "gen_ai.usage.cache_creation.input_tokens": 2
+      })
+    )
+  )
+
+  it.scopedLive("cost nothing below one that is not sampled", () =>
+    Effect.gen(function* () {
+      yield* environment({ OTEL_TRACES_SAMPLER: "parentbased_always_off" })
+      const seen: Array<Tracer.Span> = []
+      const note = Effect.map(Effect.currentSpan, (span) => {
+        span.attribute("key", "value")
+        seen.push(span)
+      })
+      yield* Effect.zipRight(note, Effect.withSpan(Effect.orDie(note), "inner")).pipe(
+        Effect.orDie,
+        Effect.withSpan("outer"),
+        Effect.provide(Telemetry.layer({ spanProcessors: [new tracing.NoopSpanProcessor()] }))
+      )
+      const [outer, inner] = seen
+      assert.deepStrictEqual([outer?.sampled, inner?.sampled], [false, false])
+      assert.deepStrictEqual([inner?.traceId, inner?.attributes.size], [outer?.traceId, 0])
+    })
+  )
+})
