@@ -197,13 +197,18 @@ export const parse = (
  * @category decoding
  */
 export const load = (path: string): Effect.Effect<Config, ConfigError> =>
-  Document.textOf(path).pipe(
-    Effect.mapError((why) => unreadable(path, why)),
-    Effect.flatMap((text) => parse(text, path, process.env))
-  )
+  Effect.flatMap(textOf(path), (text) => parse(text, path, process.env))
 
-const unreadable = (file: string, why: { readonly reason: string; readonly remedy: string }): ConfigError =>
-  new ConfigError({ file, line: undefined, column: undefined, path: "", ...why })
+/**
+ * The text of a file.
+ *
+ * @internal
+ */
+export const textOf = (file: string): Effect.Effect<string, ConfigError> =>
+  Effect.mapError(
+    Document.textOf(file),
+    (why) => new ConfigError({ file, line: undefined, column: undefined, path: "", ...why })
+  )
 
 const secret: ReadonlySet<PropertyKey> = new Set(["apiKey", "apiKeys", "headers", "baseUrl"])
 

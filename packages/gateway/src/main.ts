@@ -9,7 +9,9 @@ const fiber = Effect.runFork(
   Cli.run(process.argv.slice(2), {
     env: process.env,
     isTty: process.stdout.isTTY === true,
-    print: (line) => void process.stdout.write(`${line}\n`)
+    print: (line) => void process.stdout.write(`${line}\n`),
+    progress:
+      process.stderr.isTTY === true ? (text) => void process.stderr.write(`\r\x1b[K${text}`) : undefined
   })
 )
 

@@ -61,6 +61,8 @@ export interface Subject {
   readonly make: (world: World) => Effect.Effect<Effect.Effect<unknown, unknown>>
   /** What to watch, as a gateway would. */
   readonly alert?: Alert | undefined
+  /** What else a script may name without a mistake, though it is no concern of this subject. */
+  readonly names?: ReadonlyArray<string> | undefined
 }
 
 /**

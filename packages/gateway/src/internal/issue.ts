@@ -59,7 +59,9 @@ const firstOf = ({ actual, ast, issues }: ParseResult.Composite): ParseResult.Pa
   const meant =
     AST.isUnion(ast) && Predicate.isReadonlyRecord(actual)
       ? all.find(
-          (issue) => (issue._tag === "Composite" || issue._tag === "Refinement") && isStructure(issue.ast)
+          (issue) =>
+            (issue._tag === "Composite" || issue._tag === "Refinement" || issue._tag === "Transformation") &&
+            isStructure(issue.ast)
         )
       : undefined
   return (
@@ -126,7 +128,7 @@ const isStructure = (ast: AST.AST): boolean =>
   AST.isTypeLiteral(ast) ||
   AST.isTupleType(ast) ||
   (AST.isUnion(ast) && ast.types.some(isStructure)) ||
-  (AST.isRefinement(ast) && isStructure(ast.from))
+  ((AST.isRefinement(ast) || AST.isTransformation(ast)) && isStructure(ast.from))
 
 const shapeOf = (ast: AST.AST): string => {
   const literals = literalsOf(ast)

@@ -62,7 +62,7 @@ export class Simulator {
     )
     this.health = this.now(Health.make({ alerts: subject.alert === undefined ? [] : [subject.alert] }))
     this.effect = this.now(subject.make({ call: (tier, ...also) => this.upstreams.call(tier, also) }))
-    const unknown = this.upstreams.unknown()
+    const unknown = this.upstreams.unknown(subject.names ?? [])
     if (unknown !== undefined) {
       throw new RangeError(`Simulation: the script names "${unknown}", and no tier has that name`)
     }

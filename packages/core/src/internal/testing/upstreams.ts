@@ -66,15 +66,17 @@ export class Upstreams {
     })
   }
 
-  /** The first name of the script that stands for nothing. */
-  unknown(): string | undefined {
+  /** The first name of the script that stands for nothing, though some do. */
+  unknown(allowed: ReadonlyArray<string>): string | undefined {
     const { events, groups, upstreams } = this.script
     const named = [
       ...Object.keys(upstreams),
       ...events.flatMap(({ of }) => of),
       ...Object.values(groups).flat()
     ]
-    return named.find((name) => !this.known.has(name) && !Object.hasOwn(groups, name))
+    return named.find(
+      (name) => !this.known.has(name) && !Object.hasOwn(groups, name) && !allowed.includes(name)
+    )
   }
 
   private concerns({ of }: Event, names: ReadonlyArray<string>): boolean {

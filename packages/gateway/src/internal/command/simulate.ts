@@ -1,0 +1,34 @@
+import * as Effect from "effect/Effect"
+import { command, load, single, UsageError } from "./command.ts"
+
+export const simulate = command({
+  name: "simulate",
+  files: "[FILE]",
+  summary: "what a route would do in an outage, in virtual time",
+  flags: {
+    outage: {
+      type: "string",
+      value: "SCRIPT",
+      about: "what upstreams do, as YAML; default: a bad half hour"
+    },
+    load: { type: "string", value: "LOAD", about: "requests a second, or a file; default: the script's" },
+    route: { type: "string", value: "NAME", about: "default: the first" },
+    seed: {
+      type: "string",
+      value: "N",
+      about: "another chance; the same one gives the same bytes. Default: 1"
+    },
+    json: { type: "boolean", about: "print JSON" },
+    html: { type: "string", value: "OUT", about: "also write a page with a picture" },
+    svg: { type: "string", value: "OUT", about: "also write the picture alone" }
+  },
+  run: ({ files, values }, terminal) =>
+    Effect.gen(function* () {
+      const seed = values.seed === undefined ? 1 : Number(values.seed)
+      if (!Number.isSafeInteger(seed)) return yield* new UsageError({ reason: "--seed takes an integer" })
+      const source = yield* load(yield* single(files), terminal)
+      // What a server has no use for is not loaded to start one.
+      const { simulated } = yield* Effect.promise(() => import("../laboratory/simulated.ts"))
+      return yield* simulated(source, { ...values, seed }, terminal)
+    })
+})
