@@ -8,6 +8,8 @@ export interface Running {
   readonly url: string
   readonly log: Array<Log.Entry>
   readonly events: Array<Attempt.Event>
+  /** Serves another file; gives the keys that need a restart. */
+  readonly reload: (yaml: string) => Effect.Effect<ReadonlyArray<string>, Config.ConfigError>
 }
 
 /** Starts a gateway from the text of its file; the port it names is replaced by a free one. */
@@ -16,18 +18,22 @@ export const gateway = (
   env: Readonly<Record<string, string>> = {}
 ): Effect.Effect<Running, Config.ConfigError | Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const config = yield* Config.parse(yaml, "test.yaml", env)
+    const read = (yaml: string) =>
+      Effect.map(Config.parse(yaml, "test.yaml", env), (config) => ({
+        ...config,
+        server: { ...config.server, port: 0 }
+      }))
     const log: Array<Log.Entry> = []
     const events: Array<Attempt.Event> = []
-    const { url } = yield* Gateway.start(
-      { ...config, server: { ...config.server, port: 0 } },
+    const { reload, url } = yield* Gateway.start(
+      yield* read(yaml),
       (id, event) => {
         events.push(event)
         log.push(Log.entry(id, event, new Date()))
       },
       { onAlert: (status) => log.push(Log.alert(status, new Date())) }
     )
-    return { url, log, events }
+    return { url, log, events, reload: (yaml) => reload(read(yaml)) }
   })
 
 /** One route `chat` of tiers `tier1`, `tier2`, … over these upstreams, each with model `model1`, `model2`, …. */

@@ -11,6 +11,9 @@ export interface Program {
   readonly url: string
   /** What it printed on stdout, a line each, parsed. */
   readonly lines: ReadonlyArray<Record<string, unknown>>
+  /** Where the file is that it serves. */
+  readonly file: string
+  readonly signal: (signal: NodeJS.Signals) => void
   /** Sends the signal and waits for the exit code. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>
 }
@@ -60,12 +63,14 @@ export const command = (
 /** Runs `understudy serve` on a file of this text and a free port. */
 export const program = (
   yaml: string,
-  env: Readonly<Record<string, string>> = {}
+  env: Readonly<Record<string, string>> = {},
+  args: ReadonlyArray<string> = []
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const file = fileOf(yaml)
     const child = spawn(
       process.execPath,
-      [yield* main, "serve", fileOf(yaml), "--port", "0", "--log", "json"],
+      [yield* main, "serve", file, "--port", "0", "--log", "json", ...args],
       {
         env: { ...process.env, ...env },
         stdio: ["ignore", "pipe", "inherit"]
@@ -85,6 +90,8 @@ export const program = (
     return {
       url,
       lines,
+      file,
+      signal: (signal) => void child.kill(signal),
       stop: (signal = "SIGTERM") => {
         child.kill(signal)
         return exited

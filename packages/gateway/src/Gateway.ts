@@ -3,30 +3,45 @@
  *
  * @since 0.1.0
  */
+import { isDeepStrictEqual } from "node:util"
 import type * as Attempt from "@understudy/core/Attempt"
-import * as Health from "@understudy/core/Health"
-import * as Admission from "@understudy/http/Admission"
-import * as Anthropic from "@understudy/http/Anthropic"
-import * as AzureOpenAi from "@understudy/http/AzureOpenAi"
-import * as Callers from "@understudy/http/Callers"
-import * as OpenAiCompatible from "@understudy/http/OpenAiCompatible"
-import * as OpenAiRouter from "@understudy/http/OpenAiRouter"
-import type { Provider } from "@understudy/http/Provider"
-import * as Route from "@understudy/http/Route"
-import * as Sandbox from "@understudy/http/Sandbox"
-import type { Upstream } from "@understudy/http/Upstream"
+import type * as Health from "@understudy/core/Health"
+import type * as OpenAiRouter from "@understudy/http/OpenAiRouter"
 import * as Metrics from "@understudy/otel/Metrics"
 import * as Prometheus from "@understudy/otel/Prometheus"
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import * as Record from "effect/Record"
-import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
-import type { Account, Config, Provider as ProviderConfig } from "./Config.ts"
+import type { Config, ConfigError, Server as ServerConfig } from "./Config.ts"
 import * as AlertWatch from "./internal/alertWatch.ts"
+import * as Serving from "./internal/serving.ts"
+import * as Succession from "./internal/succession.ts"
 import * as Server from "./Server.ts"
 import * as StatusPage from "./StatusPage.ts"
+
+/**
+ * A gateway that listens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Gateway {
+  readonly url: string
+  /**
+   * Serves another configuration, from the next request on, and gives the keys of the file that only a restart
+   * changes. Where there is none to be had, what is served stays, and `/status` says why.
+   *
+   * **Details**
+   * - Runs under way end as they began, with the policies and the connections of before; those close after the last.
+   * - A tier keeps its breaker, and what that knows, where neither the file's words about the tier's name, model,
+   *   breaker and provider have changed nor those about the provider; any other begins with a new one.
+   * - What is known of the tiers' health goes on, unless an alert was changed. So does the count of requests under
+   *   way, unless its limits were.
+   */
+  readonly reload: (
+    next: Effect.Effect<Config, ConfigError>
+  ) => Effect.Effect<ReadonlyArray<string>, ConfigError>
+}
 
 /**
  * Starts serving and gives the address. Closing the scope drains and stops it.
@@ -45,57 +60,65 @@ export const start = (
     /** Hears that an alert of the file begins or ends to fire. */
     readonly onAlert?: ((status: Health.AlertStatus) => void) | undefined
   } = {}
-): Effect.Effect<{ readonly url: string }, Server.ListenError, Scope.Scope> =>
+): Effect.Effect<Gateway, Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    // Acquired before the server, and so released after it: a drain needs its upstreams.
-    const providers = yield* Effect.all(
-      Record.map(config.providers, (provider, name) =>
-        Effect.map(Server.upstream, (upstream) => makeProvider(name, provider, upstream))
-      )
-    )
-    const routes = yield* Route.makeAll(
-      Record.map(config.routes, (policy) => ({
-        ...policy,
-        tiers: Arr.map(policy.tiers, (tier) => ({ ...tier, provider: providers[tier.provider] as Provider }))
-      }))
-    )
     const counted = options.metrics ?? (yield* Metrics.make)
-    yield* watch(counted, routes)
-    const { apiKeys } = config.server
     const accepting = yield* Ref.make(true)
-    const health = yield* Health.make({ alerts: alertsOf(config) })
-    const { hear, pages } = yield* StatusPage.make({
-      routes,
-      health,
+    const status = yield* StatusPage.make({
       draining: Effect.map(Ref.get(accepting), (accepting) => !accepting)
     })
-    yield* counted.observe(Effect.map(health.alerts, (alerts) => [firing(alerts)]))
-    yield* Effect.forkScoped(AlertWatch.watch(health.alerts, options.onAlert ?? (() => {})))
-    const handler = OpenAiRouter.make({
-      routes,
-      callers: apiKeys.length === 0 ? Callers.anyone : yield* Callers.fromKeys(apiKeys),
+    const house: Serving.House = {
       onEvent: (requestId, event) => {
         counted.listener(event)
-        health.listener(event)
-        hear(requestId, event)
+        status.hear(requestId, event)
         onEvent(requestId, event)
       },
-      admission: Admission.make(config.server),
-      pages: { ...pages, "/metrics": scraped(counted) },
+      pages: { ...status.pages, "/metrics": scraped(counted) },
       ready: Ref.get(accepting)
+    }
+    // Begun before the server, and so ended after it: a drain needs its upstreams.
+    const serving = yield* Succession.make(Serving.make(config, house))
+    const announce = Effect.sync(() => {
+      const { routes } = serving.current()
+      for (const { breakers, name } of routes) counted.declare(name, breakers)
+      status.show(serving.current())
     })
-    const server = yield* Server.serve({ ...config.server, handler })
+    yield* announce
+    const alerts = Effect.suspend(() => serving.current().health.alerts)
+    yield* counted.observe(Effect.map(alerts, (alerts) => [firing(alerts)]))
+    yield* counted.observe(Effect.suspend(() => breakerStates(serving.current())))
+    yield* Effect.forkScoped(AlertWatch.watch(alerts, options.onAlert ?? (() => {})))
+    const { url } = yield* Server.serve({
+      ...config.server,
+      handler: (request) => Effect.flatMap(serving.use, ({ handler }) => handler(request))
+    })
     yield* Effect.addFinalizer(() => Ref.set(accepting, false))
-    return server
+    return {
+      url,
+      reload: (next) =>
+        next.pipe(
+          Effect.tapError((error) => Effect.sync(() => status.refuse(error.message))),
+          Effect.tap((next) =>
+            serving.replace(Effect.suspend(() => Serving.make(next, house, serving.current())))
+          ),
+          Effect.zipLeft(announce),
+          Effect.map((next) =>
+            needRestart.filter((key) => !isDeepStrictEqual(next.server[key], config.server[key]))
+          ),
+          Effect.map((keys) => keys.map((key) => `server.${key}`))
+        )
+    }
   })
 
-const watch = (metrics: Metrics.Metrics, routes: ReadonlyArray<Route.Route>) => {
-  for (const { breakers, name } of routes) metrics.declare(name, breakers)
-  const breakers = routes.flatMap((route) =>
-    route.breakers.map((breaker) => ({ run: route.name, ...breaker }))
+const needRestart: ReadonlyArray<keyof ServerConfig> = ["host", "port", "maxBody", "stallTimeout", "drain"]
+
+const breakerStates = ({ routes }: Serving.Serving) =>
+  Effect.map(
+    Metrics.breakerStates(
+      routes.flatMap((route) => route.breakers.map((breaker) => ({ run: route.name, ...breaker })))
+    ),
+    (states) => [states]
   )
-  return metrics.observe(Effect.map(Metrics.breakerStates(breakers), (states) => [states]))
-}
 
 const firing = (alerts: ReadonlyArray<Health.AlertStatus>): Metrics.Family => ({
   type: "gauge",
@@ -118,24 +141,3 @@ const scraped =
         body: Buffer.from(Prometheus.render(families, format))
       }
     })
-
-const alertsOf = ({ routes }: Config): ReadonlyArray<Health.Alert> =>
-  Object.entries(routes).flatMap(([run, { alert }]) => (alert === undefined ? [] : [{ ...alert, run }]))
-
-const makeProvider = (name: string, provider: ProviderConfig, upstream: Upstream): Provider => {
-  switch (provider.kind) {
-    case "openai":
-      return OpenAiCompatible.make({ ...provider, ...account(provider), name, upstream })
-    case "azure":
-      return AzureOpenAi.make({ ...provider, ...account(provider), name, upstream })
-    case "anthropic":
-      return Anthropic.make({ ...provider, ...account(provider), name, upstream })
-    case "sandbox":
-      return Sandbox.make({ ...provider, name })
-  }
-}
-
-const account = ({ errors = [], headers = {} }: Account) => ({
-  headers: Record.map(headers, Redacted.value),
-  errors: errors.map((row) => ({ name: "of the file", ...row }))
-})

@@ -1,5 +1,6 @@
 /**
- * The log: one line for every attempt and every run, and for every alert that begins or ends to fire.
+ * The log: one line for every attempt and every run, for every alert that begins or ends to fire, and for every file
+ * that is read anew.
  *
  * @since 0.1.0
  */
@@ -8,7 +9,9 @@ import type * as Health from "@understudy/core/Health"
 import { ProviderError } from "@understudy/http/ProviderError"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import type { ConfigError } from "./Config.ts"
 import { percent } from "./internal/percent.ts"
 
 /**
@@ -26,7 +29,7 @@ export type Format = "json" | "pretty"
 export interface Entry {
   readonly timestamp: string
   readonly level: "INFO" | "WARN" | "ERROR"
-  readonly message: "attempt" | "run" | "refused" | "breaker" | "alert"
+  readonly message: "attempt" | "run" | "refused" | "breaker" | "alert" | "reload"
   readonly [field: string]: string | number | boolean | undefined
 }
 
@@ -122,6 +125,22 @@ export const alert = ({ alert, due, firing, successRate }: Health.AlertStatus, a
 })
 
 /**
+ * What the log says of a file that was read anew: which of its keys only a restart changes, or why it is not served.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const reload = (read: Either.Either<ReadonlyArray<string>, ConfigError>, at: Date): Entry => {
+  const common = { timestamp: at.toISOString(), message: "reload" } as const
+  if (Either.isLeft(read)) {
+    return { ...common, level: "ERROR", outcome: "failure", reason: read.left.message }
+  }
+  return read.right.length === 0
+    ? { ...common, level: "INFO", outcome: "success" }
+    : { ...common, level: "WARN", outcome: "success", needs_restart: read.right.join(" ") }
+}
+
+/**
  * @since 0.1.0
  * @category rendering
  */
@@ -161,6 +180,13 @@ const pretty = (entry: Entry): string => {
       return `${time} - refused ${rung} is resting, probe in ${retry_after_ms} ms`
     case "breaker":
       return `${time} ! breaker ${rung} ${from} -> ${entry["to"]}`
+    case "reload": {
+      const { needs_restart, reason } = entry
+      const rest = needs_restart === undefined ? "" : `, but for ${needs_restart}, which need a restart`
+      return reason === undefined
+        ? `${time} + reload  the new file is served${rest}`
+        : `${time} x reload  the old file is served on: ${reason}`
+    }
     case "alert": {
       const rate = entry["success_rate"]
       const served =

@@ -4,21 +4,21 @@
  * @since 0.1.0
  */
 import type * as Attempt from "@understudy/core/Attempt"
-import type { Health } from "@understudy/core/Health"
 import type { Response } from "@understudy/http/OpenAiRouter"
-import type { Route } from "@understudy/http/Route"
 import * as Effect from "effect/Effect"
 import { contentSecurityPolicy, page } from "./internal/page.ts"
 import * as Recent from "./internal/recent.ts"
-import { statusOf } from "./internal/status.ts"
+import { type PolicyStatus, type Served, statusOf } from "./internal/status.ts"
 
 export type {
   AlertStatus,
   AttemptStatus,
   BreakerStatus,
   ModelStatus,
+  PolicyStatus,
   Rates,
   RouteStatus,
+  Served,
   Status,
   TierStatus
 } from "./internal/status.ts"
@@ -30,30 +30,44 @@ export type {
 export interface StatusPage {
   /** To be told of every event of every run. */
   readonly hear: (requestId: string, event: Attempt.Event) => void
+  /** What is served from now on. */
+  readonly show: (served: Served) => void
+  /** A file that was to be served and cannot be, and why not. */
+  readonly refuse: (reason: string) => void
   /** What is to be had by their paths. */
   readonly pages: Readonly<Record<string, () => Effect.Effect<Response>>>
 }
 
 /**
- * Makes the pages of a gateway that has just started.
+ * Makes the pages of a gateway that is about to start and serves nothing yet.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: {
-  readonly routes: ReadonlyArray<Route>
-  readonly health: Health
-  readonly draining: Effect.Effect<boolean>
-}): Effect.Effect<StatusPage> =>
+export const make = (options: { readonly draining: Effect.Effect<boolean> }): Effect.Effect<StatusPage> =>
   Effect.map(Effect.clock, (clock) => {
-    const { routes } = options
     const now = () => new Date(clock.unsafeCurrentTimeMillis())
-    const recent = Recent.make(
-      routes.flatMap(({ name, tiers }) => tiers.map((tier) => [name, tier.name] as const))
+    const recent = Recent.make()
+    const startedAt = now()
+    let served: Served | undefined
+    let policy: PolicyStatus = { loaded_at: startedAt.toISOString(), refused: null }
+    const status = Effect.suspend(() =>
+      served === undefined
+        ? Effect.dieMessage("nothing is served yet")
+        : statusOf({ ...options, ...served, policy, recent, startedAt })
     )
-    const status = statusOf({ ...options, recent, startedAt: now() })
     return {
       hear: (requestId, event) => recent.hear(requestId, event, now()),
+      show: (next) => {
+        served = next
+        policy = { loaded_at: now().toISOString(), refused: null }
+        recent.follow(
+          next.routes.flatMap(({ name, tiers }) => tiers.map((tier) => [name, tier.name] as const))
+        )
+      },
+      refuse: (reason) => {
+        policy = { ...policy, refused: { at: now().toISOString(), reason } }
+      },
       pages: {
         "/": () =>
           Effect.map(status, (status) =>

@@ -9,6 +9,8 @@ const fiber = Effect.runFork(
   Cli.run(process.argv.slice(2), {
     env: process.env,
     isTty: process.stdout.isTTY === true,
+    // Whose terminal is closed ends, as every program does.
+    onHangup: (listener) => void (process.stdout.isTTY || process.on("SIGHUP", listener)),
     print: (line) => void process.stdout.write(`${line}\n`),
     progress:
       process.stderr.isTTY === true ? (text) => void process.stderr.write(`\r\x1b[K${text}`) : undefined

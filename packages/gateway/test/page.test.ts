@@ -33,6 +33,7 @@ const status = (breaker: BreakerStatus, name: (what: string) => string = (what) 
     now: "2026-11-25T17:31:24.000Z",
     started_at: "2026-11-25T17:00:00.000Z",
     draining: false,
+    policy: { loaded_at: "2026-11-25T17:00:00.000Z", refused: null },
     over_s: 300,
     routes: [{ route: name("chat"), ...rates, tiers: [tier("primary", breaker), tier("standby", closed)] }],
     models: [{ model: name("model of primary"), ...rates, ...times }],

@@ -11,14 +11,15 @@ export const watch = (
   tell: (status: AlertStatus) => void
 ): Effect.Effect<never> =>
   Effect.suspend(() => {
-    let firing: ReadonlyArray<boolean> = []
+    // By name, for a file that is served next may have others.
+    let firing: ReadonlySet<string> = new Set()
     return Effect.repeat(
       Effect.map(alerts, (now) => {
-        for (const [index, status] of now.entries()) {
-          if (status.firing !== (firing[index] ?? false)) tell(status)
-        }
-        firing = now.map((status) => status.firing)
+        for (const status of now) if (status.firing !== firing.has(nameOf(status))) tell(status)
+        firing = new Set(now.filter(({ firing }) => firing).map(nameOf))
       }),
       Schedule.spaced("1 second")
     )
   }).pipe(Effect.zipRight(Effect.never))
+
+const nameOf = ({ alert: { run, tier } }: AlertStatus): string => JSON.stringify([run, tier])

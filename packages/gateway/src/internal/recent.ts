@@ -4,6 +4,8 @@ import * as Log from "../Log.ts"
 
 /** The last attempts of a gateway, as its log has them, and what last changed its breakers. Bounded. */
 export interface Recent {
+  /** Knows of these tiers alone, from now on. */
+  readonly follow: (tiers: ReadonlyArray<readonly [route: string, tier: string]>) => void
   readonly hear: (requestId: string, event: Attempt.Event, at: Date) => void
   /** The newest first. */
   readonly attempts: () => ReadonlyArray<Log.Entry>
@@ -20,12 +22,19 @@ export interface Change {
 /** As many as anybody looks at, in all and of each tier. */
 export const kept = 40
 
-/** Knows of these tiers alone. */
-export const make = (tiers: ReadonlyArray<readonly [route: string, tier: string]>): Recent => {
+/** Follows no tier yet. */
+export const make = (): Recent => {
   const all: Array<Log.Entry> = []
-  const byTier = new Map(tiers.map(([route, tier]) => [key(route, tier), [] as Log.Entry[]]))
+  const byTier = new Map<string, Array<Log.Entry>>()
   const changes = new Map<string, Change>()
   return {
+    follow: (tiers) => {
+      const known = new Map(byTier)
+      byTier.clear()
+      for (const tier of tiers.map(([route, tier]) => key(route, tier)))
+        byTier.set(tier, known.get(tier) ?? [])
+      for (const tier of changes.keys()) if (!byTier.has(tier)) changes.delete(tier)
+    },
     hear: (requestId, event, at) => {
       if (event._tag === "BreakerChanged") {
         changes.set(key(event.run, event.tier), { at, reason: event.transition.reason })

@@ -22,6 +22,7 @@ export interface Status {
   readonly started_at: string
   /** No longer takes requests, and lets those under way end. */
   readonly draining: boolean
+  readonly policy: PolicyStatus
   /** What all rates and latencies below look back on. */
   readonly over_s: number
   readonly routes: ReadonlyArray<RouteStatus>
@@ -30,6 +31,18 @@ export interface Status {
   readonly alerts: ReadonlyArray<AlertStatus>
   /** The last 40, the newest first, each as the log has it. */
   readonly attempts: ReadonlyArray<AttemptStatus>
+}
+
+/**
+ * The file that is served.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PolicyStatus {
+  readonly loaded_at: string
+  /** The last one that was to take its place and could not, with place and reason; `null` once one has. */
+  readonly refused: { readonly at: string; readonly reason: string } | null
 }
 
 /**
@@ -124,10 +137,15 @@ export interface AlertStatus {
  */
 export type AttemptStatus = Log.Entry
 
-export interface Source {
+/** What is served now, and how it fares. */
+export interface Served {
   readonly routes: ReadonlyArray<Route>
   readonly health: Health.Health
+}
+
+export interface Source extends Served {
   readonly draining: Effect.Effect<boolean>
+  readonly policy: PolicyStatus
   readonly recent: Recent.Recent
   readonly startedAt: Date
 }
@@ -144,6 +162,7 @@ export const statusOf = (source: Source): Effect.Effect<Status> =>
       now: new Date(now).toISOString(),
       started_at: startedAt.toISOString(),
       draining: yield* source.draining,
+      policy: source.policy,
       over_s: Duration.toSeconds(health.over),
       routes: yield* Effect.forEach(routes, (route) => routeStatus(route, health, recent)),
       models: models.map((model) => ({

@@ -9,7 +9,7 @@ export interface Succession<A> {
   /** The same, who stays until the scope closes even if another one comes meanwhile. */
   readonly use: Effect.Effect<A, never, Scope.Scope>
   /** Whoever is in use goes when the last user has gone. */
-  readonly replace: <E, R>(next: Effect.Effect<A, E, R | Scope.Scope>) => Effect.Effect<void, E, R>
+  readonly replace: <E, R>(next: Effect.Effect<A, E, R>) => Effect.Effect<void, E, Exclude<R, Scope.Scope>>
 }
 
 interface Reign<A> {
@@ -20,11 +20,11 @@ interface Reign<A> {
 
 /** Begins with the first one; the end of the scope is that of whoever is there then, used or not. */
 export const make = <A, E, R>(
-  first: Effect.Effect<A, E, R | Scope.Scope>
+  first: Effect.Effect<A, E, R>
 ): Effect.Effect<Succession<A>, E, R | Scope.Scope> =>
   Effect.gen(function* () {
     const all = yield* Effect.scope
-    const begin = <E, R>(next: Effect.Effect<A, E, R | Scope.Scope>) =>
+    const begin = <E, R>(next: Effect.Effect<A, E, R>) =>
       Effect.gen(function* () {
         const scope = yield* Scope.fork(all, all.strategy)
         const value = yield* Effect.onError(Scope.extend(next, scope), (cause) =>

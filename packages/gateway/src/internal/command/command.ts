@@ -22,6 +22,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly isTty: boolean
   readonly print: (line: string) => void
+  /** Calls the listener whenever the process is told to read its file anew. Default: it never is. */
+  readonly onHangup?: ((listener: () => void) => void) | undefined
   /** Says how far something long has come, in place of what it said last. Default: nobody wants to know. */
   readonly progress?: ((text: string) => void) | undefined
 }

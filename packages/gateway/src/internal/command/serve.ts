@@ -1,11 +1,14 @@
+import { unwatchFile, watchFile } from "node:fs"
 import * as Metrics from "@understudy/otel/Metrics"
 import * as Telemetry from "@understudy/otel/Telemetry"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
 import * as Gateway from "../../Gateway.ts"
 import * as Log from "../../Log.ts"
 import { version } from "../version.ts"
-import { command, load, single, UsageError } from "./command.ts"
+import { command, load, single, type Terminal, UsageError } from "./command.ts"
 
 export const serve = command({
   name: "serve",
@@ -13,23 +16,31 @@ export const serve = command({
   summary: "listen and serve the file's routes",
   flags: {
     port: { type: "string", value: "N", about: "listen here instead of server.port; 0 for any free one" },
-    log: { type: "string", value: "FORMAT", about: "json or pretty; default: pretty on a terminal" }
+    log: { type: "string", value: "FORMAT", about: "json or pretty; default: pretty on a terminal" },
+    watch: { type: "boolean", about: "serve the file anew when it changes, as on SIGHUP" }
   },
   run: ({ files, values }, terminal) =>
     Effect.flatMap(Metrics.make, (metrics) =>
       Effect.gen(function* () {
-        const { config, name } = yield* load(yield* single(files), terminal)
-        const port = values.port === undefined ? config.server.port : Number(values.port)
-        if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+        const path = yield* single(files)
+        const port = values.port === undefined ? undefined : Number(values.port)
+        if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
           return yield* new UsageError({ reason: "--port takes a number from 0 to 65535" })
         }
         const format = values.log ?? (terminal.isTty ? "pretty" : "json")
         if (format !== "json" && format !== "pretty") {
           return yield* new UsageError({ reason: "--log takes json or pretty" })
         }
+        const read = Effect.map(load(path, terminal), ({ config, name }) => ({
+          name,
+          config: { ...config, server: { ...config.server, port: port ?? config.server.port } }
+        }))
+        // Before it is read, or a change right after that would be missed.
+        const asked = yield* changes(values.watch ? path : undefined, terminal)
+        const { config, name } = yield* read
         const log = (entry: Log.Entry) => terminal.print(Log.render(entry, format))
-        const { url } = yield* Gateway.start(
-          { ...config, server: { ...config.server, port } },
+        const { reload, url } = yield* Gateway.start(
+          config,
           (requestId, event) => log(Log.entry(requestId, event, new Date())),
           { metrics, onAlert: (status) => log(Log.alert(status, new Date())) }
         )
@@ -43,7 +54,13 @@ export const serve = command({
                 url
               })
         )
-        return yield* Effect.never
+        const next = Effect.either(reload(Effect.map(read, ({ config }) => config)))
+        return yield* Effect.forever(
+          Effect.zipRight(
+            Queue.take(asked),
+            Effect.map(next, (read) => log(Log.reload(read, new Date())))
+          )
+        )
       }).pipe(
         Effect.scoped,
         Effect.provide(
@@ -54,6 +71,25 @@ export const serve = command({
       )
     )
 })
+
+/** Hears that the file is to be read anew: from the terminal, and where a path is given from the file itself. */
+const changes = (
+  path: string | undefined,
+  terminal: Terminal
+): Effect.Effect<Queue.Dequeue<void>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const asked = yield* Queue.sliding<void>(1)
+    const ask = () => void asked.unsafeOffer(undefined)
+    terminal.onHangup?.(ask)
+    if (path !== undefined) {
+      // By asking for its state: a mounted file changes by a link two folders up, of which no watcher hears.
+      yield* Effect.acquireRelease(
+        Effect.sync(() => watchFile(path, { interval: 1000 }, ask)),
+        () => Effect.sync(() => unwatchFile(path, ask))
+      )
+    }
+    return asked
+  })
 
 const screen = (url: string, name: string, route: string, traced: boolean): string => `
   Understudy is listening on ${url}, serving ${name}.
