@@ -95,6 +95,7 @@ for (const kind of ["answer", "stream"] as const) {
 
 const early: Readonly<Record<string, readonly [string, Fault | undefined, string, number?]>> = {
   "and stays": ["200 OK", undefined, "tier1"],
+  "and closes the connection": ["200 OK", "close", "tier1"],
   "with 413 and stays": ["413 Content Too Large", undefined, "tier2", 413],
   "with 413 and closes the connection": ["413 Content Too Large", "close", "tier2", 413],
   "with 429 and closes the connection": ["429 Too Many Requests", "close", "tier2", 429]

@@ -234,6 +234,9 @@ export const cases: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     "OpenRouter 502": { status: 502, body: openRouter(502) },
     "a proxy's 502": { status: 502, body: "<html>502 Bad Gateway</html>" },
     "Cloudflare 520": { status: 520 },
+    "Cloudflare 521": { status: 521 },
+    "Cloudflare 522": { status: 522 },
+    "Cloudflare 523": { status: 523 },
     "Cloudflare 530": { status: 530 }
   },
   "no status that HTTP knows": {
