@@ -13,7 +13,8 @@ const counterparts = {
   jaeger: await installJaeger(),
   python: await installPythonOpenAi(),
   llama: await installLlama(),
-  chromium: await installChromium()
+  chromium: await installChromium(),
+  promtool: await installPromtool()
 }
 await vitest(["--config", "vitest.interop.config.ts"], {
   UNDERSTUDY_COUNTERPARTS: JSON.stringify(counterparts)

