@@ -120,7 +120,7 @@ describe("what does not end is read no further than", () => {
   const kernel = 16 * MiB
   const bodies = {
     "1 MiB of an error": [503, json, '{"error":"', MiB, ["overloaded", 503], false],
-    "64 MiB of an answer": [200, json, '{"a":"', 64 * MiB, ["invalid_answer", undefined], false],
+    "64 MiB of an answer": [200, json, '{"a":"', 64 * MiB, ["invalid_answer", 200], false],
     "8 MiB of an event": [200, "text/event-stream", "data: ", 8 * MiB, ["stream_error", undefined], true],
     "8 MiB of a comment": [200, "text/event-stream", ": ", 8 * MiB, ["stream_error", undefined], true]
   } as const

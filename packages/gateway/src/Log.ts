@@ -40,69 +40,49 @@ export interface Entry {
  * @category constructors
  */
 export const entry = (requestId: string, event: Attempt.Event, at: Date): Entry => {
-  const common = { timestamp: at.toISOString() }
+  // Field by field, in the order of the line: to add to what was spread takes V8 many times as long.
+  const fields: Fields = {
+    timestamp: at.toISOString(),
+    level: levelOf(event),
+    message: messages[event._tag],
+    request_id: requestId,
+    route: event.run
+  }
   switch (event._tag) {
     case "AttemptEnded": {
       const { attempt } = event
-      return {
-        ...common,
-        level: attempt.outcome === "failure" || attempt.outcome === "timeout" ? "WARN" : "INFO",
-        message: "attempt",
-        request_id: requestId,
-        route: event.run,
-        tier: attempt.tier,
-        ...attempt.labels,
-        attempt: attempt.number,
-        status: statusOf(attempt),
-        outcome: attempt.outcome,
-        error_type: attempt.errorType,
-        input_tokens: attempt.usage?.["input_tokens"],
-        output_tokens: attempt.usage?.["output_tokens"],
-        waited_ms: ms(attempt.waited),
-        latency_ms: ms(attempt.duration),
-        ...trace(attempt.span)
-      }
+      rung(fields, attempt.tier, attempt.labels)
+      fields["attempt"] = attempt.number
+      fields["status"] = statusOf(attempt)
+      fields["outcome"] = attempt.outcome
+      fields["error_type"] = attempt.errorType
+      fields["input_tokens"] = attempt.usage?.["input_tokens"]
+      fields["output_tokens"] = attempt.usage?.["output_tokens"]
+      fields["waited_ms"] = ms(attempt.waited)
+      fields["latency_ms"] = ms(attempt.duration)
+      trace(fields, attempt.span)
+      break
     }
     case "RunEnded":
-      return {
-        ...common,
-        level: event.outcome === "failure" ? "ERROR" : "INFO",
-        message: "run",
-        request_id: requestId,
-        route: event.run,
-        ...(event.servedBy !== undefined && { tier: event.servedBy, ...event.labels }),
-        outcome: event.outcome,
-        error_type: event.errorType,
-        latency_ms: ms(event.duration),
-        served_by: event.servedBy ?? "none",
-        attempts: event.attempts,
-        fallback: event.fallback,
-        ...trace(event.span)
-      }
+      if (event.servedBy !== undefined) rung(fields, event.servedBy, event.labels)
+      fields["outcome"] = event.outcome
+      fields["error_type"] = event.errorType
+      fields["latency_ms"] = ms(event.duration)
+      fields["served_by"] = event.servedBy ?? "none"
+      fields["attempts"] = event.attempts
+      fields["fallback"] = event.fallback
+      trace(fields, event.span)
+      break
     case "TierRefused":
-      return {
-        ...common,
-        level: "INFO",
-        message: "refused",
-        request_id: requestId,
-        route: event.run,
-        tier: event.refusal.tier,
-        ...event.refusal.labels,
-        retry_after_ms: ms(event.refusal.retryAfter)
-      }
+      rung(fields, event.refusal.tier, event.refusal.labels)
+      fields["retry_after_ms"] = ms(event.refusal.retryAfter)
+      break
     case "BreakerChanged":
-      return {
-        ...common,
-        level: event.transition.to === "Open" ? "WARN" : "INFO",
-        message: "breaker",
-        request_id: requestId,
-        route: event.run,
-        tier: event.tier,
-        ...event.labels,
-        from: event.transition.from,
-        to: event.transition.to
-      }
+      rung(fields, event.tier, event.labels)
+      fields["from"] = event.transition.from
+      fields["to"] = event.transition.to
   }
+  return fields
 }
 
 /**
@@ -153,10 +133,40 @@ const statusOf = (attempt: Attempt.Attempt<unknown>): number | undefined => {
   return error instanceof ProviderError ? error.status : undefined
 }
 
+type Fields = { -readonly [Field in keyof Entry]: Entry[Field] }
+
+const messages = {
+  AttemptEnded: "attempt",
+  RunEnded: "run",
+  TierRefused: "refused",
+  BreakerChanged: "breaker"
+} as const
+
+const levelOf = (event: Attempt.Event): Entry["level"] => {
+  switch (event._tag) {
+    case "AttemptEnded":
+      return event.attempt.outcome === "failure" || event.attempt.outcome === "timeout" ? "WARN" : "INFO"
+    case "RunEnded":
+      return event.outcome === "failure" ? "ERROR" : "INFO"
+    case "TierRefused":
+      return "INFO"
+    case "BreakerChanged":
+      return event.transition.to === "Open" ? "WARN" : "INFO"
+  }
+}
+
+const rung = (fields: Fields, tier: string, labels: Attempt.Labels = {}): void => {
+  fields["tier"] = tier
+  for (const name in labels) fields[name] = labels[name]
+}
+
 const ms = (duration: Duration.Duration): number => Math.round(Duration.toMillis(duration) * 10) / 10
 
-const trace = (span: Attempt.SpanIds | undefined) =>
-  span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId }
+const trace = (fields: Fields, span: Attempt.SpanIds | undefined): void => {
+  if (span === undefined) return
+  fields["trace_id"] = span.traceId
+  fields["span_id"] = span.spanId
+}
 
 const pretty = (entry: Entry): string => {
   const { attempt, error_type, from, latency_ms, message, model, outcome, retry_after_ms, route, served_by } =

@@ -170,15 +170,15 @@ const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => 
   path: incoming.url ?? "/",
   headers: incoming.headers as Request["headers"],
   body: Effect.async((resume) => {
-    const tooLarge = Effect.fail(new BodyTooLarge({ maxBody }))
-    if (Number(incoming.headers["content-length"] ?? 0) > maxBody) return resume(tooLarge)
+    const tooLarge = () => resume(Effect.fail(new BodyTooLarge({ maxBody })))
+    if (Number(incoming.headers["content-length"] ?? 0) > maxBody) return tooLarge()
     const chunks: Array<Buffer> = []
     let length = 0
     const onData = (chunk: Buffer) => {
       length += chunk.length
       if (length <= maxBody) return void chunks.push(chunk)
       incoming.off("data", onData)
-      resume(tooLarge)
+      tooLarge()
     }
     incoming.on("data", onData)
     incoming.on("end", () => resume(Effect.succeed(Buffer.concat(chunks, length))))

@@ -5,13 +5,24 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Cli from "./Cli.ts"
 
+// What is printed in one turn of the event loop is written at once: a write costs more than the line.
+let printed = ""
+const flush = () => {
+  if (printed !== "") process.stdout.write(printed)
+  printed = ""
+}
+process.on("exit", flush)
+
 const fiber = Effect.runFork(
   Cli.run(process.argv.slice(2), {
     env: process.env,
     isTty: process.stdout.isTTY === true,
     // Whose terminal is closed ends, as every program does.
     onHangup: (listener) => void (process.stdout.isTTY || process.on("SIGHUP", listener)),
-    print: (line) => void process.stdout.write(`${line}\n`),
+    print: (line) => {
+      if (printed === "") setImmediate(flush)
+      printed += `${line}\n`
+    },
     progress:
       process.stderr.isTTY === true ? (text) => void process.stderr.write(`\r\x1b[K${text}`) : undefined
   })

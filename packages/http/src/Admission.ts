@@ -5,7 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 
 /**
  * @since 0.1.0
@@ -86,18 +86,23 @@ export const make = ({ maxInFlight, maxQueue, maxWait }: Limits): Admission => {
       if (guest.admitted) guest.call()
     })
 
+  const waited = (guest: Guest): Effect.Effect<boolean> =>
+    Effect.map(Effect.timeoutOption(called(guest), longest), () => {
+      queue.delete(guest)
+      // It may have been called in the very moment in which it gave up.
+      return guest.admitted
+    })
+
   return {
-    enter: Effect.flatMap(
-      Effect.acquireRelease(Effect.sync(arrive), (guest) => Effect.sync(() => depart(guest))),
-      (guest) =>
-        guest.admitted || !queue.has(guest)
-          ? Effect.succeed(guest.admitted)
-          : Effect.map(Effect.timeoutOption(called(guest), longest), () => {
-              queue.delete(guest)
-              // It may have been called in the very moment in which it gave up.
-              return guest.admitted
-            })
-    )
+    enter: Effect.flatMap(Effect.scope, (scope) => {
+      let guest: Guest | undefined
+      const departs = Effect.sync(() => guest && depart(guest))
+      // Before it arrives, so that nothing can come between the two.
+      return Effect.flatMap(Scope.addFinalizer(scope, departs), () => {
+        guest = arrive()
+        return guest.admitted || !queue.has(guest) ? Effect.succeed(guest.admitted) : waited(guest)
+      })
+    })
   }
 }
 

@@ -24,8 +24,8 @@ export const kept = 40
 
 /** Follows no tier yet. */
 export const make = (): Recent => {
-  const all: Array<Log.Entry> = []
-  const byTier = new Map<string, Array<Log.Entry>>()
+  const all: Array<Heard> = []
+  const byTier = new Map<string, Array<Heard>>()
   const changes = new Map<string, Change>()
   return {
     follow: (tiers) => {
@@ -42,16 +42,25 @@ export const make = (): Recent => {
       if (event._tag !== "AttemptEnded") return
       const own = byTier.get(key(event.run, event.attempt.tier))
       if (own === undefined) return
-      const entry = Log.entry(requestId, event, at)
+      const heard = { requestId, event, at }
       for (const list of [all, own]) {
-        list.push(entry)
+        list.push(heard)
         if (list.length > kept) list.shift()
       }
     },
-    attempts: () => all.toReversed(),
-    ofTier: (route, tier) => [...(byTier.get(key(route, tier)) ?? [])],
+    attempts: () => all.map(entryOf).reverse(),
+    ofTier: (route, tier) => (byTier.get(key(route, tier)) ?? []).map(entryOf),
     change: (route, tier) => changes.get(key(route, tier))
   }
 }
+
+/** What to make an entry of, where anybody looks: most are gone before. */
+interface Heard {
+  readonly requestId: string
+  readonly event: Attempt.Event
+  readonly at: Date
+}
+
+const entryOf = ({ at, event, requestId }: Heard): Log.Entry => Log.entry(requestId, event, at)
 
 const key = (route: string, tier: string): string => `${route.length} ${route}${tier}`

@@ -56,7 +56,7 @@ export const provider = (
     )
 
   const rejected = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
-    collect(response.read, maxErrorBytes, invalidAnswer(response.status)).pipe(
+    collect(response.read, maxErrorBytes, tooLarge(response)).pipe(
       Effect.timeout(errorWithin),
       // An error that does not end, or breaks off, is still the error its status says.
       Effect.orElseSucceed(() => new Uint8Array()),
@@ -83,7 +83,7 @@ export const provider = (
         const body = yield* collect(
           Effect.mapError(response.read, fromTransport),
           maxAnswerBytes,
-          invalidAnswer(response.status)
+          tooLarge(response)
         )
         const whole = asking.readWhole(body)
         switch (whole._tag) {
@@ -128,6 +128,10 @@ const maxAnswerBytes = 64 * 1024 * 1024
 
 const invalidAnswer = (status: number): ProviderError.ProviderError =>
   ProviderError.make({ kind: "invalid_answer", status })
+
+/** Made when it comes to it: an error costs more than all the reading. */
+const tooLarge = ({ status }: Response): Effect.Effect<never, ProviderError.ProviderError> =>
+  Effect.suspend(() => invalidAnswer(status))
 
 const fromTransport = (error: TransportError): ProviderError.ProviderError =>
   ProviderError.make({ kind: error.reason })

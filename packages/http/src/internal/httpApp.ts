@@ -22,7 +22,7 @@ const read = (
   { headers, stream }: HttpServerRequest.HttpServerRequest,
   maxBody: number
 ): Effect.Effect<Uint8Array, BodyTooLarge> => {
-  const tooLarge = new BodyTooLarge({ maxBody })
+  const tooLarge = Effect.suspend(() => new BodyTooLarge({ maxBody }))
   return Number(headers["content-length"] ?? 0) > maxBody
     ? tooLarge
     : // No body, or one that has broken off, is an error of the stream. What there is of it is not JSON.
