@@ -8,9 +8,8 @@ const root = join(import.meta.dirname, "../..")
 const drawn: Readonly<Record<string, RegExp>> = {
   core: /^effect(\/|$)/,
   http: /^(effect|@effect\/platform|@understudy\/core)(\/|$)/,
-  otel: /^(effect|@effect\/opentelemetry|@opentelemetry\/[\w-]+|@understudy\/core)(\/|$)/,
-  gateway:
-    /^(effect|@effect\/platform|@opentelemetry\/api|@understudy\/(core|http|otel)|undici|yaml|node:[\w/]+)(\/|$)/
+  otel: /^(effect|@opentelemetry\/[\w-]+|@understudy\/core)(\/|$)/,
+  gateway: /^(effect|@effect\/platform|@understudy\/(core|http|otel)|undici|yaml|node:[\w/]+)(\/|$)/
 }
 
 /** What a package offers to those alone who ask for that entry point. */

@@ -1,65 +1,129 @@
-import { execFile } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { spawn } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { promisify } from "node:util"
-import { describe, expect, it } from "vitest"
+import { createInterface } from "node:readline"
+import { build } from "esbuild"
+import { assert, beforeAll, describe, it } from "vitest"
+import { bin, consumer, pack, prints, run, typescript59 } from "./packed.ts"
 
-const root = join(import.meta.dirname, "../..")
-
-/** Not `execFileSync`: the test runner takes a process for dead that does not listen to it for a minute. */
-const run = async (command: string, args: ReadonlyArray<string>, cwd: string): Promise<string> => {
-  const running = promisify(execFile)(command, args, { cwd, encoding: "utf8" })
-  running.child.stdin?.end()
-  return (await running).stdout
+const strict = {
+  compilerOptions: {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: false,
+    module: "nodenext",
+    target: "es2022",
+    lib: ["es2023", "dom"],
+    types: ["node"],
+    noEmit: true
+  },
+  files: ["main.ts"]
 }
+
+const typed = `import { Fallback, FallbackStream, Health, Policy, Tier } from "@understudy/core"
+import { Config, Gateway } from "@understudy/gateway"
+import { ChatModel, OpenAiRouter, Provider } from "@understudy/http"
+import { Telemetry } from "@understudy/otel"
+import { Effect, type Layer, type Scope, type Stream } from "effect"
+
+class Down {
+  readonly _tag = "Down"
+}
+const tiers = Tier.make({ name: "a", effect: Effect.fail(new Down()) }).pipe(
+  Fallback.orElse(Tier.make({ name: "b", effect: Effect.succeed(42) }))
+)
+export const answer: Effect.Effect<number, Down | Fallback.AllTiersFailed<Down>> = tiers
+// @ts-expect-error its errors are not none
+export const never: Effect.Effect<number> = tiers
+export const telemetry: Layer.Layer<never> = Telemetry.layerJaeger()
+export const rest = [FallbackStream, Health, Policy, Config, Gateway, ChatModel, OpenAiRouter, Provider]
+export type Rest = Scope.Scope | Stream.Stream<number>
+`
 
 /** The packages as they would be published, in a fresh consumer that knows nothing of this workspace. */
 describe("packed packages", () => {
-  const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-  const work = mkdtempSync(join(tmpdir(), "understudy-pack-"))
-  const consumer = join(work, "consumer")
+  let tarballs: ReadonlyArray<string> = []
+  let folder = ""
+  beforeAll(async () => {
+    tarballs = await pack()
+    folder = await consumer(tarballs, "npm")
+  }, 300_000)
 
   it("are well formed", { timeout: 120_000 }, async () => {
-    await run(join(root, "node_modules/.bin/tsc"), ["-b", "packages/gateway"], root)
-    for (const name of readdirSync(join(root, "packages"))) {
-      const cwd = join(root, "packages", name)
-      await run("npx", ["--yes", packageManager, "pack", "--pack-destination", work], cwd)
-      const tarball = readdirSync(work).find((file) => file.startsWith(`understudy-${name}`))
-      await run(join(root, "node_modules/.bin/publint"), [join(work, tarball as string), "--strict"], root)
+    assert.lengthOf(tarballs, 4)
+    for (const tarball of tarballs) {
+      await run(bin("publint"), [tarball, "--strict"], folder)
+      await run(bin("attw"), [tarball, "--profile", "esm-only"], folder)
     }
-    expect(readdirSync(work).filter((file) => file.endsWith(".tgz"))).toHaveLength(4)
   })
 
-  it("install with npm and run on plain Node, internals closed", { timeout: 300_000 }, async () => {
-    mkdirSync(consumer)
-    const tarballs = readdirSync(work).filter((file) => file.endsWith(".tgz"))
-    const dependencies = Object.fromEntries(
-      tarballs.map((file) => [file.replace(/^understudy-(\w+)-.*/, "@understudy/$1"), `file:../${file}`])
+  it("run on plain Node, internals closed", { timeout: 60_000 }, async () => {
+    assert.strictEqual(await run(process.execPath, ["main.js"], folder), prints)
+    assert.include(await run("npx", ["understudy", "check"], folder), "the embedded sandbox policy is valid.")
+  })
+
+  it("serve from the program alone", { timeout: 60_000 }, async () => {
+    const args = ["node_modules/.bin/understudy", "serve", "--port", "0", "--log", "json"]
+    const gateway = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] })
+    try {
+      for await (const line of createInterface({ input: gateway.stdout })) {
+        const { url } = JSON.parse(line)
+        const models = await (await fetch(`${url}/v1/models`)).json()
+        assert.nestedPropertyVal(models, "data[0].object", "model")
+        return
+      }
+      assert.fail("it ended before it listened")
+    } finally {
+      gateway.kill()
+    }
+  })
+
+  it("have no peer that is not met", { timeout: 60_000 }, async () => {
+    // Fails with what is missing or does not fit.
+    await run("npm", ["ls", "--all"], folder)
+  })
+
+  it("type-check with TypeScript 7 and 5.9, libraries included", { timeout: 300_000 }, async () => {
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(strict))
+    writeFileSync(join(folder, "main.ts"), typed)
+    for (const tsc of [bin("tsc"), typescript59]) {
+      assert.strictEqual(await run(tsc, ["-p", "."], folder).catch(({ stdout }) => stdout), "")
+    }
+  })
+
+  it("core alone is for browsers too, and whoever asks for one module by name gets as little", {
+    timeout: 60_000
+  }, async () => {
+    const bundled = async (contents: string) => {
+      const { metafile } = await build({
+        stdin: { contents, resolveDir: folder },
+        bundle: true,
+        minify: true,
+        write: false,
+        metafile: true,
+        format: "esm",
+        platform: "browser",
+        outfile: "out.js"
+      })
+      const inputs = Object.entries(metafile.outputs["out.js"]?.inputs ?? {})
+      const bytes = (ours: boolean) =>
+        inputs.reduce(
+          (sum, [path, { bytesInOutput }]) =>
+            path.includes("@understudy") === ours ? sum + bytesInOutput : sum,
+          0
+        )
+      return { ours: bytes(true), effect: bytes(false) }
+    }
+    const use = "console.log(Fallback.orElse, Tier.make)"
+    const whole = await bundled(`import { Fallback, Tier } from "@understudy/core"; ${use}`)
+    const apart = await bundled(
+      `import * as Fallback from "@understudy/core/Fallback"; import * as Tier from "@understudy/core/Tier"; ${use}`
     )
-    writeFileSync(
-      join(consumer, "package.json"),
-      JSON.stringify({ type: "module", dependencies: { ...dependencies, effect: "3.22.4" } })
-    )
-    await run("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts"], consumer)
-    writeFileSync(
-      join(consumer, "main.js"),
-      `import { Effect } from "effect"
-import { Fallback, Tier } from "@understudy/core"
-import * as Backoff from "@understudy/core/Backoff"
-import { Sandbox } from "@understudy/http"
-import { Telemetry } from "@understudy/otel"
-const primary = Tier.make({ name: "a", effect: Effect.fail("down"), backoff: Backoff.none })
-const standby = Tier.make({ name: "b", effect: Effect.succeed("answer") })
-console.log(await Effect.runPromise(Fallback.orElse(primary, standby)), typeof Sandbox.make, typeof Telemetry.layer)
-await import("@understudy/core/internal/engine").catch((error) => console.log(error.code))
-`
-    )
-    expect(await run(process.execPath, ["main.js"], consumer)).toBe(
-      "answer function function\nERR_PACKAGE_PATH_NOT_EXPORTED\n"
-    )
-    expect(await run("npx", ["understudy", "check"], consumer)).toContain(
-      "the embedded sandbox policy is valid."
-    )
+    assert.isAtMost(whole.ours + whole.effect, (apart.ours + apart.effect) * 1.05)
+    // The guide says how much.
+    const guide = readFileSync(join(import.meta.dirname, "../../docs/benchmarks.md"), "utf8")
+    const [, said = ""] = /(\d+) kB of its own/.exec(guide) ?? []
+    assert.approximately(apart.ours / 1000, Number(said), Number(said) * 0.25)
   })
 })
