@@ -21,6 +21,8 @@ import * as fields from "./internal/fields.ts"
 import type { Finding } from "./internal/lint.ts"
 import * as checks from "./internal/lint.ts"
 import * as file from "./internal/policyFile.ts"
+import type { TierReach } from "./internal/reach.ts"
+import * as reaches from "./internal/reach.ts"
 import type { Fixed } from "./internal/rung.ts"
 import type { WorstCase } from "./internal/worstCase.ts"
 import * as bounds from "./internal/worstCase.ts"
@@ -28,7 +30,13 @@ import type { RetryBudget } from "./RetryBudget.ts"
 import type { Policy as TierOptions } from "./Tier.ts"
 
 export type { Finding, Rule } from "./internal/lint.ts"
-
+/**
+ * When a run can come to a tier.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { TierReach } from "./internal/reach.ts"
 export type { Bounds, TierBounds, WorstCase } from "./internal/worstCase.ts"
 
 /**
@@ -242,6 +250,40 @@ export const decode: (policy: PolicyFile) => Either.Either<Policy, ParseResult.P
  */
 export const worstCase: (policy: Policy, options?: { readonly stream?: boolean | undefined }) => WorstCase =
   bounds.worstCase
+
+/**
+ * When a run can come to each of a policy's tiers, counted from its start.
+ *
+ * **Details**
+ * - It comes to a tier at once when those above it refuse with what is not worth a retry, or their breakers are open;
+ *   no sooner than `retried` when each of them was tried as often as it may be.
+ * - It comes there by `hanging` when none of them says anything. That is `undefined` where the deadline is over by then,
+ *   or as many as `maxTiers` have been asked: nobody gets an answer from this tier while those above hang, until their
+ *   breakers are open.
+ * - It comes there by `latest` or not at all.
+ * - As in {@link worstCase}, a run of a stream is bounded on the way to its commit point.
+ *
+ * @example
+ * import { Duration, Either } from "effect"
+ * import { Policy } from "@understudy/core"
+ *
+ * const policy = Either.getOrThrow(
+ *   Policy.decode({
+ *     deadline: "30s",
+ *     tiers: [{ name: "primary", timeout: "20s", attemptTimeout: "8s" }, { name: "standby" }, { name: "baseline" }]
+ *   })
+ * )
+ * const [, standby, baseline] = Policy.reach(policy)
+ *
+ * console.log(standby?.hanging && Duration.toSeconds(standby.hanging), baseline?.hanging) // => 8 undefined
+ *
+ * @since 0.1.0
+ * @category checks
+ */
+export const reach: (
+  policy: Policy,
+  options?: { readonly stream?: boolean | undefined }
+) => ReadonlyArray<TierReach> = reaches.reach
 
 /**
  * Looks for what a policy says and cannot mean: bounds that never come into play, tiers that are not reached when

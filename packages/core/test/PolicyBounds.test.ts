@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Either, Exit, FastCheck, Stream } from "effect"
-import { Backoff, CircuitBreaker, Fallback, FallbackStream, Outcome, Policy } from "../src/index.ts"
+import { Fallback, FallbackStream, Outcome, Policy } from "../src/index.ts"
 import { law } from "./law.ts"
 import { abandon, run, VirtualClock } from "./laws/virtual.ts"
+import { policies } from "./policies.ts"
 import { type Act, classify, scripted, timed } from "./scripted.ts"
 
 const decode = (file: Policy.PolicyFile): Policy.Policy => Either.getOrThrow(Policy.decode(file))
@@ -11,44 +12,6 @@ const toSeconds = ({ attempts, duration, tiers }: Policy.WorstCase) => ({
   attempts,
   seconds: Duration.toSeconds(duration),
   tiers: tiers.map((tier) => [tier.name, tier.attempts, Duration.toSeconds(tier.duration)])
-})
-
-const durations = (max: number) =>
-  FastCheck.oneof(
-    { weight: 6, arbitrary: FastCheck.integer({ min: 1, max }) },
-    { weight: 1, arbitrary: FastCheck.constant(Number.POSITIVE_INFINITY) }
-  ).map(Duration.millis)
-
-const backoffs = FastCheck.record({
-  times: FastCheck.nat(5),
-  base: FastCheck.nat(3_000),
-  factor: FastCheck.constantFrom(1, 1.5, 2, 3),
-  max: FastCheck.nat(6_000),
-  jitter: FastCheck.constantFrom("none" as const, "full" as const, "equal" as const, "decorrelated" as const)
-}).map(Backoff.exponential)
-
-const policies = FastCheck.record({
-  deadline: durations(60_000),
-  maxTiers: FastCheck.option(FastCheck.integer({ min: 1, max: 5 }), { nil: undefined }),
-  tiers: FastCheck.array(
-    FastCheck.record({
-      timeout: durations(30_000),
-      attemptTimeout: durations(10_000),
-      firstToken: durations(10_000),
-      idle: FastCheck.constant(Duration.infinity),
-      maxStream: FastCheck.constant(Duration.infinity),
-      backoff: backoffs,
-      maxRetryAfter: FastCheck.nat(5_000).map(Duration.millis),
-      retryTimeouts: FastCheck.boolean(),
-      breaker: FastCheck.constantFrom(1, 3, 1_000).map((failures) =>
-        CircuitBreaker.config({ trip: CircuitBreaker.consecutive(failures), openFor: "1 second" })
-      )
-    }),
-    { minLength: 1, maxLength: 4 }
-  )
-}).map(({ tiers, ...policy }): Policy.Policy => {
-  const [first, ...rest] = tiers.map((tier, index) => ({ ...tier, name: `tier ${index}` }))
-  return { ...policy, tiers: [first!, ...rest] }
 })
 
 /** All choices of at most so many. */

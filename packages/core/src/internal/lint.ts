@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import type { Trip } from "../CircuitBreaker.ts"
 import type { Policy, TierPolicy } from "../Policy.ts"
 import { formatDuration } from "./durationText.ts"
-import { attemptBound, sumOfWaits, worstCase } from "./worstCase.ts"
+import { hangingTier, sumOfWaits, worstCase } from "./worstCase.ts"
 
 /**
  * What {@link lint} has to say of a policy; the names are those that files use.
@@ -268,14 +268,6 @@ const longestAttempt = (tier: TierPolicy, { deadline }: Policy): number =>
   )
 
 const key = ({ _tag }: Trip): string => _tag.toLowerCase()
-
-/** How long a tier keeps a run that it never answers. */
-const hangingTier = (tier: TierPolicy, stream: boolean): number => {
-  const attempt = millis(attemptBound(tier, stream))
-  const { times } = tier.backoff
-  const all = tier.retryTimeouts ? (times + 1) * attempt + sumOfWaits(tier.backoff) : attempt
-  return Math.min(millis(tier.timeout), all)
-}
 
 const nearest = (
   timeout: Duration.Duration,

@@ -61,6 +61,25 @@ const worstTier = (tier: TierPolicy, stream: boolean): number => {
   )
 }
 
+/** How long a tier keeps a run that it never answers. */
+export const hangingTier = (tier: TierPolicy, stream: boolean): number => {
+  const attempt = Duration.toMillis(attemptBound(tier, stream))
+  const { times } = tier.backoff
+  const all = tier.retryTimeouts ? (times + 1) * attempt + sumOfWaits(tier.backoff) : attempt
+  return Math.min(Duration.toMillis(tier.timeout), all)
+}
+
+/** How long a tier takes at least that is tried as often as it may be and fails at once every time. */
+export const leastWaits = ({ backoff, timeout }: TierPolicy): number => {
+  if (backoff.schedule !== undefined) return 0
+  const base = Duration.toMillis(backoff.base)
+  const shares = { none: 1, full: 0, equal: 0.5, decorrelated: 1 }
+  const waits = sumOfWaits(backoff, (largest) =>
+    backoff.jitter === "decorrelated" ? Math.min(base, largest) : largest * shares[backoff.jitter]
+  )
+  return Math.min(Duration.toMillis(timeout), waits)
+}
+
 /** What bounds one attempt, in a run for a whole answer and in one for a stream. */
 export const attemptBound = (tier: TierPolicy, stream: boolean): Duration.Duration =>
   stream ? tier.firstToken : tier.attemptTimeout

@@ -1,21 +1,35 @@
 import type * as CircuitBreaker from "@understudy/core/CircuitBreaker"
 import * as Policy from "@understudy/core/Policy"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Config from "../Config.ts"
+import { boundsJson, boundsText, findingsText } from "./bounds.ts"
+import { indented } from "./laboratory/words.ts"
 import { percent } from "./percent.ts"
 
-/** What `check` says of a valid file: its policies with every default filled in. */
+/** What `check` says of a valid file: its policies with every default filled in, their bounds, and what is odd. */
 export const report = (
   { config, name }: { readonly config: Config.Config; readonly name: string },
   json: boolean
 ): string => {
-  if (json) return JSON.stringify(Schema.encodeSync(Config.File)(config).routes, null, 2)
-  const routes = Object.entries(config.routes).map(([route, { deadline, maxTiers, tiers }]) =>
-    [
+  if (json) {
+    const policies = Schema.encodeSync(Config.File)(config).routes
+    const routes = Record.map(config.routes, (policy, route) => ({
+      policy: policies[route],
+      bounds: boundsJson(policy),
+      findings: Policy.lint(policy)
+    }))
+    return JSON.stringify(routes, null, 2)
+  }
+  const routes = Object.entries(config.routes).map(([route, policy]) => {
+    const { deadline, maxTiers, tiers } = policy
+    return [
       `route ${route}: deadline ${text(deadline)}, at most ${maxTiers ?? tiers.length} tiers`,
-      ...tiers.map(tierLines)
-    ].join("\n  ")
-  )
+      indented(tiers.map(tierLines).join("\n")),
+      indented(boundsText(policy)),
+      ...findingsText(Policy.lint(policy)).map(indented)
+    ].join("\n\n")
+  })
   return [`${name} is valid.`, ...routes].join("\n\n")
 }
 
@@ -27,7 +41,7 @@ const tierLines = (tier: Config.Tier): string => {
     `stream idle ${text(tier.idle)}, at most ${text(tier.maxStream)}${tier.continue === undefined ? "" : `; goes on with another's by ${tier.continue}`}`,
     `${backoff.times} retries from ${text(backoff.base)} by ${backoff.factor} to ${text(backoff.max)}, jitter ${backoff.jitter}, retry-after up to ${text(tier.maxRetryAfter)}`,
     `breaker opens ${breaker.trip.map(trigger).join(", or ")}; for ${text(breaker.openFor)}`
-  ].join("\n      ")
+  ].join("\n    ")
 }
 
 const trigger = (trip: CircuitBreaker.Trip): string => {

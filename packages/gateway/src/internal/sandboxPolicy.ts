@@ -13,7 +13,7 @@ routes:
         provider: sandbox-primary
         model: sandbox-large
         timeout: 5s
-        retry: &retry { times: 2, base: 100ms, max: 400ms }
+        retry: &retry { times: 2, base: 100ms, max: 400ms, maxRetryAfter: 2s }
         breaker: &breaker { consecutive: 5, openFor: 10s }
       - name: standby
         provider: sandbox-standby
