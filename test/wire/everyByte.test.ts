@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Struct } from "effect"
 import { ask, chatBody } from "../support/caller.ts"
+import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
 import { rawWall } from "../support/rawWall.ts"
 import { answer, wall } from "../support/wall.ts"
@@ -44,8 +45,12 @@ for (const name of Struct.keys(bodies)) {
       const [first, second] = [yield* rawWall, yield* wall]
       second.script(answer(["the other"]))
       const tier = "retry: { times: 0 }, breaker: { consecutive: 100000 }"
-      const { url } = yield* gateway(chat([first.url, second.url], { tier }))
-      return { first, second, url }
+      const { log, url } = yield* gateway(chat([first.url, second.url], { tier }))
+      const outcomes = () =>
+        log.flatMap((line) =>
+          line.message === "attempt" && line["tier"] === "tier1" ? [line["outcome"]] : []
+        )
+      return { first, outcomes, second, url }
     })
 
     describe(`${name} ${framing}`, () => {
@@ -64,7 +69,8 @@ for (const name of Struct.keys(bodies)) {
       for (const ends of framing === "in chunks" ? (["close", "reset"] as const) : (["close"] as const)) {
         it.scopedLive(`that breaks off at any byte (${ends}) is never taken for whole`, () =>
           Effect.gen(function* () {
-            const { first, url } = yield* setUp
+            const { first, outcomes, url } = yield* setUp
+            const expected: Array<string> = []
             for (const cut of cuts) {
               first.script({ writes: [bytes.subarray(0, cut)], ends })
               const { headers, status, text } = yield* ask(url, request)
@@ -73,7 +79,11 @@ for (const name of Struct.keys(bodies)) {
               if (other) assert.include(text, "the other", `at ${cut}`)
               // A line end more between two events is none of anybody's business.
               else assert.include(wholes[name], text.replaceAll("\n\n\n", "\n\n"), `at ${cut}`)
+              expected.push(other || text.endsWith(interrupted) ? "failure" : "success")
             }
+            yield* eventually(() => outcomes().length === cuts.length && first.open() === 0)
+            assert.deepStrictEqual(outcomes(), expected)
+            assert.deepStrictEqual([first.requests(), first.connections()], [cuts.length, cuts.length])
           })
         )
       }

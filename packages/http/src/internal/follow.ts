@@ -16,7 +16,7 @@ export type Head = ReadonlyArray<readonly [name: string, value: RawJson.Text | u
 
 /** The events of a part, which are whole. */
 export const eventsOf = ({ bytes }: Part): ReadonlyArray<Sse.Event> => {
-  const reader = Sse.make()
+  const reader = Sse.make({ maxEventBytes: bytes.length + 1 })
   return [...reader.push(bytes), ...reader.end()]
 }
 
