@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["test/interop/**", "**/node_modules/**"],
+    exclude: ["test/interop/**", "test/chaos/soak.test.ts", "**/node_modules/**"],
     setupFiles: ["packages/core/test/setup.ts"],
     testTimeout: 20_000
   }

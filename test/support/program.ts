@@ -10,9 +10,10 @@ import { bundle } from "../../scripts/lib/bundle.mjs"
 export interface Program {
   readonly url: string
   /** What it printed on stdout, a line each, parsed. */
-  readonly lines: ReadonlyArray<Record<string, unknown>>
+  readonly lines: Array<Record<string, unknown>>
   /** Where the file is that it serves. */
   readonly file: string
+  readonly pid: number
   readonly signal: (signal: NodeJS.Signals) => void
   /** Sends the signal and waits for the exit code. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>
@@ -91,6 +92,7 @@ export const program = (
       url,
       lines,
       file,
+      pid: child.pid ?? 0,
       signal: (signal) => void child.kill(signal),
       stop: (signal = "SIGTERM") => {
         child.kill(signal)
