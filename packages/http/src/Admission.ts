@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 
 /**
+ * The door of a server.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -17,6 +19,8 @@ export interface Admission {
 }
 
 /**
+ * How many a server lets in at once.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -24,6 +24,8 @@ import type { Quirks } from "./Quirks.ts"
 import type { Upstream } from "./Upstream.ts"
 
 /**
+ * An account of Anthropic's.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -12,6 +12,8 @@ import type { Quirks } from "./Quirks.ts"
 import type { Upstream } from "./Upstream.ts"
 
 /**
+ * A resource of Azure OpenAI.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -8,6 +8,8 @@ import * as Redacted from "effect/Redacted"
 import * as Utf8 from "./internal/utf8.ts"
 
 /**
+ * Who may ask.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -17,6 +17,8 @@ import * as RawJson from "./internal/rawJson.ts"
 import * as Utf8 from "./internal/utf8.ts"
 
 /**
+ * What the gateway looks at of a request; everything else is in its bytes.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -172,6 +174,8 @@ export interface Failed {
 }
 
 /**
+ * What a chunk of a stream adds.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -258,6 +262,8 @@ export const readChunk = (data: string): Chunk => {
 export type CompleteAnswer = Malformed | Failed | Answer
 
 /**
+ * A whole answer, in the upstream's bytes.
+ *
  * @since 0.1.0
  * @category models
  */

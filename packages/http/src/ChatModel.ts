@@ -28,13 +28,6 @@ import type { ProviderError } from "./ProviderError.ts"
 import * as Quirks from "./Quirks.ts"
 import * as Route from "./Route.ts"
 
-/**
- * How it is answered: whole, as an object of a schema, or piece by piece; first which tier it is that serves, last all
- * that was said.
- *
- * @since 0.1.0
- * @category models
- */
 export type {
   Completion,
   Finished,
@@ -45,13 +38,6 @@ export type {
   Started
 } from "./internal/chatModel.ts"
 
-/**
- * What is answered: of several choices the first, whose every word is in `text`, `reasoning`, `refusal` and
- * `toolCalls`. What these types have no name for is in `json`, and of what is to be said back in `message.extra`.
- *
- * @since 0.1.0
- * @category models
- */
 export type {
   Delta,
   Other,
@@ -61,14 +47,6 @@ export type {
   TextDelta,
   ToolCallDelta
 } from "./internal/chatReply.ts"
-/**
- * What is asked: messages, tools, the form of the answer, and how to sample it.
- *
- * Every `extra` goes out as it is, over whatever else says the same: a vendor's own parameters belong there.
- *
- * @since 0.1.0
- * @category models
- */
 export type {
   AssistantMessage,
   Content,
@@ -116,6 +94,21 @@ export interface ChatModel {
 }
 
 /**
+ * The model that an application asks, as a service.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { ChatModel, Sandbox } from "@understudy/http"
+ *
+ * const greet = Effect.gen(function* () {
+ *   const chat = yield* ChatModel.ChatModel
+ *   return (yield* chat.complete({ messages: [{ role: "user", content: "Who are you?" }] })).text
+ * })
+ * const provider = Sandbox.make({ name: "sandbox", latency: "1 millis" })
+ * const ChatLive = ChatModel.layer({ tiers: [{ name: "primary", provider, model: "large" }] })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(greet, ChatLive))) // => The show goes on: this is large, reading the part.
+ *
  * @since 0.1.0
  * @category context
  */

@@ -12,6 +12,8 @@ import * as Quirks from "./Quirks.ts"
 import type { Upstream } from "./Upstream.ts"
 
 /**
+ * An account of a server that speaks OpenAI's protocol.
+ *
  * @since 0.1.0
  * @category models
  */

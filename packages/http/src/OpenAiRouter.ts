@@ -33,6 +33,8 @@ import type { Route } from "./Route.ts"
 import * as Sse from "./Sse.ts"
 
 /**
+ * A request, of whatever server.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -46,6 +48,13 @@ export interface Request {
 }
 
 /**
+ * A body that nobody will read.
+ *
+ * @example
+ * import { OpenAiRouter } from "@understudy/http"
+ *
+ * console.log(new OpenAiRouter.BodyTooLarge({ maxBody: 1000 }).message) // => the body is larger than 1000 bytes
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -56,6 +65,8 @@ export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<{ readonly ma
 }
 
 /**
+ * A response, for whatever server.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -13,6 +13,8 @@ import type { ProviderError } from "./ProviderError.ts"
 import { Upstream } from "./Upstream.ts"
 
 /**
+ * An upstream account, with the protocol that it speaks.
+ *
  * @since 0.1.0
  * @category models
  */

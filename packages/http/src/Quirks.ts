@@ -14,6 +14,8 @@ import type { Row } from "./ErrorTable.ts"
 import * as RawJson from "./internal/rawJson.ts"
 
 /**
+ * What a server wants otherwise than OpenAI does.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -203,6 +205,11 @@ export const adapt = ({ drop = [], rename = {} }: Quirks): ((request: ChatReques
 
 /**
  * What every request needs, and no quirk can take.
+ *
+ * @example
+ * import { Quirks } from "@understudy/http"
+ *
+ * console.log(Quirks.essentials) // => [ 'model', 'messages', 'stream' ]
  *
  * @since 0.1.0
  * @category models

@@ -21,6 +21,8 @@ import { outcome, type ProviderError } from "./ProviderError.ts"
 import * as Quirks from "./Quirks.ts"
 
 /**
+ * A name that callers ask for, and the policy behind it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -40,6 +42,8 @@ export interface Route {
 }
 
 /**
+ * A tier, the provider it asks and the model.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -57,6 +61,8 @@ export interface RouteTier extends Policy.TierPolicy, Quirks.Quirks {
 }
 
 /**
+ * The breaker of a tier.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -89,6 +95,14 @@ export interface RouteBreaker {
 export type Continue = typeof Continue.Type
 
 /**
+ * The words of a file for {@link Continue}.
+ *
+ * @example
+ * import { Route } from "@understudy/http"
+ * import { Schema } from "effect"
+ *
+ * console.log(Schema.decodeUnknownSync(Route.Continue)("prefill")) // => prefill
+ *
  * @since 0.1.0
  * @category schemas
  */

@@ -19,6 +19,8 @@ import type { Provider } from "./Provider.ts"
 import { respond, TransportError, type Upstream } from "./Upstream.ts"
 
 /**
+ * What the sandbox plays.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -81,6 +83,8 @@ export interface Turn {
 }
 
 /**
+ * The sandbox as a provider.
+ *
  * @example
  * import { Effect } from "effect"
  * import { Sandbox } from "@understudy/http"

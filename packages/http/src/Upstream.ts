@@ -16,6 +16,8 @@ import * as Stream from "effect/Stream"
 import { collect, reading } from "./internal/bytes.ts"
 
 /**
+ * A request to an upstream.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -27,6 +29,8 @@ export interface Request {
 }
 
 /**
+ * What it answers, whatever the status.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -131,6 +135,22 @@ export const whole = ({ read }: Pick<Response, "read">): Effect.Effect<Uint8Arra
   collect(read)
 
 /**
+ * Where providers send to, as a service.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Upstream } from "@understudy/http"
+ *
+ * const unplugged: Upstream.Upstream = {
+ *   send: () => Effect.fail(new Upstream.TransportError({ reason: "connection", code: "ENETUNREACH" }))
+ * }
+ * const ask = Effect.flatMap(Upstream.Upstream, ({ send }) =>
+ *   send({ method: "GET", url: "http://x.invalid", headers: {}, body: undefined })
+ * )
+ * const error = Effect.flip(Effect.scoped(Effect.provideService(ask, Upstream.Upstream, unplugged)))
+ *
+ * console.log(Effect.runSync(error).reason) // => connection
+ *
  * @since 0.1.0
  * @category context
  */

@@ -8,6 +8,8 @@ import * as Duration from "effect/Duration"
 import { duration, type Figure, figures, matchers } from "./internal/promql.ts"
 
 /**
+ * A rule that gives an expression a name.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -17,6 +19,8 @@ export interface Recording {
 }
 
 /**
+ * A rule that fires.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -28,6 +32,8 @@ export interface Alerting {
 }
 
 /**
+ * Rules that Prometheus evaluates together.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -6,6 +6,8 @@
 import { figures } from "./internal/promql.ts"
 
 /**
+ * A dashboard as Grafana imports it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -16,6 +18,8 @@ export interface Dashboard {
 }
 
 /**
+ * One picture of a dashboard.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -56,7 +56,7 @@ const alias: Readonly<Record<string, string>> = {
  * @example
  * import { GenAi } from "@understudy/otel"
  *
- * console.log(GenAi.names("gen_ai.client.inference.duration", "both")) // => [ 'gen_ai.client.inference.duration', 'gen_ai.client.operation.duration' ]
+ * console.log(GenAi.names("gen_ai.client.inference.duration", "1.41")) // => [ 'gen_ai.client.operation.duration' ]
  * console.log(GenAi.names("gen_ai.request.model", "1.41")) // => [ 'gen_ai.request.model' ]
  *
  * @since 0.1.0

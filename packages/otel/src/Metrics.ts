@@ -24,6 +24,8 @@ import { Ledger, words } from "./internal/ledger.ts"
 export type Family = Numbers | Histograms
 
 /**
+ * A counter or a gauge: a value for each set of labels.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -36,6 +38,8 @@ export interface Numbers {
 }
 
 /**
+ * What tells one series of a metric from another.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -60,6 +64,8 @@ export interface Histograms {
 }
 
 /**
+ * How what was measured under these labels is spread.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -73,6 +79,8 @@ export interface HistogramPoint {
 }
 
 /**
+ * One of what was counted, and the trace that tells of it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -84,6 +92,8 @@ export interface Exemplar {
 }
 
 /**
+ * Hears of runs, and says what they come to.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -111,6 +121,8 @@ export interface Metrics {
 }
 
 /**
+ * A tier that is there before it is asked.
+ *
  * @since 0.1.0
  * @category models
  */

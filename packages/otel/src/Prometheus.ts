@@ -14,6 +14,13 @@ import type { Exemplar, Family, HistogramPoint, PointLabels } from "./Metrics.ts
 export type Format = "openmetrics" | "text"
 
 /**
+ * What an answer in a format says it is.
+ *
+ * @example
+ * import { Prometheus } from "@understudy/otel"
+ *
+ * console.log(Prometheus.contentType.text) // => text/plain; version=0.0.4; charset=utf-8
+ *
  * @since 0.1.0
  * @category rendering
  */

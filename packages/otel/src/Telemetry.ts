@@ -17,6 +17,8 @@ import * as tracer from "./internal/tracer.ts"
 import type { Metrics } from "./Metrics.ts"
 
 /**
+ * What cannot be left to the environment.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -16,7 +16,12 @@ import { encode, type Request } from "./chatRequest.ts"
 import * as Json from "./json.ts"
 import * as Utf8 from "./utf8.ts"
 
-/** How an answer came about. */
+/**
+ * How an answer came about.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Served {
   readonly servedBy: {
     readonly tier: string
@@ -30,7 +35,12 @@ export interface Served {
   readonly attempts: ReadonlyArray<Attempt<ProviderError.ProviderError | FallbackStream.EmptyStream>>
 }
 
-/** A whole answer. */
+/**
+ * A whole answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Completion extends Reply, Served {
   /** The answer in the bytes the provider sent. */
   readonly body: Uint8Array
@@ -38,11 +48,22 @@ export interface Completion extends Reply, Served {
   readonly json: unknown
 }
 
-/** A whole answer that fits a schema. */
+/**
+ * A whole answer that fits a schema.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ObjectCompletion<out A> extends Completion {
   readonly value: A
 }
 
+/**
+ * A request for JSON that fits a schema.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ObjectRequest<A, I, R> extends Omit<Request, "responseFormat"> {
   readonly schema: Schema.Schema<A, I, R>
   /** What the provider is told that this is. Default: the schema's identifier, or `answer`. */
@@ -51,13 +72,30 @@ export interface ObjectRequest<A, I, R> extends Omit<Request, "responseFormat"> 
   readonly strict?: boolean | undefined
 }
 
-/** A streamed answer, piece by piece: first which tier it is that serves, last all that was said. */
+/**
+ * A streamed answer, piece by piece: first which tier it is that serves, last all that was said.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Part = Started | Delta | Finished
 
+/**
+ * The first part: who answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Started extends Served {
   readonly _tag: "Started"
 }
 
+/**
+ * The last part: all that was said.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Finished extends Reply {
   readonly _tag: "Finished"
 }

@@ -3,7 +3,13 @@ import type { AssistantMessage, ToolCall } from "./chatRequest.ts"
 import { readUsage } from "./choice.ts"
 import * as Json from "./json.ts"
 
-/** What the model said. Of several choices it is the first. */
+/**
+ * What the model said. Of several choices it is the first, whose every word is in `text`, `reasoning`, `refusal` and
+ * `toolCalls`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Reply {
   /** Empty where there is none. */
   readonly text: string
@@ -19,26 +25,48 @@ export interface Reply {
   readonly message: AssistantMessage
 }
 
-/** Text the model has gone on by. */
+/**
+ * Text the model has gone on by.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface TextDelta {
   readonly _tag: "TextDelta"
   readonly text: string
   readonly json: unknown
 }
 
+/**
+ * What the model goes on thinking, where the provider shows it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ReasoningDelta {
   readonly _tag: "ReasoningDelta"
   readonly text: string
   readonly json: unknown
 }
 
+/**
+ * More of why it will not answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface RefusalDelta {
   readonly _tag: "RefusalDelta"
   readonly text: string
   readonly json: unknown
 }
 
-/** A piece of a tool call. Its id and name come once, usually with the first piece. */
+/**
+ * A piece of a tool call. Its id and name come once, usually with the first piece.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolCallDelta {
   readonly _tag: "ToolCallDelta"
   /** Which call of the reply this is a piece of, from 0. */
@@ -49,13 +77,23 @@ export interface ToolCallDelta {
   readonly json: unknown
 }
 
-/** A chunk that says nothing of the above: a role, an end, usage, whatever else a vendor sends. */
+/**
+ * A chunk that says nothing of the above: a role, an end, usage, whatever else a vendor sends.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Other {
   readonly _tag: "Other"
   readonly json: unknown
 }
 
-/** What a chunk says; `json` is the chunk, of which one may say several things. */
+/**
+ * What a chunk says; `json` is the chunk, of which one may say several things.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Delta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | Other
 
 /** Reads a whole answer. */

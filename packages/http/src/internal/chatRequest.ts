@@ -9,22 +9,46 @@ export interface Extra {
   readonly extra?: Readonly<Record<string, unknown>> | undefined
 }
 
+/**
+ * What the application says to the model.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface SystemMessage extends Extra {
   readonly role: "system" | "developer"
   readonly content: string
 }
 
+/**
+ * What the user says: text, or pieces of several kinds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface UserMessage extends Extra {
   readonly role: "user"
   readonly content: string | ReadonlyArray<Content>
 }
 
+/**
+ * What the model said before.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AssistantMessage extends Extra {
   readonly role: "assistant"
   readonly content?: string | undefined
   readonly toolCalls?: ReadonlyArray<ToolCall> | undefined
 }
 
+/**
+ * What a tool had to say to a call.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolMessage extends Extra {
   readonly role: "tool"
   /** The call that this answers. */
@@ -32,9 +56,20 @@ export interface ToolMessage extends Extra {
   readonly content: string
 }
 
+/**
+ * A message of a conversation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage
 
-/** A piece of what a user says. */
+/**
+ * A piece of what a user says.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Content =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "image"; readonly url: string; readonly detail?: string | undefined }
@@ -49,7 +84,12 @@ export type Content =
   /** Any other, in the words of the protocol and sent as it is. */
   | { readonly type: "raw"; readonly part: Readonly<Record<string, unknown>> }
 
-/** The model's wish to have a tool called. */
+/**
+ * The model's wish to have a tool called.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ToolCall extends Extra {
   readonly id: string
   readonly name: string
@@ -57,9 +97,20 @@ export interface ToolCall extends Extra {
   readonly arguments: string
 }
 
-/** A JSON Schema as it is, or an Effect `Schema` whose encoded side one is made of. */
+/**
+ * A JSON Schema as it is, or an Effect `Schema` whose encoded side one is made of.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type SchemaLike = Schema.Schema.All | JSONSchema.JsonSchema7 | { readonly [keyword: string]: unknown }
 
+/**
+ * What the model may have called.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Tool {
   readonly name: string
   readonly description?: string | undefined
@@ -69,10 +120,20 @@ export interface Tool {
   readonly strict?: boolean | undefined
 }
 
-/** Whether to call tools, or which one. */
+/**
+ * Whether to call tools, or which one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string }
 
-/** Text, any JSON, or JSON that fits. */
+/**
+ * Text, any JSON, or JSON that fits.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ResponseFormat =
   | "text"
   | "json"
@@ -84,6 +145,14 @@ export type ResponseFormat =
       readonly strict?: boolean | undefined
     }
 
+/**
+ * What is asked: messages, tools, the form of the answer, and how to sample it.
+ *
+ * Every `extra` goes out as it is, over whatever else says the same: a vendor's own parameters belong there.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Request extends Extra {
   readonly messages: ReadonlyArray<Message>
   readonly tools?: ReadonlyArray<Tool> | undefined
