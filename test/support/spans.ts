@@ -7,7 +7,11 @@ class RecordedSpan implements Tracer.Span {
   readonly traceId = "trace"
   readonly sampled = true
   readonly attributes = new Map<string, unknown>()
-  readonly events: Array<string> = []
+  readonly events: Array<{
+    readonly name: string
+    readonly at: bigint
+    readonly attributes: Record<string, unknown>
+  }> = []
   readonly spanId: string
   readonly name: string
   readonly parent: Option.Option<Tracer.AnySpan>
@@ -30,7 +34,7 @@ class RecordedSpan implements Tracer.Span {
   }
 
   end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
-    if (this.status._tag === "Ended") this.events.push("ended twice")
+    if (this.status._tag === "Ended") this.event("ended twice", endTime)
     this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
   }
 
@@ -39,7 +43,7 @@ class RecordedSpan implements Tracer.Span {
   }
 
   event(name: string, at: bigint, attributes: Record<string, unknown> = {}): void {
-    this.events.push(`${name} at ${millis(at)} ${JSON.stringify(attributes)}`)
+    this.events.push({ name, at, attributes })
   }
 
   addLinks(): void {}
@@ -69,8 +73,18 @@ export const recordedSpans = () => {
       .flatMap((span) => [
         `${indent}${span.name} (${span.kind}) ${ending(span)}`,
         ...[...span.attributes].map(([key, value]) => `${indent}  ${key}=${JSON.stringify(value)}`),
-        ...span.events.map((event) => `${indent}  * ${event}`),
+        ...span.events.map(
+          ({ at, attributes, name }) => `${indent}  * ${name} at ${millis(at)} ${JSON.stringify(attributes)}`
+        ),
         ...below(span.spanId, `${indent}    `)
       ])
-  return { tracer, tree: () => below(undefined, "") }
+  return {
+    tracer,
+    tree: () => below(undefined, ""),
+    named: (name: string) => spans.filter((span) => span.name === name),
+    events: (name: string) =>
+      spans.flatMap(({ events }) =>
+        events.filter((event) => event.name === name).map(({ attributes }) => attributes)
+      )
+  }
 }
