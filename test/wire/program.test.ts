@@ -6,7 +6,7 @@ import { ask, call, chatBody, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat } from "../support/gateway.ts"
 import { command, fileOf, program } from "../support/program.ts"
-import { content, finish, held, role, silence, wall } from "../support/wall.ts"
+import { content, fails, finish, held, role, silence, wall } from "../support/wall.ts"
 
 const streamed = { body: chatBody({ stream: true }) }
 const drains = (url: string, drain: string) => chat([url]).replace("drain: 1s", `drain: ${drain}`)
@@ -40,6 +40,24 @@ describe("the program", () => {
             ["attempt", "success"],
             ["run", "success"]
           ]
+        )
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "with --quiet logs a line for a run and none for its attempts",
+    () =>
+      Effect.gen(function* () {
+        const [first, second] = [yield* wall, yield* wall]
+        first.script(fails(503))
+        const tier = "retry: { times: 0 }, breaker: { consecutive: 1 }"
+        const { lines, url } = yield* program(chat([first.url, second.url], { tier }), {}, ["--quiet"])
+        yield* ask(url)
+        yield* eventually(() => lines.length === 3)
+        assert.deepStrictEqual(
+          lines.map(({ message }) => message),
+          ["listening", "breaker", "run"]
         )
       }),
     timeout

@@ -12,6 +12,8 @@ export * as Fallback from "./Fallback.ts"
 export * as FallbackStream from "./FallbackStream.ts"
 /** How well tiers and models have done lately, and the alert on it. */
 export * as Health from "./Health.ts"
+/** The log: a line for every attempt and every run, through Effect's `Logger`. */
+export * as Log from "./Log.ts"
 /** One classification of how an attempt ended, from which everything else follows. */
 export * as Outcome from "./Outcome.ts"
 /** Tiers as plain data, with a Schema for files. */

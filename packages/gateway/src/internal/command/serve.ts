@@ -17,7 +17,8 @@ export const serve = command({
   flags: {
     port: { type: "string", value: "N", about: "listen here instead of server.port; 0 for any free one" },
     log: { type: "string", value: "FORMAT", about: "json or pretty; default: pretty on a terminal" },
-    watch: { type: "boolean", about: "serve the file anew when it changes, as on SIGHUP" }
+    watch: { type: "boolean", about: "serve the file anew when it changes, as on SIGHUP" },
+    quiet: { type: "boolean", about: "log no line for an attempt" }
   },
   run: ({ files, values }, terminal) =>
     Effect.flatMap(Metrics.make, (metrics) =>
@@ -41,7 +42,10 @@ export const serve = command({
         const log = (entry: Log.Entry) => terminal.print(Log.render(entry, format))
         const { reload, url } = yield* Gateway.start(
           config,
-          (requestId, event) => log(Log.entry(requestId, event, new Date())),
+          (requestId, event) => {
+            if (values.quiet && event._tag === "AttemptEnded") return
+            log(Log.entry(requestId, event, new Date()))
+          },
           { metrics, onAlert: (status) => log(Log.alert(status, new Date())) }
         )
         terminal.print(
