@@ -3,6 +3,7 @@ import { ChatModel, OpenAiCompatible, Provider, type Route, Upstream } from "@un
 import { Effect, Stream } from "effect"
 import { clients, gather } from "../support/clients.ts"
 import { eventually } from "../support/eventually.ts"
+import { frameworks } from "../support/frameworks.ts"
 import { chat, gateway } from "../support/gateway.ts"
 import { rejection } from "../support/rejection.ts"
 import {
@@ -122,6 +123,25 @@ for (const [name, Client] of clients) {
         yield* Effect.promise(() => reading.then(undefined, () => {}))
       })
     )
+  })
+}
+
+for (const [name, make] of frameworks) {
+  describe(`${name}: a stream that another tier goes on with`, () => {
+    for (const [way, second] of ways) {
+      it.scopedLive(`${way}: one answer`, () =>
+        Effect.gen(function* () {
+          const walls = [yield* wall, yield* wall] as const
+          walls[0].script(begins)
+          walls[1].script(second)
+          const tier = `retry: { times: 0 }, continue: ${way}`
+          const urls = walls.map(({ url }) => url)
+          const { url } = yield* gateway(chat(urls, { provider: "prefill: true", tier }))
+          const { text } = yield* Effect.promise(() => make(`${url}/v1`).streamed())
+          assert.strictEqual(text, "Hello")
+        })
+      )
+    }
   })
 }
 

@@ -94,8 +94,11 @@ export const wall: Effect.Effect<Wall, never, Scope.Scope> = wallOver("http", (l
   Http.createServer(listener)
 )
 
-export const tlsWall = (identity: Identity): Effect.Effect<Wall, never, Scope.Scope> =>
+export const tlsWall = (identity: Identity & Speaks): Effect.Effect<Wall, never, Scope.Scope> =>
   wallOver("https", (listener) => Https.createServer({ ...identity }, listener))
+
+/** What a TLS server is able to speak. */
+export interface Speaks extends Pick<Https.ServerOptions, "ALPNProtocols" | "maxVersion" | "minVersion"> {}
 
 const modelOf = (received: Received): string => JSON.parse(received.body.toString()).model
 

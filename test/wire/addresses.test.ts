@@ -32,6 +32,19 @@ describe("an upstream by its name", () => {
     )
   }
 
+  it.scopedLive("that IPv6 alone leads to is reached, and so is an address in place of a name", () =>
+    Effect.gen(function* () {
+      // The IPv4 loopback in IPv6's words, for not every machine has one of its own there.
+      yield* resolving({ "up.example": ["::ffff:127.0.0.1"] })
+      const only = yield* wall
+      for (const url of [named(only.url), only.url.replace("127.0.0.1", "[::ffff:127.0.0.1]")]) {
+        const served = yield* ask((yield* gateway(chat([url], { tier: once }))).url)
+        assert.strictEqual(served.status, 200)
+      }
+      assert.strictEqual(only.received.length, 2)
+    })
+  )
+
   const lost: Readonly<Record<string, Resolved>> = {
     "that nobody has": "ENOTFOUND",
     "that cannot be looked up now": "EAI_AGAIN",

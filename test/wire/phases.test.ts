@@ -93,6 +93,8 @@ for (const kind of ["answer", "stream"] as const) {
   })
 }
 
+const started = head("stream", chunked) + chunk(role("model1") + content("Hel")("model1"))
+
 const early: Readonly<Record<string, readonly [string, Fault | undefined, string, number?]>> = {
   "and stays": ["200 OK", undefined, "tier1"],
   "and closes the connection": ["200 OK", "close", "tier1"],
@@ -103,6 +105,20 @@ const early: Readonly<Record<string, readonly [string, Fault | undefined, string
 
 describe("an upstream that answers before it has read the request", () => {
   const answer = '{"choices":[{"message":{"role":"assistant","content":"Hi"}}]}'
+  it.scopedLive("and streams is heard", () =>
+    Effect.gen(function* () {
+      const only = yield* rawWall
+      only.script({
+        reads: "head",
+        writes: [started, `${chunk(finish("model1") + done("model1"))}0\r\n\r\n`]
+      })
+      const { url } = yield* gateway(chat([only.url], { tier: touchy }))
+      const served = yield* ask(url, { body: chatBody({ stream: true, large }) })
+      assert.deepStrictEqual([served.status, served.whole], [200, true])
+      assert.isTrue(served.text.endsWith(content("Hel")("model1") + finish("model1") + done("model1")))
+    })
+  )
+
   for (const [name, [line, ends, tier, status = 200]] of Object.entries(early)) {
     it.scopedLive(`${name} is heard`, () =>
       Effect.gen(function* () {
@@ -123,7 +139,6 @@ describe("an upstream that answers before it has read the request", () => {
 })
 
 const streamed = { body: chatBody({ stream: true }) }
-const started = head("stream", chunked) + chunk(role("model1") + content("Hel")("model1"))
 const interrupted = /"code":"stream_interrupted"\}\}\n\n$/
 
 const unfinished: Readonly<Record<string, string>> = {

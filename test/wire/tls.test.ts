@@ -9,19 +9,21 @@ import { eventually } from "../support/eventually.ts"
 import { routeEach } from "../support/gateway.ts"
 import { type Program, program } from "../support/program.ts"
 import { rawWall } from "../support/rawWall.ts"
-import { tlsWall, wall } from "../support/wall.ts"
+import { type Speaks, tlsWall, wall } from "../support/wall.ts"
 
 const trusted = authority()
 const past = (day: number) => new Date(Date.UTC(2020, 0, day))
 const future = (day: number) => new Date(Date.UTC(2049, 0, day))
 
-const identities: Readonly<Record<string, Identity>> = {
+const identities: Readonly<Record<string, Identity & Speaks>> = {
   good: trusted.issue(),
   expired: trusted.issue({ from: past(1), until: past(2) }),
   early: trusted.issue({ from: future(1), until: future(2) }),
   elsewhere: trusted.issue({ host: "api.example" }),
   selfSigned: selfSigned(),
-  untrusted: authority().issue()
+  untrusted: authority().issue(),
+  http2: { ...trusted.issue(), ALPNProtocols: ["h2"] },
+  old: { ...trusted.issue(), minVersion: "TLSv1", maxVersion: "TLSv1.1" }
 }
 
 /** What the program's log says of the first attempt on a route, and whether its breaker opened. */
@@ -60,16 +62,23 @@ describe("TLS to an upstream", () => {
           assert.deepStrictEqual([status, headers["x-understudy-tier"]], [200, tier], route)
         }
       }
-      yield* eventually(() => running.lines.filter((line) => line["message"] === "run").length === 20)
+      yield* eventually(() => running.lines.filter((line) => line["message"] === "run").length === 24)
       assert.deepStrictEqual(
         Object.fromEntries(Object.keys(urls).map((route) => [route, seen(running, route)])),
         {
           good: [undefined, undefined],
           ...Object.fromEntries(
-            ["expired", "early", "elsewhere", "selfSigned", "untrusted", "plain", "garbage"].map((route) => [
-              route,
-              ["tls", "Open"]
-            ])
+            [
+              "expired",
+              "early",
+              "elsewhere",
+              "selfSigned",
+              "untrusted",
+              "http2",
+              "old",
+              "plain",
+              "garbage"
+            ].map((route) => [route, ["tls", "Open"]])
           ),
           hangsUp: ["connection", undefined],
           resets: ["connection", undefined]
@@ -77,7 +86,7 @@ describe("TLS to an upstream", () => {
       )
       assert.deepStrictEqual(
         Object.values(Record.map(walls, ({ received }) => received.length)),
-        [2, 0, 0, 0, 0, 0]
+        [2, 0, 0, 0, 0, 0, 0, 0]
       )
       assert.strictEqual(walls["good"]?.received[0]?.headers.authorization, "Bearer sk-good")
       assert.deepStrictEqual([plain.received.length, garbage.open()], [0, 0])
