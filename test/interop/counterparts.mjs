@@ -3,7 +3,8 @@
 // ordinary clients (`go`, `pip`, `apt-get`); but for Debian's it is pinned, and kept in a cache directory outside the
 // repository.
 
-import { readdir, rename } from "node:fs/promises"
+import { mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises"
+import os from "node:os"
 import path from "node:path"
 import { cacheDir, install, installDebian, pythonOf, remove, run, venv } from "./counterparts/install.mjs"
 import { serve } from "./counterparts/serve.mjs"
@@ -90,6 +91,42 @@ export const installChromium = async () => {
 export const installPromtool = async () => {
   const done = await installDebian("prometheus", "promtool", "20 s, 35 MB to download")
   return done.ok ? { ok: true, promtool: done.program } : done
+}
+
+/**
+ * Prometheus on loopback, which scrapes one gateway every second and goes by these rules every second.
+ * @param {{ port: number, target: string, rules: string }} options
+ * @returns {Promise<{ stop(): Promise<void>, url: string }>} resolves when it answers
+ */
+export const startPrometheus = async ({ port, target, rules }) => {
+  const installed = await installPromtool()
+  if (!installed.ok) throw new Error(installed.why)
+  const dir = await mkdtemp(path.join(os.tmpdir(), "understudy-prometheus-"))
+  const config = {
+    global: { scrape_interval: "1s", evaluation_interval: "1s" },
+    rule_files: ["rules.yml"],
+    scrape_configs: [{ job_name: "understudy", static_configs: [{ targets: [target] }] }]
+  }
+  await writeFile(path.join(dir, "prometheus.yml"), JSON.stringify(config))
+  await writeFile(path.join(dir, "rules.yml"), rules)
+  const url = `http://127.0.0.1:${port}`
+  const args = [
+    `--config.file=${path.join(dir, "prometheus.yml")}`,
+    `--storage.tsdb.path=${path.join(dir, "data")}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+    "--enable-feature=exemplar-storage"
+  ]
+  const program = path.join(path.dirname(installed.promtool), "prometheus")
+  const stop = await serve("prometheus", program, args, async (signal) => {
+    return (await fetch(`${url}/-/ready`, { signal })).ok
+  })
+  return {
+    url,
+    stop: async () => {
+      await stop()
+      await rm(dir, { recursive: true, force: true })
+    }
+  }
 }
 
 /**

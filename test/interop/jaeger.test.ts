@@ -1,9 +1,21 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import OpenAi from "openai7"
+import { call, chatBody, type Options } from "../support/caller.ts"
+import { eventually } from "../support/eventually.ts"
 import { chat } from "../support/gateway.ts"
 import { type Program, program } from "../support/program.ts"
-import { content, fails, finish, role, stream, wall } from "../support/wall.ts"
+import {
+  answer,
+  type Behaviour,
+  content,
+  fails,
+  finish,
+  role,
+  silence,
+  stream,
+  wall
+} from "../support/wall.ts"
 import { startJaeger } from "./counterparts.mjs"
 import { freePort, running, withCounterpart } from "./support.ts"
 
@@ -31,6 +43,19 @@ const tracesOf = (
     }
   })
 
+/** One trace, once there is something of it. */
+const traceOf = (queryUrl: string, traceId: string): Effect.Effect<ReadonlyArray<Span>> =>
+  Effect.gen(function* () {
+    for (;;) {
+      const { data } = yield* Effect.promise<{
+        readonly data: ReadonlyArray<{ readonly spans: ReadonlyArray<Span> }> | null
+      }>(() => fetch(`${queryUrl}/api/traces/${traceId}`).then((response) => response.json()))
+      const [trace] = data ?? []
+      if (trace !== undefined) return [...trace.spans].sort((a, b) => a.startTime - b.startTime)
+      yield* Effect.sleep("50 millis")
+    }
+  })
+
 const tag = (span: Span, key: string): unknown => span.tags.find((tag) => tag.key === key)?.value
 
 /** Every span as name, parent's name and the tags that tell what happened, in the order they began. */
@@ -52,13 +77,17 @@ const tree = (spans: ReadonlyArray<Span>) =>
     })
 
 const setup: Effect.Effect<
-  { readonly queryUrl: string; readonly env: Record<string, string> },
+  {
+    readonly queryUrl: string
+    readonly env: Record<string, string>
+    readonly ports: { readonly otlpHttpPort: number; readonly otlpGrpcPort: number }
+  },
   never,
   Scope.Scope
 > = Effect.gen(function* () {
   const ports = { otlpHttpPort: yield* freePort, otlpGrpcPort: yield* freePort, queryPort: yield* freePort }
   const { queryUrl } = yield* running(() => startJaeger(ports))
-  return { queryUrl, env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${ports.otlpHttpPort}` } }
+  return { queryUrl, ports, env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${ports.otlpHttpPort}` } }
 })
 
 const client = ({ url }: Program) => new OpenAi({ baseURL: `${url}/v1`, apiKey: "any" })
@@ -137,4 +166,125 @@ withCounterpart("jaeger", () => {
       assert.strictEqual(root?.references[0]?.spanID, "b7ad6b7169203331")
     })
   )
+
+  const run = "fallback chat"
+  const failed = (number: number, status: number) =>
+    ["attempt", "chat model1", "client", "tier1", number, "failure", status, true] as const
+  const tier = (n: number, error: true | undefined) =>
+    [`chat model${n}`, run, "client", `tier${n}`, undefined, undefined, undefined, error] as const
+  const root = (outcome: string, error?: true) =>
+    [run, undefined, "internal", undefined, undefined, outcome, undefined, error] as const
+  const answered = (n: number, number = 1) =>
+    ["attempt", `chat model${n}`, "client", `tier${n}`, number, "success", 200, undefined] as const
+  const ended = (outcome: string, status?: number, error?: true) =>
+    ["attempt", "chat model1", "client", "tier1", 1, outcome, status, error] as const
+
+  /** What the first upstream does, what is asked, and the tree of it. */
+  const golden: Readonly<
+    Record<
+      string,
+      {
+        readonly first: ReadonlyArray<Behaviour>
+        readonly asks?: Options
+        readonly leaves?: true
+        readonly tree: ReadonlyArray<ReadonlyArray<unknown>>
+      }
+    >
+  > = {
+    success: { first: [answer()], tree: [root("success"), tier(1, undefined), answered(1)] },
+    retry: {
+      first: [fails(503), answer()],
+      tree: [root("success"), tier(1, undefined), failed(1, 503), answered(1, 2)]
+    },
+    fallback: {
+      first: [fails(503)],
+      tree: [root("success"), tier(1, true), failed(1, 503), failed(2, 503), tier(2, undefined), answered(2)]
+    },
+    abort: {
+      first: [fails(400)],
+      tree: [root("rejected", true), tier(1, true), ended("ignored", 400, true)]
+    },
+    cancel: {
+      first: [silence],
+      leaves: true,
+      tree: [root("cancelled"), tier(1, undefined), ended("interrupted")]
+    },
+    deadline: {
+      first: [silence],
+      asks: { headers: { "x-understudy-timeout": "200ms" } },
+      tree: [root("failure", true), tier(1, true), ended("timeout", undefined, true)]
+    },
+    "a stream that breaks off after its commit point": {
+      first: [stream([role, content("Hel")], "reset")],
+      asks: { body: chatBody({ stream: true }) },
+      tree: [root("failure", true), tier(1, true), ended("failure", 200, true)]
+    },
+    "a key that is refused": {
+      first: [fails(401)],
+      tree: [root("success"), tier(1, true), failed(1, 401), tier(2, undefined), answered(2)]
+    },
+    "and its breaker then": {
+      first: [answer()],
+      tree: [root("success"), tier(2, undefined), answered(2)]
+    }
+  }
+
+  for (const [protocol, port] of [
+    ["grpc", "otlpGrpcPort"],
+    ["http/protobuf", "otlpHttpPort"]
+  ] as const) {
+    it.scopedLive(
+      `over ${protocol} it gets the tree of every kind of run, with the caller's span above`,
+      () =>
+        Effect.gen(function* () {
+          const { ports, queryUrl } = yield* setup
+          const [first, second] = [yield* wall, yield* wall]
+          const gateway = yield* program(
+            chat([first.url, second.url], { tier: "retry: { times: 1, base: 20ms, jitter: none }" }),
+            {
+              OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${ports[port]}`,
+              OTEL_EXPORTER_OTLP_PROTOCOL: protocol
+            }
+          )
+          const scenarios = Object.entries(golden).map(([name, scenario], index) => ({
+            ...scenario,
+            name,
+            traceId: `${"0af7651916cd43dd8448eb211c8031"}${String(index).padStart(2, "0")}`
+          }))
+          for (const { asks, first: behaviours, leaves, traceId } of scenarios) {
+            first.script(...behaviours)
+            const before = first.received.length
+            const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01`, ...asks?.headers }
+            const { answer, leave } = yield* call(gateway.url, { ...asks, headers })
+            if (leaves) {
+              yield* eventually(() => first.received.length > before)
+              leave()
+            }
+            yield* answer
+          }
+          yield* eventually(
+            () => gateway.lines.filter(({ message }) => message === "run").length === scenarios.length
+          )
+          yield* Effect.promise(() => gateway.stop())
+          for (const { name, traceId, tree: expected } of scenarios) {
+            const spans = yield* traceOf(queryUrl, traceId)
+            assert.deepStrictEqual(tree(spans) as unknown, expected, name)
+            const [above] = spans.find(({ operationName }) => operationName === run)?.references ?? []
+            assert.strictEqual(above?.spanID, "b7ad6b7169203331", name)
+          }
+          const [, answeredTier] = yield* traceOf(queryUrl, scenarios[0]?.traceId ?? "")
+          assert.deepStrictEqual(
+            [
+              "gen_ai.provider.name",
+              "gen_ai.response.finish_reasons",
+              "gen_ai.usage.output_tokens",
+              "server.port"
+            ].map((key) => answeredTier && tag(answeredTier, key)),
+            ["openai", '["stop"]', 2, Number(new URL(first.url).port)]
+          )
+          const [refused] = yield* traceOf(queryUrl, scenarios.at(-1)?.traceId ?? "")
+          assert.include(JSON.stringify(refused), "tier refused")
+        })
+    )
+  }
 })

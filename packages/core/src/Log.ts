@@ -79,7 +79,7 @@ export const message = {
  * const refusal = { tier: "primary", labels: { model: "large" }, retryAfter: Duration.seconds(20) }
  * const line = Log.write({ message: "refused" }, { _tag: "TierRefused", run: "chat", refusal })
  *
- * console.log(line) // => { message: 'refused', route: 'chat', tier: 'primary', model: 'large', retry_after_ms: 20000 }
+ * console.log(Object.values(line).join(" ")) // => refused chat primary large 20000
  *
  * @since 0.1.0
  * @category writing

@@ -95,13 +95,14 @@ export const installDebian = async (name, program, cost) => {
  * Runs an install command at low priority; resolves to its stdout, rejects with the end of what it said.
  * @param {string} command
  * @param {ReadonlyArray<string>} args
- * @param {{ readonly env?: object, readonly cwd?: string }} [options]
+ * @param {{ readonly env?: object, readonly cwd?: string, readonly input?: string }} [options] `input` is for its stdin
  * @returns {Promise<string>}
  */
-export const run = (command, args, { env = {}, cwd } = {}) =>
+export const run = (command, args, { env = {}, cwd, input } = {}) =>
   new Promise((resolve, reject) => {
-    const stdio = ["ignore", "pipe", "pipe"]
+    const stdio = [input === undefined ? "ignore" : "pipe", "pipe", "pipe"]
     const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio })
+    child.stdin?.end(input)
     try {
       if (child.pid !== undefined) os.setPriority(child.pid, 10) // what it starts inherits this
     } catch {} // it is over already

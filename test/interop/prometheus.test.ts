@@ -1,0 +1,125 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, it } from "@effect/vitest"
+import { Effect, Fiber, Schedule } from "effect"
+import { ask, get } from "../support/caller.ts"
+import { chat } from "../support/gateway.ts"
+import { command, fileOf, program } from "../support/program.ts"
+import { answer, fails, wall } from "../support/wall.ts"
+import { run } from "./counterparts/install.mjs"
+import { installPromtool, startPrometheus } from "./counterparts.mjs"
+import { freePort, running, withCounterpart } from "./support.ts"
+
+/** The PromQL that the guide shows. */
+const shown = [
+  ...readFileSync(join(import.meta.dirname, "../../docs/observability.md"), "utf8").matchAll(
+    /```promql\n(.*)\n```/g
+  )
+].map(([, expr = ""]) => expr)
+
+interface Sample {
+  readonly metric: Readonly<Record<string, string>>
+  readonly value: readonly [at: number, value: string]
+}
+
+interface Range {
+  readonly values: ReadonlyArray<readonly [at: number, value: string]>
+}
+
+withCounterpart("promtool", () => {
+  it.scopedLive("promtool finds nothing to say of what is scraped", () =>
+    Effect.gen(function* () {
+      const upstream = yield* wall
+      upstream.script(fails(503), answer())
+      const gateway = yield* program(chat([upstream.url, upstream.url], { tier: "retry: { times: 0 }" }))
+      yield* ask(gateway.url)
+      const { text } = yield* get(gateway.url, "/metrics")
+      const said = yield* Effect.promise(async () => {
+        const installed = await installPromtool()
+        if (!installed.ok) throw new Error(installed.why)
+        return run(installed.promtool, ["check", "metrics"], { input: text })
+      })
+      assert.strictEqual(said, "")
+    })
+  )
+
+  it.scopedLive(
+    "Prometheus counts what the upstreams count, and the alert fires once and ends once",
+    () =>
+      Effect.gen(function* () {
+        const [first, second] = [yield* wall, yield* wall]
+        const yaml = chat([first.url, second.url], {
+          tier: "retry: { times: 0 }, breaker: { consecutive: 1000 }",
+          route: "alert: { tier: tier1, successBelow: 0.9, over: 10s, atLeast: 5 }"
+        })
+        const gateway = yield* program(yaml)
+        const rules = (yield* command(["rules", fileOf(yaml)])).stdout
+        const prometheus = yield* Effect.flatMap(freePort, (port) =>
+          running(() => startPrometheus({ port, target: new URL(gateway.url).host, rules }))
+        )
+        const query = (expr: string) =>
+          Effect.promise<ReadonlyArray<Sample>>(() =>
+            fetch(`${prometheus.url}/api/v1/query?query=${encodeURIComponent(expr)}`)
+              .then((response) => response.json())
+              .then(({ data }) => data.result)
+          )
+        /** Asks until it has what is wanted. */
+        const until = (expr: string, wanted: (samples: ReadonlyArray<Sample>) => boolean) =>
+          Effect.repeat(query(expr), { until: wanted, schedule: Schedule.spaced("200 millis") })
+        const runs = "sum(understudy_requests_total)"
+        const is = (value: number) => (samples: ReadonlyArray<Sample>) =>
+          Number(samples[0]?.value[1]) === value
+
+        const since = Date.now() / 1000
+        // Every series is there at nothing before anything is counted.
+        yield* until(runs, is(0))
+        first.script(...Array.from({ length: 12 }, (_, call) => (call % 4 === 3 ? answer() : fails(503))))
+        for (let call = 0; call < 12; call++) yield* ask(gateway.url)
+        yield* until(runs, is(12))
+        // Rates need a second sample after the first.
+        const figures = yield* Effect.forEach(shown, query)
+        const values = figures.map((samples) =>
+          Object.fromEntries(
+            samples.map(({ metric, value }) => [Object.values(metric).sort().join(" "), Number(value[1])])
+          )
+        )
+        const [success, p95, fallback, tokens] = values
+        assert.closeTo(success?.["model1"] ?? 0, 3 / first.received.length, 1e-9)
+        assert.strictEqual(success?.["model2"], 1)
+        assert.hasAllKeys(p95, ["model1", "model2"])
+        assert.closeTo(fallback?.["chat"] ?? 0, second.received.length / 12, 1e-9)
+        assert.closeTo((tokens?.["model2 output"] ?? 0) / (tokens?.["model1 output"] ?? 1), 9 / 3, 1e-9)
+        const byTier = yield* query("sum by (tier) (understudy_attempts_total)")
+        assert.deepStrictEqual(
+          byTier.map(({ metric, value }) => [metric["tier"], Number(value[1])]),
+          [
+            ["tier1", first.received.length],
+            ["tier2", second.received.length]
+          ]
+        )
+
+        const alert = 'ALERTS{alertname="UnderstudyTierServesTooLittle"}'
+        yield* until(alert, (samples) => samples.length === 1)
+        yield* until("understudy_alert_firing", is(1))
+        first.script(answer())
+        const calling = yield* Effect.fork(
+          Effect.forever(Effect.zipRight(ask(gateway.url), Effect.sleep("50 millis")))
+        )
+        yield* until(alert, (samples) => samples.length === 0)
+        yield* until("understudy_alert_firing", is(0))
+        yield* Fiber.interrupt(calling)
+        const changes = yield* query("changes(understudy_alert_firing[5m])")
+        assert.strictEqual(Number(changes[0]?.value[1]), 2)
+        const fired = yield* Effect.promise<{ readonly data: { readonly result: ReadonlyArray<Range> } }>(
+          () =>
+            fetch(
+              `${prometheus.url}/api/v1/query_range?query=${encodeURIComponent(alert)}&step=1&start=${since}&end=${Date.now() / 1000}`
+            ).then((response) => response.json())
+        )
+        const instants = fired.data.result.flatMap(({ values }) => values.map(([at]) => at))
+        assert.isNotEmpty(instants)
+        assert.strictEqual(instants.at(-1)! - instants[0]!, instants.length - 1)
+      }),
+    120_000
+  )
+})
