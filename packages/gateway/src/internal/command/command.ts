@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs"
+import { writeFile } from "node:fs/promises"
 import { parseArgs } from "node:util"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -164,3 +165,11 @@ export const load = (
         config
       }))
     : Effect.map(Config.load(path), (config) => ({ name: path, config }))
+
+/** Writes a file that was asked for. */
+export const writeText = (path: string, text: string): Effect.Effect<void, UsageError> =>
+  Effect.tryPromise({
+    try: () => writeFile(path, text),
+    catch: () =>
+      new UsageError({ reason: `cannot write ${path}`, remedy: "check the folder and who may write to it" })
+  })

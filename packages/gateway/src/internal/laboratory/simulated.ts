@@ -1,8 +1,7 @@
-import { writeFile } from "node:fs/promises"
 import { type Script, Simulation } from "@understudy/core/testing"
 import * as Effect from "effect/Effect"
 import type * as Config from "../../Config.ts"
-import { type Source, type Terminal, UsageError } from "../command/command.ts"
+import { type Source, type Terminal, UsageError, writeText } from "../command/command.ts"
 import { suggest } from "../nearest.ts"
 import { percent } from "../percent.ts"
 import { defaultScript } from "./defaultScript.ts"
@@ -36,8 +35,8 @@ export const simulated = (
     terminal.print(values.json ? JSON.stringify(report, null, 2) : text)
     if (values.html === undefined && values.svg === undefined) return
     const drawn = picture(report, script, title)
-    if (values.html !== undefined) yield* write(values.html, page(drawn, title, text))
-    if (values.svg !== undefined) yield* write(values.svg, svgFile(drawn))
+    if (values.html !== undefined) yield* writeText(values.html, page(drawn, title, text))
+    if (values.svg !== undefined) yield* writeText(values.svg, svgFile(drawn))
   })
 
 export const routeOf = (
@@ -75,11 +74,4 @@ export const run = (
     script,
     seed,
     onProgress: progress && ((share) => progress(share === 1 ? "" : `simulated ${percent(share)}`))
-  })
-
-const write = (path: string, text: string): Effect.Effect<void, UsageError> =>
-  Effect.tryPromise({
-    try: () => writeFile(path, text),
-    catch: () =>
-      new UsageError({ reason: `cannot write ${path}`, remedy: "check the folder and who may write to it" })
   })
