@@ -38,9 +38,15 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   })
 }
 
+// What was printed is out before the process ends: whoever reads it may be slow.
+const end = (code: number) => {
+  flush()
+  process.stdout.write("", () => process.exit(code))
+}
+
 fiber.addObserver((exit) => {
-  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) process.exit(0)
+  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return end(0)
   const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
   process.stderr.write(`understudy: ${error?.message ?? Cause.pretty(exit.cause)}\n`)
-  process.exit(1)
+  end(1)
 })
