@@ -20,7 +20,7 @@ import { given } from "./internal/given.ts"
 import type { AllTiersFailed, Served, Transcript } from "./internal/ladder.ts"
 import * as ladder from "./internal/ladder.ts"
 import { rung, runs } from "./internal/rung.ts"
-import { committed, going } from "./internal/streamRung.ts"
+import { type Begun, committed, going } from "./internal/streamRung.ts"
 import type { Outcome } from "./Outcome.ts"
 import type { Compiled, TierPolicy } from "./Policy.ts"
 import type * as Tier from "./Tier.ts"
@@ -43,7 +43,7 @@ export type Committed<A, E> = Stream.Stream<A, E | DeadlineExceeded>
 export interface FallbackStream<out A, out E, out R>
   extends Stream.Stream<A, E | EmptyStream | DeadlineExceeded | AllTiersFailed<E | EmptyStream>, R> {
   /** @internal */
-  readonly ladder: ladder.Ladder<Committed<A, E>, E | EmptyStream, R>
+  readonly ladder: ladder.Ladder<Begun<A, E>, E | EmptyStream, R>
 }
 
 export { EmptyStream } from "./internal/commit.ts"

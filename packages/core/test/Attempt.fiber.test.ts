@@ -91,33 +91,28 @@ describe("the fiber of an attempt", () => {
     })
   )
 
-  // First as it is read, then as it is given: after that the attempt has succeeded in the same turn.
-  for (const looks of [1, 2]) {
-    it.effect(`a stream whose caller leaves at look ${looks} at its first content is closed`, () =>
-      Effect.gen(function* () {
-        const log: Array<string> = []
-        const connection = Effect.acquireRelease(
-          Effect.sync(() => log.push("open")),
-          () => Effect.sync(() => log.push("close"))
-        )
-        let looked = 0
-        const chat = FallbackStream.tier({
-          name: "a",
-          stream: Stream.unwrapScoped(
-            Effect.as(connection, Stream.concat(Stream.make("content"), Stream.never))
-          ),
-          isContent: () => {
-            if (++looked === looks) caller.unsafeInterruptAsFork(caller.id())
-            return true
-          }
-        })
-        const caller = yield* Effect.fork(Stream.runDrain(chat))
-        assert.isTrue(Exit.isFailure(yield* Fiber.await(caller)))
-        assert.isAtLeast(looked, looks)
-        assert.deepStrictEqual(log, ["open", "close"])
+  it.effect("a stream whose caller leaves at its first content is closed", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const connection = Effect.acquireRelease(
+        Effect.sync(() => log.push("open")),
+        () => Effect.sync(() => log.push("close"))
+      )
+      const chat = FallbackStream.tier({
+        name: "a",
+        stream: Stream.unwrapScoped(
+          Effect.as(connection, Stream.concat(Stream.make("content"), Stream.never))
+        ),
+        isContent: () => {
+          caller.unsafeInterruptAsFork(caller.id())
+          return true
+        }
       })
-    )
-  }
+      const caller = yield* Effect.fork(Stream.runDrain(chat))
+      assert.isTrue(Exit.isFailure(yield* Fiber.await(caller)))
+      assert.deepStrictEqual(log, ["open", "close"])
+    })
+  )
 
   it.effect("a failure that comes while the tiers below are under way is among the run's", () =>
     Effect.gen(function* () {

@@ -1,12 +1,14 @@
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Mailbox from "effect/Mailbox"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { DeadlineExceeded } from "../Deadline.ts"
+import { Handover, type Pull } from "./handover.ts"
 import { letGo } from "./letGo.ts"
 
 /**
@@ -39,32 +41,36 @@ export const commit = <A, E, R>(options: {
   readonly isContent: (element: A) => boolean
   readonly idle: number
   readonly maxStream: number
-}): Effect.Effect<
-  Stream.Stream<A, E | DeadlineExceeded>,
-  E | EmptyStream,
-  Exclude<R, Scope.Scope> | Scope.Scope
-> =>
+}): Effect.Effect<Pull<A, E | DeadlineExceeded>, E | EmptyStream, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
     const { idle, isContent, maxStream } = options
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
-    const mailbox = yield* Mailbox.make<A, E | DeadlineExceeded>({ capacity: 16 })
+    const handover = new Handover<A, E | DeadlineExceeded>()
     // Silence is the stream's only while it is listened to, not while what it has said waits for the caller.
     let silence = 0
     let listeningSince: number | undefined = now()
     const silentFor = (at: number) => silence + (listeningSince === undefined ? 0 : at - listeningSince)
 
-    const reading = options.stream.pipe(
-      Stream.runForEachChunk((chunk) => {
-        silence = Chunk.some(chunk, isContent) ? 0 : silentFor(now())
-        listeningSince = undefined
-        return Effect.map(mailbox.offerAll(chunk), () => {
-          listeningSince = now()
-        })
+    const give = (chunk: Chunk.Chunk<A>): Effect.Effect<void> => {
+      const isSaid = Chunk.some(chunk, isContent)
+      silence = isSaid ? 0 : silentFor(now())
+      listeningSince = undefined
+      return Effect.map(handover.give(chunk, isSaid), () => {
+        listeningSince = now()
+      })
+    }
+    const reading = Stream.toPull(options.stream).pipe(
+      Effect.flatMap((pull) => {
+        // Not `forever`, which gives way to others at every turn.
+        const all: Effect.Effect<never, Option.Option<E>, R> = Effect.flatMap(pull, (chunk) =>
+          Effect.flatMap(give(chunk), () => all)
+        )
+        return all
       }),
       // What it holds is let go by whoever reads it, and so not before it is read no more.
       Effect.scoped,
-      Mailbox.into(mailbox),
+      Effect.catchAllCause((cause) => Effect.sync(() => handover.end(cause))),
       Effect.interruptible
     )
     let overdue = false
@@ -72,15 +78,9 @@ export const commit = <A, E, R>(options: {
       overdue ? letGo(reader) : Fiber.interrupt(reader)
     )
 
-    // No watchdog yet: nothing but the stream itself can fail the mailbox.
-    const takeAll = mailbox.takeAll as Effect.Effect<readonly [Chunk.Chunk<A>, boolean], E>
-    let head = Chunk.empty<A>()
-    while (true) {
-      const [chunk, done] = yield* takeAll
-      head = Chunk.appendAll(head, chunk)
-      if (Chunk.some(chunk, isContent)) break
-      if (done) return yield* new EmptyStream()
-    }
+    // No watchdog yet: nothing but the stream itself can have failed.
+    const begun = handover.begun as Effect.Effect<boolean, E>
+    if (!(yield* begun)) return yield* new EmptyStream()
 
     const endsAt = now() + maxStream
     const watch = Effect.gen(function* () {
@@ -91,7 +91,7 @@ export const commit = <A, E, R>(options: {
         if (left[bound] < nanosecond) {
           const limit = Duration.millis(bound === "idle" ? idle : maxStream)
           overdue = true
-          yield* mailbox.fail(new DeadlineExceeded({ bound, limit }))
+          handover.end(Cause.fail(Option.some(new DeadlineExceeded({ bound, limit }))))
           return yield* Effect.fiberIdWith((id) => Fiber.interruptAsFork(reader, id))
         }
         yield* Effect.sleep(Duration.millis(left[bound]))
@@ -101,7 +101,7 @@ export const commit = <A, E, R>(options: {
       yield* Effect.forkScoped(Effect.interruptible(watch))
     }
 
-    return Stream.concat(Stream.fromChunk(head), Mailbox.toStream(mailbox))
+    return handover.take
   })
 
 /** What is left of less than that is rounding; to sleep for it could take no time at all. */

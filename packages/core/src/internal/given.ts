@@ -3,25 +3,31 @@ import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { DeadlineExceeded } from "../Deadline.ts"
 import type { Committed } from "./committed.ts"
 import * as engine from "./engine.ts"
+import type { Pull } from "./handover.ts"
 import type { AllTiersFailed, Ladder, Served, Transcript } from "./ladder.ts"
-
-type Begun<A, E> = Stream.Stream<A, E | DeadlineExceeded>
 
 /**
  * Runs a ladder of streams to its commit point. The stream that comes of it is the serving tier's, and where that
  * breaks off and another tier goes on with it, that one's.
  */
 export const given = <A, E, E2, R>(
-  ladder: Ladder<Begun<A, E>, E2, R>
-): Effect.Effect<Served<Begun<A, E>, E2>, E2 | AllTiersFailed<E2>, Exclude<R, Scope.Scope> | Scope.Scope> =>
+  ladder: Ladder<Pull<A, E>, E2, R>
+): Effect.Effect<
+  Served<Stream.Stream<A, E>, E2>,
+  E2 | AllTiersFailed<E2>,
+  Exclude<R, Scope.Scope> | Scope.Scope
+> =>
   engine.run(ladder, true, (first) =>
     Effect.flatMap(Effect.scope, (scope) => {
       let serving = first
+      // The ladder keeps it with the tiers of whose elements it is made.
+      let transcript = first.transcript as Transcript<A, unknown> | undefined
+      let sent: unknown = transcript?.empty
       let broken: Exit.Exit<never, unknown> | undefined
       let finished = false
 
@@ -32,35 +38,45 @@ export const given = <A, E, E2, R>(
           return serving.finish(broken ?? asCallers(exit))
         })
 
-      const breaks = <F>(cause: Cause.Cause<F>): Exit.Exit<never, F> => {
-        const exit = Exit.failCause(cause)
-        broken = exit
-        return exit
+      const breaks = (cause: Cause.Cause<E>): Effect.Effect<never, Option.Option<E>> => {
+        broken = Exit.failCause(cause)
+        return Effect.failCause(Cause.map(cause, Option.some))
       }
 
-      const read = (committed: Committed<Begun<A, E>, E2>, before: unknown): Begun<A, E> => {
-        serving = committed
-        // The ladder keeps it with the tiers of whose elements it is made.
-        const transcript = committed.transcript as Transcript<A, unknown> | undefined
-        let sent = transcript && (before ?? transcript.empty)
-        const keep = (chunk: Chunk.Chunk<A>): Chunk.Chunk<A> => {
-          for (const element of chunk) sent = sent === undefined ? sent : transcript?.add(sent, element)
-          return chunk
-        }
-        const stream = transcript === undefined ? committed.value : Stream.mapChunks(committed.value, keep)
-        return Stream.catchAllCause(stream, (cause) => {
-          const next =
-            sent === undefined
-              ? Effect.failCause(cause)
-              : committed.goOn(cause, sent, (next) => read(next, sent))
-          return Stream.unwrap(Effect.catchAllCause(next, breaks))
-        })
+      const goesOn = (next: Committed<Pull<A, E>, E2>): void => {
+        serving = next
+        transcript = next.transcript as Transcript<A, unknown> | undefined
+        if (transcript === undefined) sent = undefined
       }
+
+      const keep = (chunk: Chunk.Chunk<A>): Chunk.Chunk<A> => {
+        if (transcript === undefined) return chunk
+        for (const element of chunk) sent = sent === undefined ? sent : transcript.add(sent, element)
+        return chunk
+      }
+
+      // One layer for all there is to do at every chunk: a stream pays for each of its layers.
+      const next: Pull<A, E> = Effect.suspend(() =>
+        Effect.matchCauseEffect(serving.value, {
+          onSuccess: (chunk) => Effect.succeed(keep(chunk)),
+          onFailure: (cause) =>
+            Option.match(Cause.flipCauseOption(cause), {
+              onNone: () => Effect.fail(Option.none()),
+              onSome: (cause) =>
+                sent === undefined
+                  ? breaks(cause)
+                  : Effect.matchCauseEffect(serving.goOn(cause, sent, goesOn), {
+                      onSuccess: () => next,
+                      onFailure: breaks
+                    })
+            })
+        })
+      )
 
       // The run ends as its stream does, which may be long before the scope around it is left.
       return Effect.as(Scope.addFinalizerExit(scope, close), {
         ...first.served(),
-        value: Stream.ensuringWith(read(first, undefined), close)
+        value: Stream.ensuringWith(Stream.repeatEffectChunkOption(next), close)
       })
     })
   )

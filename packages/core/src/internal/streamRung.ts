@@ -3,10 +3,14 @@ import type * as Effect from "effect/Effect"
 import { constTrue } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Committed } from "../FallbackStream.ts"
+import type { DeadlineExceeded } from "../Deadline.ts"
 import { commit, type EmptyStream } from "./commit.ts"
+import type { Pull } from "./handover.ts"
 import type { Transcript } from "./ladder.ts"
 import type { Going } from "./rung.ts"
+
+/** What comes of an attempt at a stream: what it has said and will say. */
+export type Begun<A, E> = Pull<A, E | DeadlineExceeded>
 
 /** The engine hands what is kept by a transcript to those alone that have the same. */
 export const going = <A, E, R, S, R2>(
@@ -14,8 +18,8 @@ export const going = <A, E, R, S, R2>(
     readonly transcript?: Transcript<A, S> | undefined
     readonly resume?: ((sent: S) => Stream.Stream<A, E, R2>) | undefined
   },
-  attempt: (stream: Stream.Stream<A, E, R2>) => Effect.Effect<Committed<A, E>, E | EmptyStream, R>
-): Going<Committed<A, E>, E | EmptyStream, R> => {
+  attempt: (stream: Stream.Stream<A, E, R2>) => Effect.Effect<Begun<A, E>, E | EmptyStream, R>
+): Going<Begun<A, E>, E | EmptyStream, R> => {
   const { resume } = options
   return {
     transcript: options.transcript as Transcript<never, unknown> | undefined,
@@ -34,10 +38,10 @@ export const committed = <A, E, R>({
   readonly isContent?: ((element: A) => boolean) | undefined
   readonly idle?: Duration.DurationInput | undefined
   readonly maxStream?: Duration.DurationInput | undefined
-}): Effect.Effect<Committed<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>> =>
+}): Effect.Effect<Begun<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>> =>
   commit({
     stream,
     isContent,
     idle: Duration.toMillis(idle),
     maxStream: Duration.toMillis(maxStream)
-  }) as Effect.Effect<Committed<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>>
+  }) as Effect.Effect<Begun<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>>

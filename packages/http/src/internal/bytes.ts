@@ -44,14 +44,6 @@ export const reading = <E, R>(
     return next
   })
 
-/** The other way round. */
-export const streaming = <E>(read: Effect.Effect<Uint8Array | undefined, E>): Stream.Stream<Uint8Array, E> =>
-  Stream.repeatEffectOption(
-    Effect.flatMap(Effect.mapError(read, Option.some), (chunk) =>
-      chunk === undefined ? Effect.fail(Option.none()) : Effect.succeed(chunk)
-    )
-  )
-
 export const concat = (
   chunks: ReadonlyArray<Uint8Array>,
   length = chunks.reduce((sum, chunk) => sum + chunk.length, 0)

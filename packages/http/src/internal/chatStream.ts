@@ -1,4 +1,6 @@
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Part } from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
@@ -46,42 +48,68 @@ export const malformed: Read = { _tag: "Malformed" }
  * events are left out and counted.
  */
 export const chatStream = (
-  body: Stream.Stream<Uint8Array, ProviderError.ProviderError>,
+  read: Effect.Effect<Uint8Array | undefined, ProviderError.ProviderError>,
   reader: ChatReader,
   errorIn: (body: string) => Effect.Effect<never, ProviderError.ProviderError>
 ): Stream.Stream<Part, ProviderError.ProviderError> =>
   Stream.suspend(() => {
     const steps = makeSteps(reader)
-    return endSoonAfter(body, reader.hasAll).pipe(
-      Stream.mapConcat((chunk) => steps.push(chunk)),
-      // A connection that breaks after the model has finished takes nothing away from its answer.
-      Stream.catchAll((error) => (reader.isWhole() ? Stream.empty : Stream.fail(error))),
-      Stream.concat(Stream.suspend(() => Stream.fromIterable(steps.end()))),
-      Stream.takeUntil((step) => step._tag !== "Part"),
-      Stream.mapEffect((step): Effect.Effect<Part, ProviderError.ProviderError> => {
-        switch (step._tag) {
-          case "Part":
-            return Effect.succeed(step)
-          case "Finished":
-            return Effect.succeed({ bytes: Sse.done, content: false, usage: undefined })
-          case "Failed":
-            return Effect.fail(step.error)
-          case "ErrorEvent":
-            return errorIn(step.body)
+    const readInTime = endSoonAfter(read, reader.hasAll)
+    // What follows the parts that have been given.
+    let then: Pull | undefined
+
+    const given = (all: ReadonlyArray<Step>): Pull => {
+      const parts: Array<Part> = []
+      for (const step of all) {
+        if (step._tag === "Part") {
+          parts.push(step)
+          continue
         }
-      }),
-      Stream.ensuring(
-        Effect.suspend(() =>
-          Effect.zipRight(
-            answered(reader.facts()),
-            steps.malformed === 0
-              ? Effect.void
-              : Effect.annotateCurrentSpan("understudy.stream.malformed_events", steps.malformed)
-          )
+        if (step._tag === "Finished") parts.push(finished)
+        then = ends(step)
+        break
+      }
+      return parts.length === 0 ? next : Effect.succeed(Chunk.unsafeFromArray(parts))
+    }
+
+    const ends = (step: Exclude<Step, Piece>): Pull => {
+      switch (step._tag) {
+        case "Finished":
+          return Effect.fail(Option.none())
+        case "Failed":
+          return Effect.fail(Option.some(step.error))
+        case "ErrorEvent":
+          return Effect.mapError(errorIn(step.body), Option.some)
+      }
+    }
+
+    // One layer for all there is to do at every chunk: a stream pays for each of its layers.
+    const next: Pull = Effect.suspend(
+      () =>
+        then ??
+        Effect.matchEffect(readInTime, {
+          onSuccess: (chunk) => given(chunk === undefined ? steps.end() : steps.push(chunk)),
+          // A connection that breaks after the model has finished takes nothing away from its answer.
+          onFailure: (error) => (reader.isWhole() ? given(steps.end()) : Effect.fail(Option.some(error)))
+        })
+    )
+
+    return Stream.ensuring(
+      Stream.repeatEffectChunkOption(next),
+      Effect.suspend(() =>
+        Effect.zipRight(
+          answered(reader.facts()),
+          steps.malformed === 0
+            ? Effect.void
+            : Effect.annotateCurrentSpan("understudy.stream.malformed_events", steps.malformed)
         )
       )
     )
   })
+
+type Pull = Effect.Effect<Chunk.Chunk<Part>, Option.Option<ProviderError.ProviderError>>
+
+const finished: Part = { bytes: Sse.done, content: false, usage: undefined }
 
 type Step =
   | Piece

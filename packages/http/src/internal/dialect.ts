@@ -7,7 +7,7 @@ import type { Provider } from "../Provider.ts"
 import * as ProviderError from "../ProviderError.ts"
 import * as Quirks from "../Quirks.ts"
 import type { Response, TransportError, Upstream } from "../Upstream.ts"
-import { collect, streaming } from "./bytes.ts"
+import { collect } from "./bytes.ts"
 import { type ChatReader, chatStream } from "./chatStream.ts"
 import { answered, asked, type Facts } from "./genAi.ts"
 import * as Utf8 from "./utf8.ts"
@@ -105,7 +105,7 @@ export const provider = (
         const asking = yield* exchange(adapted, model)
         const response = yield* send(asking, "text/event-stream")
         if (!isEventStream(response)) return Stream.fail(invalidAnswer(response.status))
-        return chatStream(streaming(Effect.mapError(response.read, fromTransport)), asking.reader, (body) =>
+        return chatStream(Effect.mapError(response.read, fromTransport), asking.reader, (body) =>
           failed(response, Utf8.encode(body))
         )
       })

@@ -1,23 +1,25 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 
 const grace = Duration.seconds(2)
 
 /**
- * Ends a stream, and well, a moment after it has all that matters. Some upstreams then neither say so nor hang up,
- * and what they might still send, a count of tokens, is not worth a caller's wait.
+ * Reads on only for a moment once there is all that matters, and then says that it was the end. Some upstreams neither
+ * say so nor hang up, and what they might still send, a count of tokens, is not worth a caller's wait.
  */
-export const endSoonAfter = <A, E>(stream: Stream.Stream<A, E>, hasAll: () => boolean): Stream.Stream<A, E> =>
-  Stream.fromPull(
-    Effect.map(Stream.toPull(stream), (pull) => {
-      let endsAt: bigint | undefined
-      const pullInTime = Effect.flatMap(Clock.currentTimeNanos, (now) => {
-        endsAt ??= now + Duration.unsafeToNanos(grace)
-        return Effect.timeoutFail(pull, { duration: Duration.nanos(endsAt - now), onTimeout: Option.none })
-      })
-      return Effect.suspend(() => (hasAll() ? pullInTime : pull))
+export const endSoonAfter = <E>(
+  read: Effect.Effect<Uint8Array | undefined, E>,
+  hasAll: () => boolean
+): Effect.Effect<Uint8Array | undefined, E> => {
+  let endsAt: bigint | undefined
+  const readInTime = Effect.flatMap(Clock.currentTimeNanos, (now) => {
+    endsAt ??= now + Duration.unsafeToNanos(grace)
+    return Effect.timeoutTo(read, {
+      duration: Duration.nanos(endsAt - now),
+      onSuccess: (chunk: Uint8Array | undefined) => chunk,
+      onTimeout: () => undefined
     })
-  )
+  })
+  return Effect.suspend(() => (hasAll() ? readInTime : read))
+}
