@@ -1,6 +1,6 @@
 // `npm run bench`: what a policy costs in process, then what the gateway costs between its callers and an upstream.
 // `-- policy` or `-- gateway` before the options runs one of the two; `--quick` takes both a few minutes.
-// `-- laboratory` measures the simulator instead, which takes no options.
+// `-- laboratory` measures the simulator instead, and `-- telemetry` what it costs to be seen: the latter may be quick.
 //   --only NAME                a contender, a scenario or a group of scenarios; may be repeated
 //   --rounds N                 in place of the rounds of each
 //   --json FILE                every sample
@@ -89,6 +89,12 @@ const gateway = async (args) => {
   })
 }
 
+const alone = async (name, args) => {
+  await bundle(name, `export { main } from "./${name}.ts"`)
+  const { main } = await import(join(out, `${name}.mjs`))
+  await main(args)
+}
+
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 const [word, ...options] = process.argv.slice(2)
@@ -100,7 +106,8 @@ switch (word) {
     await gateway(options)
     break
   case "laboratory":
-    await laboratory()
+  case "telemetry":
+    await alone(word, options)
     break
   default:
     await policy(process.argv.slice(2))
