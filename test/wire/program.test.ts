@@ -59,6 +59,8 @@ describe("the program", () => {
           lines.map(({ message }) => message),
           ["listening", "breaker", "run"]
         )
+        // Nobody has asked for spans, so there are none.
+        assert.isFalse(lines.some((line) => "trace_id" in line))
       }),
     timeout
   )

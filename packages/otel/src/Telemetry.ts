@@ -79,6 +79,7 @@ export const configured = (env: Environment): boolean => {
  *   `OTEL_TRACES_SAMPLER` and `OTEL_SDK_DISABLED`. They are read when the layer is built.
  * - The resource is the service's name and version, `attributes` and what the environment adds; nothing about
  *   the host or the process is detected.
+ * - Tracing is on below the layer, even where it is off around it; unless no traces are asked for.
  * - Spans are exported in batches. Closing the layer delivers those still waiting, for `shutdownTimeout` at most:
  *   a collector that is down or does not answer costs that much and a warning in the log.
  * - A caller's trace goes on: an `ExternalSpan` as parent keeps its trace id and its decision on sampling.
@@ -170,10 +171,13 @@ const make = (
       )
       return provider === undefined
         ? Layer.empty
-        : Layer.setTracer(
-            tracer.make(module.api, provider.getTracer("@understudy/otel"), (name) =>
-              GenAi.names(name, semconv)
-            )
+        : Layer.merge(
+            Layer.setTracer(
+              tracer.make(module.api, provider.getTracer("@understudy/otel"), (name) =>
+                GenAi.names(name, semconv)
+              )
+            ),
+            Layer.setTracerEnabled(true)
           )
     })
   )

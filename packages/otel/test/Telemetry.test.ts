@@ -309,6 +309,23 @@ describe("Telemetry.layer", () => {
     })
   )
 
+  it.scopedLive("has tracing on below it where it is off around, if traces are asked for", () =>
+    Effect.gen(function* () {
+      const stub = yield* collector()
+      yield* environment(json(stub.url))
+      const ids = Effect.map(Effect.option(Effect.currentSpan), Option.isSome).pipe(Effect.withSpan("work"))
+      const seen = (env: Record<string, string>) =>
+        Effect.zipRight(
+          environment({ ...json(stub.url), ...env }),
+          ids.pipe(Effect.provide(Telemetry.layer()), Effect.withTracerEnabled(false))
+        ).pipe(Effect.scoped)
+      assert.isTrue(yield* seen({}))
+      assert.strictEqual(spansOf(stub.bodies()).length, 1)
+      yield* seen({ OTEL_TRACES_EXPORTER: "none" })
+      assert.strictEqual(spansOf(stub.bodies()).length, 1)
+    })
+  )
+
   for (const off of [{ OTEL_SDK_DISABLED: "true" }, { OTEL_TRACES_EXPORTER: "none" }]) {
     it.scopedLive(`exports nothing with ${Object.entries(off).join().replace(",", "=")}`, () =>
       Effect.gen(function* () {

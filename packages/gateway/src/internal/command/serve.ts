@@ -71,7 +71,9 @@ export const serve = command({
           Telemetry.configured(terminal.env)
             ? Telemetry.layer({ serviceName: "understudy", serviceVersion: version, metrics })
             : Layer.empty
-        )
+        ),
+        // Spans that go nowhere would cost as much as those that do.
+        Effect.withTracerEnabled(false)
       )
     )
 })
