@@ -186,6 +186,8 @@ const answer = (
       model
     }
     const broken = breaks && { after, breaks }
-    const said = Answers.wordsOf(model, prefixIn(body))
-    return stream ? Answers.streamed(head, said, chunkEvery, broken) : Answers.whole(head, said, broken)
+    const words = Answers.wordsOf(model, prefixIn(body))
+    return stream
+      ? Answers.streamed(head, words, { chunkEvery, includeUsage: Answers.asksForUsage(body) }, broken)
+      : Answers.whole(head, words, broken)
   })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream, TestClock } from "effect"
 import { type Provider, Sandbox } from "../src/index.ts"
+import { anthropic, events } from "./anthropic.ts"
 import {
   assertCut,
   assertWhole,
@@ -16,6 +17,7 @@ import {
   upstream,
   whole
 } from "./continuing.ts"
+import { sse } from "./scripted.ts"
 
 const third = chunks("third")
 const hello = whole(second.role, ...second.says("Hel", "lo"), second.stop, second.done)
@@ -209,6 +211,30 @@ describe("a stream that breaks off is gone on with", () => {
         provider: upstream(whole(second.role, ...second.says("Hello"), ...ends)).provider
       })
       assert.deepStrictEqual((yield* stream(alone)).json.at(-1).usage, usage)
+    })
+  )
+
+  it.effect("that one of Anthropic's began, under the name that it was given", () =>
+    Effect.gen(function* () {
+      const said = (type: string, fields: object) => ({ type, ...fields })
+      const begun = events([
+        said("message_start", { message: { id: "msg_1", model: "claude", usage: { input_tokens: 3 } } }),
+        said("content_block_start", { index: 0, content_block: { type: "text", text: "Hel" } })
+      ])
+      for (const way of ways) {
+        const route = yield* routeOf(
+          { provider: anthropic({ headers: sse, body: begun }).provider },
+          {
+            provider: upstream(
+              whole(second.role, ...second.says(...(way === "restart" ? ["He", "llo"] : ["lo"])), second.stop)
+            ).provider,
+            continue: way
+          }
+        )
+        const got = yield* stream(route)
+        assertWhole(got, "Hello")
+        assert.deepStrictEqual([...got.heads], ["msg_1 0 claude"])
+      }
     })
   )
 

@@ -61,6 +61,35 @@ describe("Sandbox", () => {
     })
   )
 
+  it.effect("tells the usage of a stream that is asked for it, at its end, as OpenAI does", () =>
+    Effect.gen(function* () {
+      const usages = (fields: string, prefix?: string) =>
+        make({ latency: 0, chunkEvery: 0 })
+          .stream(
+            { ...request(`,"stream":true,"messages":[{"role":"user","content":"Hi"}]${fields}`), prefix },
+            "large"
+          )
+          .pipe(
+            Stream.runCollect,
+            Effect.map((parts) => {
+              const all = Array.from(parts, (part) => text(part.bytes)).join("")
+              return [...all.matchAll(/^data: (\{.*)$/gm)].map(([, json = ""]) => JSON.parse(json).usage)
+            })
+          )
+      const asked = ',"stream_options":{"include_usage":true}'
+      const counted = (prompt_tokens: number, completion_tokens: number) => ({
+        prompt_tokens,
+        completion_tokens,
+        total_tokens: prompt_tokens + completion_tokens
+      })
+      assert.deepStrictEqual([...new Set(yield* usages(""))], [undefined])
+      const whole = yield* usages(asked)
+      assert.deepStrictEqual([whole.at(-1), ...new Set(whole.slice(0, -1))], [counted(8, words.length), null])
+      const rest = yield* usages(asked, "The show goes")
+      assert.deepStrictEqual(rest.at(-1), counted(11, words.length - 3))
+    })
+  )
+
   it.effect("fails as often as it is told", () =>
     Effect.gen(function* () {
       const failing = (rate: number) => {

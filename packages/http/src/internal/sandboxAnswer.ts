@@ -22,14 +22,26 @@ export interface Broken {
   readonly breaks: NonNullable<Turn["breaks"]>
 }
 
+export interface Words {
+  readonly said: ReadonlyArray<string>
+  /** A word is a token, and whatever is asked is eight. */
+  readonly usage: object
+}
+
 /** All that it says, or what follows so many words of it. */
-export const wordsOf = (model: string, prefix: string): ReadonlyArray<string> =>
-  words(`The show goes on: this is ${model}, reading the part.`).slice(words(prefix).length)
+export const wordsOf = (model: string, prefix: string): Words => {
+  const given = words(prefix).length
+  const said = words(`The show goes on: this is ${model}, reading the part.`).slice(given)
+  const [prompt_tokens, completion_tokens] = [8 + given, said.length]
+  return {
+    said,
+    usage: { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens }
+  }
+}
 
 const words = (text: string): ReadonlyArray<string> => text.match(/\S+\s*/g) ?? []
 
-export const whole = (head: Head, said: ReadonlyArray<string>, broken: Broken | undefined): Said => {
-  const completion_tokens = said.length
+export const whole = (head: Head, { said, usage }: Words, broken: Broken | undefined): Said => {
   const body = {
     ...head,
     object: "chat.completion",
@@ -41,7 +53,7 @@ export const whole = (head: Head, said: ReadonlyArray<string>, broken: Broken | 
         finish_reason: "stop"
       }
     ],
-    usage: { prompt_tokens: 8, completion_tokens, total_tokens: 8 + completion_tokens }
+    usage
   }
   if (broken === undefined) return json(200, body)
   if (broken.breaks === "error") return json(200, error({}))
@@ -53,18 +65,23 @@ export const whole = (head: Head, said: ReadonlyArray<string>, broken: Broken | 
 
 export const streamed = (
   head: Head,
-  said: ReadonlyArray<string>,
-  chunkEvery: Duration.Duration,
+  { said, usage }: Words,
+  options: { readonly chunkEvery: Duration.Duration; readonly includeUsage: boolean },
   broken: Broken | undefined
 ): Said => {
-  const chunk = (delta: object, finish_reason: string | null = null) =>
+  const { chunkEvery, includeUsage } = options
+  const event = (choices: ReadonlyArray<object>, usage: object | null = null) =>
     Sse.data(
       JSON.stringify({
         ...head,
         object: "chat.completion.chunk",
-        choices: [{ index: 0, delta, logprobs: null, finish_reason }]
+        choices,
+        ...(includeUsage && { usage })
       })
     )
+  const chunk = (delta: object, finish_reason: string | null = null) =>
+    event([{ index: 0, delta, logprobs: null, finish_reason }])
+  const end = [chunk({}, "stop"), ...(includeUsage ? [event([], usage)] : []), Sse.done]
   const content = Stream.fromIterable(said.slice(0, broken?.after)).pipe(
     Stream.mapEffect((word) => Effect.as(Effect.sleep(chunkEvery), chunk({ content: word })))
   )
@@ -73,9 +90,15 @@ export const streamed = (
     headers: { "content-type": "text/event-stream" },
     body: Stream.make(chunk({ role: "assistant", content: "" })).pipe(
       Stream.concat(content),
-      Stream.concat(broken === undefined ? Stream.make(chunk({}, "stop"), Sse.done) : rest(broken))
+      Stream.concat(broken === undefined ? Stream.fromIterable(end) : rest(broken))
     )
   }
+}
+
+/** Whether the caller of a stream wants its usage. */
+export const asksForUsage = (body: Uint8Array): boolean => {
+  const request = Json.asObject<"stream_options">(Json.parse(Utf8.decode(body)))
+  return Json.asObject<"include_usage">(request?.stream_options)?.include_usage === true
 }
 
 /** Texts that are the same have the same vector, of length 1. */
