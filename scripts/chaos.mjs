@@ -11,6 +11,6 @@ const { values } = parseArgs({
 })
 
 install()
-const size = { CHAOS_SEED: values.seed, CHAOS_CALLERS: "300", CHAOS_REQUESTS: "40" }
+const size = { CHAOS_SEED: values.seed, CHAOS_CALLERS: "300", CHAOS_REQUESTS: "20" }
 await vitest(["--config", "vitest.chaos.config.ts"], { ...size, SOAK_SECONDS: values.soak })
 finish()

@@ -8,6 +8,8 @@ export interface Running {
   readonly url: string
   readonly log: Array<Log.Entry>
   readonly events: Array<Attempt.Event>
+  /** What it logged of synthetic checks. */
+  readonly probes: Array<Log.Entry>
   /** Serves another file; gives the keys that need a restart. */
   readonly reload: (yaml: string) => Effect.Effect<ReadonlyArray<string>, Config.ConfigError>
 }
@@ -25,15 +27,19 @@ export const gateway = (
       }))
     const log: Array<Log.Entry> = []
     const events: Array<Attempt.Event> = []
+    const probes: Array<Log.Entry> = []
     const { reload, url } = yield* Gateway.start(
       yield* read(yaml),
       (id, event) => {
         events.push(event)
         log.push(Log.entry(id, event, new Date()))
       },
-      { onAlert: (status) => log.push(Log.alert(status, new Date())) }
+      {
+        onAlert: (status) => log.push(Log.alert(status, new Date())),
+        onProbe: (id, event) => probes.push(Log.entry(id, event, new Date()))
+      }
     )
-    return { url, log, events, reload: (yaml) => reload(read(yaml)) }
+    return { url, log, events, probes, reload: (yaml) => reload(read(yaml)) }
   })
 
 /** One route `chat` of tiers `tier1`, `tier2`, … over these upstreams, each with model `model1`, `model2`, …. */

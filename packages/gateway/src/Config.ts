@@ -75,6 +75,21 @@ export interface Tier extends Policy.TierPolicy, Quirks.Quirks {
 }
 
 /**
+ * Synthetic checks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Probe {
+  /** The time between two checks of a tier, give or take a tenth. */
+  readonly every: Duration.Duration
+  /** The most tokens that one is to be answered with. */
+  readonly maxTokens: number
+  /** Whether the tiers' breakers hear of it: one that is open can then recover before a user calls. */
+  readonly breakers: boolean
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -83,6 +98,8 @@ export interface Config {
   readonly providers: { readonly [name: string]: Provider }
   /** By the name that callers put in `model`. */
   readonly routes: { readonly [name: string]: Policy.Policy<Tier> }
+  /** No checks where undefined. */
+  readonly probe?: Probe | undefined
 }
 
 /**
@@ -127,6 +144,18 @@ const ServerFile = Schema.Struct({
   drain: Schema.optionalWith(Policy.DurationText, { default: () => Duration.seconds(30) })
 })
 
+const Every = Policy.DurationText.pipe(
+  Schema.filter((every) => Duration.greaterThanOrEqualTo(every, Duration.seconds(1)), {
+    description: "a duration of 1s or more"
+  })
+)
+
+const ProbeFile = Schema.Struct({
+  every: Schema.optionalWith(Every, { default: () => Duration.minutes(1) }),
+  maxTokens: Schema.optionalWith(integerFrom(1), { default: () => 8 }),
+  breakers: Schema.optionalWith(Schema.Boolean, { default: () => false })
+})
+
 /**
  * The schema of the file. Between providers and tiers it checks nothing: {@link parse} does.
  *
@@ -147,7 +176,8 @@ export const File = Schema.Struct({
     })
   }).pipe(
     Schema.filter((routes) => (Object.keys(routes).length > 0 ? undefined : "no routes; add at least one"))
-  )
+  ),
+  probe: Schema.optional(ProbeFile)
 }).annotations({ parseOptions: { onExcessProperty: "error" } })
 
 /**

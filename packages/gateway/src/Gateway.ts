@@ -10,12 +10,14 @@ import type * as OpenAiRouter from "@understudy/http/OpenAiRouter"
 import * as Metrics from "@understudy/otel/Metrics"
 import * as Prometheus from "@understudy/otel/Prometheus"
 import * as Effect from "effect/Effect"
+import * as FiberHandle from "effect/FiberHandle"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import type { Config, ConfigError, Server as ServerConfig } from "./Config.ts"
 import * as AlertWatch from "./internal/alertWatch.ts"
 import * as Serving from "./internal/serving.ts"
 import * as Succession from "./internal/succession.ts"
+import * as Probe from "./Probe.ts"
 import * as Server from "./Server.ts"
 import * as StatusPage from "./StatusPage.ts"
 
@@ -59,6 +61,8 @@ export const start = (
     readonly metrics?: Metrics.Metrics | undefined
     /** Hears that an alert of the file begins or ends to fire. */
     readonly onAlert?: ((status: Health.AlertStatus) => void) | undefined
+    /** Hears what happens in synthetic checks. */
+    readonly onProbe?: ((requestId: string, event: Attempt.Event) => void) | undefined
   } = {}
 ): Effect.Effect<Gateway, Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -88,11 +92,32 @@ export const start = (
     yield* counted.observe(Effect.map(alerts, (alerts) => [firing(alerts)]))
     yield* counted.observe(Effect.suspend(() => breakerStates(serving.current())))
     yield* Effect.forkScoped(AlertWatch.watch(alerts, options.onAlert ?? (() => {})))
+    const probing = yield* FiberHandle.make()
+    const probe = Effect.suspend(() => {
+      const { config, routes } = serving.current()
+      if (config.probe === undefined) return FiberHandle.clear(probing)
+      const targets = Probe.targets(routes, config.probe.breakers)
+      return Effect.asVoid(
+        FiberHandle.run(
+          probing,
+          Effect.scoped(Effect.zipRight(serving.use, Probe.watch(config.probe, targets, told)))
+        )
+      )
+    })
+    const told = {
+      result: status.probed,
+      event: (requestId: string, event: Attempt.Event) => {
+        counted.synthetic(event)
+        if (event._tag === "BreakerChanged") status.hear(requestId, event)
+        options.onProbe?.(requestId, event)
+      }
+    }
     const { url } = yield* Server.serve({
       ...config.server,
       handler: (request) => Effect.flatMap(serving.use, ({ handler }) => handler(request))
     })
     yield* Effect.addFinalizer(() => Ref.set(accepting, false))
+    yield* probe
     return {
       url,
       reload: (next) =>
@@ -101,7 +126,7 @@ export const start = (
           Effect.tap((next) =>
             serving.replace(Effect.suspend(() => Serving.make(next, house, serving.current())))
           ),
-          Effect.zipLeft(announce),
+          Effect.zipLeft(Effect.zipRight(announce, probe)),
           Effect.map((next) =>
             needRestart.filter((key) => !isDeepStrictEqual(next.server[key], config.server[key]))
           ),

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { contentSecurityPolicy, page } from "./internal/page.ts"
 import * as Recent from "./internal/recent.ts"
 import { type PolicyStatus, type Served, statusOf } from "./internal/status.ts"
+import type * as Log from "./Log.ts"
 
 export type {
   AlertStatus,
@@ -30,6 +31,8 @@ export type {
 export interface StatusPage {
   /** To be told of every event of every run. */
   readonly hear: (requestId: string, event: Attempt.Event) => void
+  /** What came of a synthetic check, as the log has it. */
+  readonly probed: (entry: Log.Entry) => void
   /** What is served from now on. */
   readonly show: (served: Served) => void
   /** A file that was to be served and cannot be, and why not. */
@@ -49,16 +52,19 @@ export const make = (options: { readonly draining: Effect.Effect<boolean> }): Ef
     const now = () => new Date(clock.unsafeCurrentTimeMillis())
     const recent = Recent.make()
     const startedAt = now()
+    const probes = new Map<string, Log.Entry>()
     let served: Served | undefined
     let policy: PolicyStatus = { loaded_at: startedAt.toISOString(), refused: null }
     const status = Effect.suspend(() =>
       served === undefined
         ? Effect.dieMessage("nothing is served yet")
-        : statusOf({ ...options, ...served, policy, recent, startedAt })
+        : statusOf({ ...options, ...served, policy, recent, probes, startedAt })
     )
     return {
       hear: (requestId, event) => recent.hear(requestId, event, now()),
+      probed: (entry) => void probes.set(JSON.stringify([entry["route"], entry["tier"]]), entry),
       show: (next) => {
+        probes.clear()
         served = next
         policy = { loaded_at: now().toISOString(), refused: null }
         recent.follow(

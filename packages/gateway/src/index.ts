@@ -6,6 +6,8 @@ export * as Config from "./Config.ts"
 export * as Gateway from "./Gateway.ts"
 /** The log: one line for every attempt and every run. */
 export * as Log from "./Log.ts"
+/** Synthetic checks. */
+export * as Probe from "./Probe.ts"
 /** The two sides of the gateway that touch the network. */
 export * as Server from "./Server.ts"
 /** What a gateway knows of itself: as JSON at `/status`, and as a page at `/`. */

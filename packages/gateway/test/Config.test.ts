@@ -250,7 +250,7 @@ routes: { chat: { tiers: [ { name: one, provider: up, model: m } ] } }
 
   it("has a JSON Schema for editors", () => {
     const { properties } = JSONSchema.make(Config.File) as JSONSchema.JsonSchema7Object
-    assert.deepStrictEqual(Object.keys(properties), ["server", "providers", "routes"])
+    assert.deepStrictEqual(Object.keys(properties), ["server", "providers", "routes", "probe"])
   })
 
   describe("load", () => {

@@ -34,6 +34,7 @@ const status = (breaker: BreakerStatus, name: (what: string) => string = (what) 
     started_at: "2026-11-25T17:00:00.000Z",
     draining: false,
     policy: { loaded_at: "2026-11-25T17:00:00.000Z", refused: null },
+    probes: [],
     over_s: 300,
     routes: [{ route: name("chat"), ...rates, tiers: [tier("primary", breaker), tier("standby", closed)] }],
     models: [{ model: name("model of primary"), ...rates, ...times }],

@@ -31,6 +31,8 @@ export interface Status {
   readonly alerts: ReadonlyArray<AlertStatus>
   /** The last 40, the newest first, each as the log has it. */
   readonly attempts: ReadonlyArray<AttemptStatus>
+  /** The last synthetic check of each tier, as the log has it. */
+  readonly probes: ReadonlyArray<AttemptStatus>
 }
 
 /**
@@ -147,6 +149,7 @@ export interface Source extends Served {
   readonly draining: Effect.Effect<boolean>
   readonly policy: PolicyStatus
   readonly recent: Recent.Recent
+  readonly probes: ReadonlyMap<string, Log.Entry>
   readonly startedAt: Date
 }
 
@@ -170,7 +173,8 @@ export const statusOf = (source: Source): Effect.Effect<Status> =>
         ...stats(health.models.find((known) => known.model === model))
       })),
       alerts: alerts.map(alertStatus),
-      attempts: recent.attempts()
+      attempts: recent.attempts(),
+      probes: [...source.probes.values()]
     }
   })
 

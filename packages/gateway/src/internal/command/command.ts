@@ -29,7 +29,17 @@ export interface Terminal {
   readonly progress?: ((text: string) => void) | undefined
 }
 
-export type CommandError = UsageError | Config.ConfigError | ListenError
+/** The command did what it should, and found tiers that do not answer. */
+export class UnansweredError extends Data.TaggedError("UnansweredError")<{
+  readonly failed: number
+  readonly of: number
+}> {
+  override get message(): string {
+    return `${this.failed} of ${this.of} tiers did not answer`
+  }
+}
+
+export type CommandError = UsageError | UnansweredError | Config.ConfigError | ListenError
 
 /** A word of the command line that begins with `--`. */
 export interface Flag {

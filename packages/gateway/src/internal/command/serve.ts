@@ -46,7 +46,11 @@ export const serve = command({
             if (values.quiet && event._tag === "AttemptEnded") return
             log(Log.entry(requestId, event, new Date()))
           },
-          { metrics, onAlert: (status) => log(Log.alert(status, new Date())) }
+          {
+            metrics,
+            onAlert: (status) => log(Log.alert(status, new Date())),
+            onProbe: (id, event) => log({ ...Log.entry(id, event, new Date()), synthetic: true })
+          }
         )
         terminal.print(
           format === "pretty"

@@ -1,0 +1,113 @@
+/**
+ * Synthetic checks: a small request to a tier, through the same engine as any other, that says whether it would answer
+ * before a user has to find out.
+ *
+ * @since 0.1.0
+ */
+import * as Attempt from "@understudy/core/Attempt"
+import type { CircuitBreaker } from "@understudy/core/CircuitBreaker"
+import * as Route from "@understudy/http/Route"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type { Probe } from "./Config.ts"
+import * as Log from "./Log.ts"
+
+/**
+ * A tier that is to be checked. With a `breaker` the check asks it for admission and is counted by it, as any request:
+ * one that is open is probed when its time is over although no user calls.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Target {
+  readonly route: Route.Route
+  readonly tier: Route.RouteTier
+  readonly breaker?: CircuitBreaker | undefined
+}
+
+/**
+ * All tiers of these routes, with their breakers where those are to hear of it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const targets = (routes: ReadonlyArray<Route.Route>, breakers: boolean): ReadonlyArray<Target> =>
+  routes.flatMap((route) =>
+    route.tiers.map((tier, index) => ({
+      route,
+      tier,
+      breaker: breakers ? route.breakers[index]?.breaker : undefined
+    }))
+  )
+
+/**
+ * Checks a tier now: one attempt, within the tier's own bounds. Gives what the log says of that attempt, or that the
+ * breaker refused it.
+ *
+ * @since 0.1.0
+ * @category execution
+ */
+export const once = (
+  { breaker, route, tier }: Target,
+  maxTokens: number,
+  onEvent: (requestId: string, event: Attempt.Event) => void = () => {}
+): Effect.Effect<Log.Entry> =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    const id = `probe_${(yield* Random.nextIntBetween(2 ** 28, 2 ** 32)).toString(16)}`
+    const backoff = { ...tier.backoff, times: 0 }
+    const policy = { deadline: tier.timeout, maxTiers: undefined, tiers: [{ ...tier, backoff }] } as const
+    const [alone] = yield* Route.makeAll(
+      { [route.name]: policy },
+      breaker && { breaker: () => Effect.succeed(breaker) }
+    )
+    let entry: Log.Entry | undefined
+    const body = new TextEncoder().encode(JSON.stringify(asking(route, maxTokens)))
+    yield* Effect.exit(alone!.complete({ model: route.name, stream: false, body })).pipe(
+      Effect.provideService(Attempt.Listener, (event) => {
+        if (event._tag === "AttemptEnded" || event._tag === "TierRefused") {
+          entry = Log.entry(id, event, new Date(clock.unsafeCurrentTimeMillis()))
+        }
+        onEvent(id, event)
+      })
+    )
+    return yield* Effect.orDie(Effect.fromNullable(entry))
+  })
+
+const asking = ({ name, serves }: Route.Route, maxTokens: number): object =>
+  serves === "embeddings"
+    ? { model: name, input: "ping" }
+    : { model: name, messages: [{ role: "user", content: "ping" }], max_completion_tokens: maxTokens }
+
+/**
+ * Checks every tier again and again, each at its own times: the first within the first interval, and then after a
+ * tenth more or less than one. At most four at once.
+ *
+ * @since 0.1.0
+ * @category execution
+ */
+export const watch = (
+  { every, maxTokens }: Probe,
+  targets: ReadonlyArray<Target>,
+  told: {
+    readonly event: (requestId: string, event: Attempt.Event) => void
+    readonly result: (entry: Log.Entry) => void
+  }
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const places = yield* Effect.makeSemaphore(4)
+    const wait = (least: number, most: number) =>
+      Effect.flatMap(Random.nextRange(least, most), (share) => Effect.sleep(Duration.times(every, share)))
+    const again = (target: Target) =>
+      Effect.zipRight(
+        Effect.tap(places.withPermits(1)(once(target, maxTokens, told.event)), (entry) =>
+          Effect.sync(() => told.result(entry))
+        ),
+        wait(0.9, 1.1)
+      )
+    yield* Effect.forEach(targets, (target) => Effect.zipRight(wait(0, 1), Effect.forever(again(target))), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
