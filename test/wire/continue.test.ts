@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Supervisor } from "effect"
 import { type Answer, ask, call, chatBody } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway, type Running } from "../support/gateway.ts"
@@ -123,7 +123,7 @@ describe("a stream that breaks off, and a tier that says how it goes on", () => 
         stream([role, content("H"), content("ello 🎭"), finish])
       )
       const bytes = Buffer.from(sent)
-      for (let cut = 0; cut <= bytes.length; cut += 7) {
+      for (let cut = 0; cut <= bytes.length; cut += 13) {
         walls[0]!.script((response) => {
           response.writeHead(200, { "content-type": "text/event-stream" })
           response.write(bytes.subarray(0, cut), () => response.destroy())
@@ -258,6 +258,26 @@ describe("a stream that breaks off, and a tier that says how it goes on", () => 
         "run tier1 cancelled interrupted"
       ])
       assert.strictEqual(three!.received.length, 0)
+    })
+  )
+
+  it.scopedLive("and thirty callers that leave meanwhile leave no socket and no fiber", () =>
+    Effect.gen(function* () {
+      const supervisor = yield* Supervisor.track
+      const tier = `${restart.tier}, breaker: { consecutive: 1000 }`
+      const running = yield* Effect.supervised(over({ tier }, begins, stream(hel, "stall")), supervisor)
+      const [first, second] = running.walls
+      const fibers = Effect.map(supervisor.value, ({ length }) => length)
+      const before = yield* fibers
+      const calls = yield* Effect.all(Array.from({ length: 30 }, () => call(running.url, request)))
+      yield* eventually(() => second!.received.length === 30)
+      assert.isAtLeast(yield* fibers, before + 30)
+      for (const { leave } of calls) leave()
+      yield* eventually(() => second!.sockets() === 0 && first!.sockets() === 0)
+      const runs = () => running.log.filter(({ message }) => message === "run")
+      yield* eventually(() => runs().length === 30)
+      assert.isTrue(runs().every((line) => line["outcome"] === "cancelled"))
+      yield* Effect.repeat(fibers, { until: (now) => now === before })
     })
   )
 
