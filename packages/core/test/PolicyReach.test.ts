@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Either, FastCheck, Schema } from "effect"
 import { Fallback, Policy } from "../src/index.ts"
-import { Script, Simulation } from "../src/testing/index.ts"
+import { Arbitraries, Script, Simulation } from "../src/testing/index.ts"
 import { law } from "./law.ts"
 import { policies } from "./policies.ts"
 
@@ -49,17 +49,7 @@ describe("reach", () => {
     assert.deepStrictEqual(reach({ tiers })[1]?.[1], 18)
   })
 
-  const turn: FastCheck.Arbitrary<unknown> = FastCheck.oneof(
-    FastCheck.constantFrom("hang", "overloaded", "model_not_found", "context_length"),
-    FastCheck.constant({ fails: "overloaded", after: "0ms" }),
-    FastCheck.record({
-      fails: FastCheck.constantFrom("server_error", "rate_limited", "auth"),
-      // Never a whole number: a tie with a bound could go either way.
-      after: FastCheck.nat(11_000).map((after) => `${after + 0.5}ms`),
-      retryAfter: FastCheck.nat(6_000).map((after) => `${after}ms`)
-    })
-  )
-  const scripts = FastCheck.array(FastCheck.array(turn, { minLength: 1, maxLength: 6 }), {
+  const scripts = FastCheck.array(FastCheck.array(Arbitraries.turn, { minLength: 1, maxLength: 6 }), {
     minLength: 4,
     maxLength: 4
   })

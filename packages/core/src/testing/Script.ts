@@ -9,6 +9,7 @@ import type * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as file from "../internal/testing/scriptFile.ts"
+import { scriptText } from "../internal/testing/scriptText.ts"
 
 /**
  * @since 0.1.0
@@ -176,6 +177,20 @@ export interface Burst {
 export interface ScriptFile extends Schema.Schema.Encoded<typeof file.Script> {}
 
 /**
+ * A turn of an upstream as files write it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+/**
+ * An event as files write it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { EventFile, TurnFile } from "../internal/testing/scriptFile.ts"
+
+/**
  * A load as files write it.
  *
  * @since 0.1.0
@@ -266,3 +281,18 @@ export const Load: Schema.Schema<Load, LoadFile> = file.Load
  */
 export const decode: (script: ScriptFile) => Either.Either<Script, ParseResult.ParseError> =
   Schema.decodeUnknownEither(Script)
+
+/**
+ * A script as the text of a file, in YAML.
+ *
+ * @example
+ * import { Script } from "@understudy/core/testing"
+ *
+ * const events = [{ at: "1m", for: "30s", of: "primary", failures: { hang: 1 } }]
+ *
+ * console.log(Script.render({ events }).split("\n")[1]) // =>   - { at: 1m, for: 30s, of: primary, failures: { hang: 1 } }
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const render = (script: ScriptFile): string => scriptText(script)

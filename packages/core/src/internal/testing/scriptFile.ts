@@ -175,5 +175,8 @@ export const struct = (known: ReadonlyArray<string>) => {
 
 export const Script = struct(kinds)
 
+export type TurnFile = Schema.Schema.Encoded<ReturnType<typeof turnOf>>
+export type EventFile = Schema.Schema.Encoded<ReturnType<typeof eventOf>>
+
 /** An upstream that nothing is said of. */
 export const silent: Testing.Upstream = Schema.decodeSync(upstreamOf(kinds))({})

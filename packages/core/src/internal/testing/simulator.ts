@@ -91,6 +91,11 @@ export class Simulator {
     return Math.min(1, this.time.now / this.length)
   }
 
+  /** In the order in which they were first asked for. */
+  get tiers(): ReadonlyArray<string> {
+    return this.upstreams.tiers
+  }
+
   report(): Simulation.Report {
     const { costs, tiers } = this.upstreams
     return this.tally.report(
