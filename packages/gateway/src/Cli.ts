@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import { check } from "./internal/command/check.ts"
 import { type CommandError, describe, dispatch, type Terminal } from "./internal/command/command.ts"
 import { probe } from "./internal/command/probe.ts"
+import { replay } from "./internal/command/replay.ts"
 import { report } from "./internal/command/report.ts"
 import { rules } from "./internal/command/rules.ts"
 import { serve } from "./internal/command/serve.ts"
@@ -28,7 +29,7 @@ export type { Terminal } from "./internal/command/command.ts"
  */
 export { UsageError } from "./internal/command/command.ts"
 
-const commands = [serve, check, probe, simulate, rules, report]
+const commands = [serve, check, probe, simulate, replay, rules, report]
 
 /**
  * Runs one command line, the arguments after the program's name. `serve` ends only when it is interrupted.

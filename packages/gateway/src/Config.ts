@@ -209,8 +209,20 @@ export const parse = (
   text: string,
   file: string,
   env: Readonly<Record<string, string | undefined>>
+): Either.Either<Config, ConfigError> => parseChanged(text, file, env, (data) => data)
+
+/**
+ * Reads the text of a file with something changed in its data.
+ *
+ * @internal
+ */
+export const parseChanged = (
+  text: string,
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+  change: (data: unknown) => unknown
 ): Either.Either<Config, ConfigError> =>
-  Either.mapLeft(Document.read(reader, text, env), (fault) => new ConfigError({ file, ...fault }))
+  Either.mapLeft(Document.read(reader, text, env, change), (fault) => new ConfigError({ file, ...fault }))
 
 /**
  * Reads a file, with the environment of the process.

@@ -132,6 +132,8 @@ export interface Event {
   readonly every: Duration.Duration | undefined
   readonly down: Duration.Duration | undefined
   readonly failures: ReadonlyArray<Failure>
+  /** In place of the upstream's own. */
+  readonly latency: Latency | undefined
   /** So many times the latency. */
   readonly slower: number
   /** The share of its capacity, and of its limit, that is left. */

@@ -30,19 +30,21 @@ const folder = (script: string) =>
     const path = (name: string) => join(dir, name)
     writeFileSync(path("policy.yaml"), policy)
     writeFileSync(path("outage.yaml"), script)
-    const simulate = (...flags: ReadonlyArray<string>) =>
+    /** What a command line prints that names these files, or why it does not. */
+    const run = (...args: ReadonlyArray<string>) =>
       Effect.suspend(() => {
         const lines: Array<string> = []
         const terminal = { env: {}, isTty: false, print: (line: string) => void lines.push(line) }
-        const args = ["simulate", path("policy.yaml"), "--outage", path("outage.yaml"), ...flags]
         return Effect.match(Cli.run(args, terminal), {
           onFailure: ({ message }) => message.replaceAll(`${dir}/`, ""),
           onSuccess: () => lines.join("\n").replaceAll(`${dir}/`, "")
         })
       })
+    const simulate = (...flags: ReadonlyArray<string>) =>
+      run("simulate", path("policy.yaml"), "--outage", path("outage.yaml"), ...flags)
     const report = (...flags: ReadonlyArray<string>) =>
       Effect.map(simulate("--json", ...flags), (text): Simulation.Report => JSON.parse(text))
-    return { path, report, simulate }
+    return { path, report, run, simulate }
   })
 
 const steady = "load: { rate: 1, arrivals: even }"
@@ -100,7 +102,10 @@ describe("understudy simulate", () => {
   it.scopedLive("refuses what it does not know, and a load that is none", () =>
     Effect.gen(function* () {
       const { path, simulate } = yield* folder(steady)
-      assert.strictEqual(yield* simulate("--route", "chatt"), 'no route "chatt"; did you mean "chat"?')
+      assert.strictEqual(
+        yield* simulate("--route", "chatt"),
+        'no route "chatt" in policy.yaml; did you mean "chat"?'
+      )
       assert.include(yield* simulate("--seed", "x"), "--seed takes an integer")
       assert.include(yield* simulate("--load", path("none.yaml")), "none.yaml: no such file; check the path")
       assert.include(yield* simulate("--svg", path("no/where.svg")), "cannot write")
@@ -168,6 +173,58 @@ events: [{ at: 30s, for: 30s, of: primary, failures: { 503: 1 } }]
       )
       writeFileSync(path("load.yaml"), "rate: 2\narrivals: even\n")
       assert.strictEqual((yield* report("--load", path("load.yaml"))).requests, 1_200)
+    })
+  )
+
+  it.scopedLive("compares files, which need not be of the same tiers", () =>
+    Effect.gen(function* () {
+      const { path, run } = yield* folder(
+        `for: 1m\n${steady}\nevents: [{ at: 0s, of: large, failures: { hang: 1 } }]`
+      )
+      writeFileSync(path("quick.yaml"), policy.replace("model: large,", "model: large, timeout: 2s,"))
+      const args = ["simulate", path("policy.yaml"), path("quick.yaml"), "--outage", path("outage.yaml")]
+      const rows = (yield* run(...args)).split("\n").slice(-2)
+      assert.match(rows[0] ?? "", /^policy.yaml +100 % +0 +100 % .+ 31 s +[\d.]+$/)
+      assert.match(rows[1] ?? "", /^quick.yaml +100 % +0 +100 % .+ 3 s +[\d.]+$/)
+      assert.include(yield* run(...args, "--svg", path("a.svg")), "draw one file at a time")
+    })
+  )
+
+  it.scopedLive("sweeps a parameter, and draws the curve", () =>
+    Effect.gen(function* () {
+      const { path, simulate } = yield* folder(
+        `for: 10s\n${steady}\nupstreams: { openai: { calls: [hang] } }`
+      )
+      const sweep = (what: string) => simulate("--sweep", what, "--svg", path("a.svg"))
+      const text = yield* sweep("routes.chat.tiers.primary.timeout=2s..12s")
+      const longest = text
+        .split("\n")
+        .slice(3)
+        .map((row) => row.trim().split(/ {2,}/)[7])
+      assert.deepStrictEqual([longest[0], longest[10]], ["33 s", "43 s"])
+      assert.include(readFileSync(path("a.svg"), "utf8"), ">12s</text>")
+      assert.include(
+        yield* sweep("routes.chat.tires.0.timeout=1s..2s"),
+        "there is no routes.chat.tires.0.timeout"
+      )
+      assert.include(yield* sweep("routes.chat.tiers.0.timout=1s..2s"), 'did you mean "timeout"?')
+    })
+  )
+
+  it.scopedLive("replays the gateway's own log", () =>
+    Effect.gen(function* () {
+      const { path, run } = yield* folder(steady)
+      const line = { timestamp: "2026-01-01T00:00:09Z", message: "run", route: "chat", latency_ms: 900 }
+      writeFileSync(path("log"), JSON.stringify(line))
+      assert.strictEqual(
+        yield* run("replay", path("log")),
+        "# Of log: 1 runs, 0 attempts.\nfor: 1m\nload: { rate: 0.0167 }\nevents: []"
+      )
+      assert.include(
+        yield* run("replay", path("log"), "--route", "x"),
+        'log has no run of "x"; give the lines'
+      )
+      assert.include(yield* run("replay"), "replay takes the file of a log")
     })
   )
 })

@@ -43,9 +43,11 @@ export const fateOf = (
   facing: Facing,
   draws: Draws
 ): Fate => {
+  let { latency } = upstream
   let [slower, left] = [1, 1]
   for (const event of events) {
     if (!isActive(event, facing.now)) continue
+    latency = event.latency ?? latency
     slower *= event.slower
     left *= event.capacity
     const failure = drawn(event.failures, draws)
@@ -53,7 +55,7 @@ export const fateOf = (
   }
   const refusal = refused(upstream, left, facing)
   if (refusal !== undefined) return refusal
-  const { calls, capacity, failures, latency } = upstream
+  const { calls, capacity, failures } = upstream
   const usual = (latency: Latency): Fate => {
     const crowd = capacity === undefined ? 1 : (facing.underWay + 1) / Math.max(1, capacity.calls * left)
     const after = quantile(latency, draws.next()) * slower * Math.max(1, crowd)

@@ -120,17 +120,18 @@ const eventOf = (kinds: ReadonlyArray<string>) =>
     every: Schema.optionalWith(Schema.UndefinedOr(SomeTime), { default: () => undefined }),
     down: Schema.optionalWith(Schema.UndefinedOr(SomeTime), { default: () => undefined }),
     failures: Schema.optionalWith(failuresOf(kinds), { default: () => [] }),
+    latency: Schema.optionalWith(Schema.UndefinedOr(LatencyFile), { default: () => undefined }),
     slower: Schema.optionalWith(aboveZero, { default: () => 1 }),
     capacity: Schema.optionalWith(share, { default: () => 1 })
   }).pipe(
-    Schema.filter(({ down, every, failures, slower, capacity }) => {
+    Schema.filter(({ capacity, down, every, failures, latency, slower }) => {
       if ((down === undefined) !== (every === undefined))
         return "every and down go together; give both or none"
       if (down !== undefined && every !== undefined && Duration.greaterThanOrEqualTo(down, every)) {
         return "down as long as every is no flapping; make down shorter"
       }
-      return failures.length === 0 && slower === 1 && capacity === 1
-        ? "an event that changes nothing; give failures, slower or capacity"
+      return failures.length === 0 && latency === undefined && slower === 1 && capacity === 1
+        ? "an event that changes nothing; give failures, latency, slower or capacity"
         : undefined
     })
   )

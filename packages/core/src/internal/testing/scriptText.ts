@@ -5,7 +5,8 @@ import type { ScriptFile } from "../../testing/Script.ts"
 export const scriptText = (script: ScriptFile): string =>
   Object.entries<unknown>(script)
     .map(([key, value]) => {
-      if (Array.isArray(value)) return `${key}:\n${value.map((each) => `  - ${flow(each)}\n`).join("")}`
+      if (Array.isArray(value) && value.length > 0)
+        return `${key}:\n${value.map((each) => `  - ${flow(each)}\n`).join("")}`
       const entries = key === "upstreams" && isRecord(value) ? Object.entries(value) : []
       return entries.length === 0
         ? `${key}: ${flow(value)}\n`

@@ -162,6 +162,8 @@ export const single = (files: ReadonlyArray<string>): Effect.Effect<string | und
 export interface Source {
   readonly name: string
   readonly config: Config.Config
+  /** The file as it was written. */
+  readonly text: string
 }
 
 /** The policies of a file; without one, those of the sandbox. */
@@ -169,12 +171,11 @@ export const load = (
   path: string | undefined,
   { env }: Terminal
 ): Effect.Effect<Source, Config.ConfigError> =>
-  path === undefined
-    ? Effect.map(Config.parse(sandboxPolicy, "sandbox", env), (config) => ({
-        name: "the embedded sandbox policy",
-        config
-      }))
-    : Effect.map(Config.load(path), (config) => ({ name: path, config }))
+  Effect.gen(function* () {
+    const name = path ?? "the embedded sandbox policy"
+    const text = path === undefined ? sandboxPolicy : yield* Config.textOf(path)
+    return { name, text, config: yield* Config.parse(text, path ?? "sandbox", env) }
+  })
 
 /** Writes a file that was asked for. */
 export const writeText = (path: string, text: string): Effect.Effect<void, UsageError> =>

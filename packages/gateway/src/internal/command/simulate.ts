@@ -3,8 +3,8 @@ import { command, load, single, UsageError } from "./command.ts"
 
 export const simulate = command({
   name: "simulate",
-  files: "[FILE]",
-  summary: "what a route would do in an outage, in virtual time",
+  files: "[FILE...]",
+  summary: "what a route would do in an outage, in virtual time; several files are compared",
   flags: {
     outage: {
       type: "string",
@@ -18,6 +18,7 @@ export const simulate = command({
       value: "N",
       about: "another chance; the same one gives the same bytes. Default: 1"
     },
+    sweep: { type: "string", value: "PATH=A..B", about: "with routes.chat.tiers.0.timeout=5s..30s, say" },
     json: { type: "boolean", about: "print JSON" },
     html: { type: "string", value: "OUT", about: "also write a page with a picture" },
     svg: { type: "string", value: "OUT", about: "also write the picture alone" }
@@ -26,9 +27,10 @@ export const simulate = command({
     Effect.gen(function* () {
       const seed = values.seed === undefined ? 1 : Number(values.seed)
       if (!Number.isSafeInteger(seed)) return yield* new UsageError({ reason: "--seed takes an integer" })
-      const source = yield* load(yield* single(files), terminal)
+      const paths = files.length > 1 ? files : [yield* single(files)]
+      const sources = yield* Effect.forEach(paths, (path) => load(path, terminal))
       // What a server has no use for is not loaded to start one.
       const { simulated } = yield* Effect.promise(() => import("../laboratory/simulated.ts"))
-      return yield* simulated(source, { ...values, seed }, terminal)
+      return yield* simulated(sources, { ...values, seed }, terminal)
     })
 })

@@ -26,7 +26,7 @@ export const picture = (report: Simulation.Report, script: Script.Script, title:
   const heights = panels.map(({ height }) => height + 34)
   const top = heights.map((_, index) => 74 + heights.slice(0, index).reduce((sum, height) => sum + height, 0))
   const height = 74 + heights.reduce((sum, height) => sum + height, 0)
-  return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" class="plot"><title>${title}</title><rect width="${width}" height="${height}" class="ground"/><text x="14" y="28" class="title">${title}</text><text x="14" y="48">${headline(report)}</text>${panels.map(
+  return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" class="plot" role="img" aria-label="${title}"><title>${title}</title><rect width="${width}" height="${height}" class="ground"/><text x="14" y="28" class="title">${title}</text><text x="14" y="48">${headline(report)}</text>${panels.map(
     (panel, index) => html`<g transform="translate(0,${top[index]})">${drawn(panel, report, script)}</g>`
   )}</svg>`
 }
@@ -196,7 +196,7 @@ const own = `.plot .title{font-size:16px;font-weight:600;fill:var(--ink)}.plot .
 
 /** The picture as a file of its own. */
 export const svgFile = (picture: Html): string =>
-  picture.text.replace(">", `><style>${style}${own}</style>`).concat("\n")
+  picture.text.replace("</title>", `</title><style>${style}${own}</style>`).concat("\n")
 
 /** The picture in a page, with what the terminal says below it. */
 export const page = (picture: Html, title: string, text: string): string => {

@@ -7,31 +7,25 @@ import * as Document from "../document.ts"
 import { type Problem, quote } from "../issue.ts"
 import { suggest } from "../nearest.ts"
 import type { Source } from "../yaml.ts"
-import { kinds, namesOf } from "./subject.ts"
+import { kinds } from "./subject.ts"
 
-/** Reads a script for the policies of a file, whose tiers and providers it may name. */
+/** Reads a script, which may name these tiers and providers. */
 export const parseScript = (
   text: string,
   file: string,
-  config: Config.Config
+  names: ReadonlyArray<string>
 ): Either.Either<Script.Script, Config.ConfigError> => {
-  const known = new Set(Object.values(config.routes).flatMap(({ tiers }) => tiers.flatMap(namesOf)))
-  return inFile(
-    file,
-    Document.read(
-      { decode: decodeScript, check: (script, source) => unknown(script, source, known) },
-      text,
-      {}
-    )
-  )
+  const known = new Set(names)
+  const check = (script: Script.Script, source: Source) => unknown(script, source, known)
+  return inFile(file, Document.read({ decode: decodeScript, check }, text, {}))
 }
 
 /** Reads a file of a script. */
 export const loadScript = (
   path: string,
-  config: Config.Config
+  names: ReadonlyArray<string>
 ): Effect.Effect<Script.Script, Config.ConfigError> =>
-  Effect.flatMap(Config.textOf(path), (text) => parseScript(text, path, config))
+  Effect.flatMap(Config.textOf(path), (text) => parseScript(text, path, names))
 
 /** A load: a number of requests a second, or a file that says more. */
 export const loadLoad = (given: string): Effect.Effect<Script.Load, Config.ConfigError> =>

@@ -17,15 +17,21 @@ const statuses = [
 /** How a call can fail: every kind of the error table, and every status that has a line of its own there. */
 export const kinds: ReadonlyArray<string> = [...ProviderError.kinds, ...statuses.map(String)]
 
-/** What a script may call a tier by. */
-export const namesOf = ({ model, name, provider }: Tier): ReadonlyArray<string> => [name, provider, model]
+/** What a script may call the tiers of these files by. */
+export const namesOf = (configs: ReadonlyArray<Config>): ReadonlyArray<string> => [
+  ...new Set(
+    configs
+      .flatMap(({ routes }) => Object.values(routes).flatMap(({ tiers }) => tiers))
+      .flatMap(({ model, name, provider }: Tier) => [name, provider, model])
+  )
+]
 
 /** One of the file's routes as the gateway makes it, but for what its providers do. */
-export const subject = (config: Config, route: string): Simulation.Subject => {
+export const subject = (config: Config, route: string, names: ReadonlyArray<string>): Simulation.Subject => {
   const policy = config.routes[route]!
   return {
     alert: policy.alert,
-    names: Object.values(config.routes).flatMap(({ tiers }) => tiers.flatMap(namesOf)),
+    names,
     make: ({ call }) => {
       const calls = new Map(
         policy.tiers.map((tier) => [tier.name, call(tier.name, tier.provider, tier.model)])

@@ -11,9 +11,9 @@ export const summary = (report: Simulation.Report, title: string): string =>
     ...(report.alerts.length === 0 ? [] : [indented(alerts(report))])
   ].join("\n\n")
 
-/** The share that was served: never all of it where one was not. */
+/** The share that was served, rounded down: never all of it where one was not. */
 export const served = ({ availability }: Simulation.Report): string =>
-  availability === undefined ? "–" : percent(availability === 1 ? 1 : Math.min(0.999, availability))
+  availability === undefined ? "–" : `${Math.floor(availability * 1e4 + 1e-9) / 100} %`
 
 export const latency = ({ latency }: Simulation.Tally): string =>
   latency === undefined
@@ -33,7 +33,7 @@ const facts = (report: Simulation.Report): ReadonlyArray<ReadonlyArray<string>> 
   ]
 }
 
-const digits = (value: number): string => String(Number(value.toPrecision(4)))
+export const digits = (value: number): string => String(Number(value.toPrecision(4)))
 
 const tiers = ({ breakers, requests, tiers }: Simulation.Report): ReadonlyArray<ReadonlyArray<string>> => [
   ["tier", "served", "", "calls", "failed", "refused", "breaker open"],

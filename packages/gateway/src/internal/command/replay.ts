@@ -1,0 +1,30 @@
+import * as Effect from "effect/Effect"
+import * as Config from "../../Config.ts"
+import { command, UsageError } from "./command.ts"
+
+export const replay = command({
+  name: "replay",
+  files: "LOG",
+  summary: "make a script for simulate of the gateway's JSON log",
+  flags: { route: { type: "string", value: "NAME", about: "default: that of the log's first line" } },
+  run: ({ files: [log, ...more], values }, terminal) =>
+    Effect.gen(function* () {
+      if (log === undefined) return yield* new UsageError({ reason: "replay takes the file of a log" })
+      if (more.length > 0) return yield* new UsageError({ reason: `unexpected argument "${more[0]}"` })
+      const [{ replay }, { Script }] = yield* Effect.promise(() =>
+        Promise.all([import("../laboratory/replay.ts"), import("@understudy/core/testing")])
+      )
+      const recording = replay(yield* Config.textOf(log), values.route)
+      if (recording === undefined) {
+        const of = values.route === undefined ? "" : ` of "${values.route}"`
+        return yield* new UsageError({
+          reason: `${log} has no run${of}`,
+          remedy: "give the lines that serve --log json prints"
+        })
+      }
+      const { attempts, runs, script, skipped } = recording
+      terminal.print(
+        `# Of ${log}: ${runs} runs, ${attempts} attempts${skipped === 0 ? "" : `; ${skipped} lines are neither`}.\n${Script.render(script).trimEnd()}`
+      )
+    })
+})
