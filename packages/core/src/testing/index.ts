@@ -6,3 +6,5 @@ export * as Laws from "./Laws.ts"
 export * as Script from "./Script.ts"
 /** What a policy would have done: the production engine in virtual time, under a script. */
 export * as Simulation from "./Simulation.ts"
+/** Runs effects in a time of their own. */
+export * as VirtualTime from "./VirtualTime.ts"

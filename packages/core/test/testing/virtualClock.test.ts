@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, FastCheck } from "effect"
+import { Duration, Effect, Exit, FastCheck, Random } from "effect"
 import { VirtualClock } from "../../src/internal/testing/virtualClock.ts"
-import { VirtualTime } from "../../src/internal/testing/virtualTime.ts"
+import { VirtualTime } from "../../src/testing/index.ts"
 import { law } from "../law.ts"
 
 describe("a virtual clock", () => {
@@ -58,14 +58,38 @@ describe("a virtual clock", () => {
       while (clock.step());
     }, "time stands still")
   })
+})
 
-  it("takes no longer than it takes, and ends where nothing will happen", () => {
-    const time = new VirtualTime(1)
-    const fiber = time.fork(Effect.as(Effect.sleep("1 day"), "awake"), Context.empty())
-    assert.isNull(fiber.unsafePoll())
-    assert.isTrue(time.step())
-    assert.deepStrictEqual(fiber.unsafePoll(), Exit.succeed("awake"))
-    assert.strictEqual(time.now, 86_400_000)
-    assert.isFalse(time.step())
+describe("virtual time", () => {
+  it("passes at once, to the end of an effect", () => {
+    const { elapsed, exit } = VirtualTime.run(Effect.as(Effect.sleep("1 day"), "awake"))
+    assert.deepStrictEqual([elapsed, exit], [86_400_000, Exit.succeed("awake")])
+  })
+
+  it("is over for what will never end, and interrupts it", () => {
+    let interrupted = false
+    const endless = Effect.onInterrupt(Effect.never, () => Effect.sync(() => (interrupted = true)))
+    const { elapsed, exit } = VirtualTime.run(Effect.zipRight(Effect.sleep("5 seconds"), endless))
+    assert.deepStrictEqual([elapsed, exit, interrupted], [5_000, undefined, true])
+  })
+
+  it("has a chance of its own, the same for a seed", () => {
+    const drawn = (seed: number) => VirtualTime.run(Random.next, { seed }).exit
+    assert.deepStrictEqual(drawn(3), drawn(3))
+    assert.notDeepEqual(drawn(3), drawn(4))
+  })
+
+  it("gives fibers their turns in order", () => {
+    const order: Array<string> = []
+    const worker = (name: string) =>
+      Effect.repeatN(
+        Effect.zipRight(
+          Effect.yieldNow(),
+          Effect.sync(() => order.push(name))
+        ),
+        2
+      )
+    VirtualTime.run(Effect.all([worker("a"), worker("b")], { concurrency: "unbounded" }))
+    assert.deepStrictEqual(order, ["a", "b", "a", "b", "a", "b"])
   })
 })
