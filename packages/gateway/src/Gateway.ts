@@ -63,6 +63,8 @@ export const start = (
     readonly onAlert?: ((status: Health.AlertStatus) => void) | undefined
     /** Hears what happens in synthetic checks. */
     readonly onProbe?: ((requestId: string, event: Attempt.Event) => void) | undefined
+    /** Whether prompts and answers go onto spans. Default: they go nowhere. */
+    readonly capturesContent?: boolean | undefined
   } = {}
 ): Effect.Effect<Gateway, Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -78,7 +80,8 @@ export const start = (
         onEvent(requestId, event)
       },
       pages: { ...status.pages, "/metrics": scraped(counted) },
-      ready: Ref.get(accepting)
+      ready: Ref.get(accepting),
+      capturesContent: options.capturesContent
     }
     // Begun before the server, and so ended after it: a drain needs its upstreams.
     const serving = yield* Succession.make(Serving.make(config, house))

@@ -10,6 +10,8 @@ export * as Callers from "./Callers.ts"
 export * as ChatCompletion from "./ChatCompletion.ts"
 /** A chat model that answers although one of its tiers does not. */
 export * as ChatModel from "./ChatModel.ts"
+/** Prompts and answers on spans, for who asks for that. */
+export * as ContentCapture from "./ContentCapture.ts"
 /** What an upstream's error means, as one table. */
 export * as ErrorTable from "./ErrorTable.ts"
 /** A provider that speaks OpenAI's own protocol. */

@@ -51,6 +51,24 @@ const alias: Readonly<Record<string, string>> = {
 }
 
 /**
+ * Whether an environment asks for prompts and answers on spans: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` is
+ * `SPAN_ONLY`, `SPAN_AND_EVENT` or, as it was before, `true`.
+ *
+ * @example
+ * import { GenAi } from "@understudy/otel"
+ *
+ * console.log(GenAi.capturesContent({ OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: "SPAN_ONLY" })) // => true
+ * console.log(GenAi.capturesContent({})) // => false
+ *
+ * @since 0.1.0
+ * @category environment
+ */
+export const capturesContent = (env: Readonly<Record<string, string | undefined>>): boolean =>
+  ["span_only", "span_and_event", "true"].includes(
+    env["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"]?.trim().toLowerCase() ?? ""
+  )
+
+/**
  * The names that an attribute or a metric of the newest conventions goes out under.
  *
  * @example

@@ -3,6 +3,7 @@ import type * as Attempt from "@understudy/core/Attempt"
 import * as Health from "@understudy/core/Health"
 import * as Admission from "@understudy/http/Admission"
 import * as Callers from "@understudy/http/Callers"
+import * as ContentCapture from "@understudy/http/ContentCapture"
 import * as OpenAiRouter from "@understudy/http/OpenAiRouter"
 import type { Provider } from "@understudy/http/Provider"
 import * as Route from "@understudy/http/Route"
@@ -33,6 +34,8 @@ export interface House {
     Record<string, (request: OpenAiRouter.Request) => Effect.Effect<OpenAiRouter.Response>>
   >
   readonly ready: Effect.Effect<boolean>
+  /** Whether prompts and answers go onto spans. Default: they go nowhere. */
+  readonly capturesContent?: boolean | undefined
 }
 
 /** Takes over from the one before what the file has not changed: breakers, health, and the count of who is in. */
@@ -44,7 +47,10 @@ export const make = (
   Effect.gen(function* () {
     const providers = yield* Effect.all(
       Record.map(config.providers, (provider, name) =>
-        Effect.map(Server.upstream, (upstream) => Providers.make(name, provider, upstream))
+        Effect.map(Server.upstream, (upstream) => {
+          const made = Providers.make(name, provider, upstream)
+          return house.capturesContent ? ContentCapture.capture(made) : made
+        })
       )
     )
     const breakers = yield* Breakers.make(config, before?.breakers)

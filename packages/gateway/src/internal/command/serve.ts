@@ -1,4 +1,5 @@
 import { unwatchFile, watchFile } from "node:fs"
+import * as GenAi from "@understudy/otel/GenAi"
 import * as Metrics from "@understudy/otel/Metrics"
 import * as Telemetry from "@understudy/otel/Telemetry"
 import * as Effect from "effect/Effect"
@@ -48,6 +49,7 @@ export const serve = command({
           },
           {
             metrics,
+            capturesContent: GenAi.capturesContent(terminal.env),
             onAlert: (status) => log(Log.alert(status, new Date())),
             onProbe: (id, event) => log({ ...Log.entry(id, event, new Date()), synthetic: true })
           }
