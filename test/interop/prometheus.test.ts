@@ -52,7 +52,11 @@ withCounterpart("promtool", () => {
           tier: "retry: { times: 0 }, breaker: { consecutive: 1000 }",
           route: "alert: { tier: tier1, successBelow: 0.9, over: 10s, atLeast: 5 }"
         })
-        const gateway = yield* program(yaml)
+        // There are spans, though nobody gets them.
+        const gateway = yield* program(yaml, {
+          OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+          OTEL_LOG_LEVEL: "none"
+        })
         const rules = (yield* command(["rules", fileOf(yaml)])).stdout
         const prometheus = yield* Effect.flatMap(freePort, (port) =>
           running(() => startPrometheus({ port, target: new URL(gateway.url).host, rules }))
@@ -97,6 +101,22 @@ withCounterpart("promtool", () => {
             ["tier2", second.received.length]
           ]
         )
+
+        const exemplars = yield* Effect.promise<{
+          readonly data: ReadonlyArray<{
+            readonly exemplars: ReadonlyArray<{ readonly labels: Readonly<Record<string, string>> }>
+          }>
+        }>(() =>
+          fetch(
+            `${prometheus.url}/api/v1/query_exemplars?query=understudy_attempt_duration_seconds_bucket&start=${since}&end=${Date.now() / 1000}`
+          ).then((response) => response.json())
+        )
+        const traced = exemplars.data.flatMap(({ exemplars }) =>
+          exemplars.map(({ labels }) => labels["span_id"])
+        )
+        const logged = gateway.lines.map((line) => line["span_id"])
+        assert.isNotEmpty(traced)
+        assert.includeMembers(logged, traced)
 
         const alert = 'ALERTS{alertname="UnderstudyTierServesTooLittle"}'
         yield* until(alert, (samples) => samples.length === 1)
