@@ -84,7 +84,7 @@ withCounterpart("chromium", () => {
       const countdown = () => tab.evaluate('document.querySelector("[data-in]")?.textContent')
       const before = yield* Effect.promise(countdown)
       assert.match(String(before), /^in [1-6] s$/)
-      yield* shows(tab, "probe with the next call")
+      yield* shows(tab, "probe due")
       assert.match(
         String(yield* Effect.promise(() => tab.evaluate("document.title"))),
         /^Alert on tier1 of chat\./
@@ -156,7 +156,7 @@ withCounterpart("chromium", () => {
           (node) => node.role?.value
         )
         const count = (role: string) => roles.filter((each) => each === role).length
-        assert.deepStrictEqual([count("table"), count("columnheader")], [3, 23])
+        assert.deepStrictEqual([count("table"), count("columnheader")], [3, 25])
         yield* Effect.promise(async () => {
           for (const type of ["keyDown", "keyUp"]) {
             await tab.send("Input.dispatchKeyEvent", {

@@ -95,10 +95,14 @@ describe("GET /status", () => {
         reason: null
       })
       assert.deepStrictEqual(
-        status.models.map(({ model, success_rate }) => [model, success_rate]),
+        status.models.map(({ input_tokens, model, output_tokens, success_rate }) => [
+          model,
+          success_rate,
+          [input_tokens, output_tokens]
+        ]),
         [
-          ["model1", 0.25],
-          ["model2", 1]
+          ["model1", 0.25, [1, 2]],
+          ["model2", 1, [3, 6]]
         ]
       )
       for (const { p50_ms, p95_ms, p99_ms } of status.models) {

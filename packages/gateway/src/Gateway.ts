@@ -71,6 +71,7 @@ export const start = (
     const counted = options.metrics ?? (yield* Metrics.make)
     const accepting = yield* Ref.make(true)
     const status = yield* StatusPage.make({
+      metrics: counted,
       draining: Effect.map(Ref.get(accepting), (accepting) => !accepting)
     })
     const house: Serving.House = {

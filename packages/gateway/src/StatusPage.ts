@@ -5,6 +5,7 @@
  */
 import type * as Attempt from "@understudy/core/Attempt"
 import type { Response } from "@understudy/http/OpenAiRouter"
+import type * as Metrics from "@understudy/otel/Metrics"
 import * as Effect from "effect/Effect"
 import { contentSecurityPolicy, page } from "./internal/page.ts"
 import * as Recent from "./internal/recent.ts"
@@ -47,7 +48,10 @@ export interface StatusPage {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: { readonly draining: Effect.Effect<boolean> }): Effect.Effect<StatusPage> =>
+export const make = (options: {
+  readonly draining: Effect.Effect<boolean>
+  readonly metrics: Metrics.Metrics
+}): Effect.Effect<StatusPage> =>
   Effect.map(Effect.clock, (clock) => {
     const now = () => new Date(clock.unsafeCurrentTimeMillis())
     const recent = Recent.make()

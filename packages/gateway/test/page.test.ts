@@ -37,7 +37,9 @@ const status = (breaker: BreakerStatus, name: (what: string) => string = (what) 
     probes: [],
     over_s: 300,
     routes: [{ route: name("chat"), ...rates, tiers: [tier("primary", breaker), tier("standby", closed)] }],
-    models: [{ model: name("model of primary"), ...rates, ...times }],
+    models: [
+      { model: name("model of primary"), ...rates, ...times, input_tokens: 64, output_tokens: 1_500_000 }
+    ],
     alerts: [
       {
         route: name("chat"),
@@ -84,10 +86,11 @@ describe("the page", () => {
     const text = seen(page(status(open)))
     for (const fact of [
       "Alert on primary of chat. In chat primary is resting, standby goes on.",
-      "primary of chat served 75 % of 40 runs in 5 min; it is to serve 95 %.",
+      "primary of chat served 75 % of 40 runs in 5 min; it fires below 95 % and ends at 97.5 %.",
       "runs 40 success 75 % fallback 25 %",
       "primary model of primary · provider open probe in 12 s · failures in a row 75 % 38 ms 1.24 s 50 %",
       "standby model of standby · provider closed",
+      "model of primary 40 75 % 25 % 38 ms 1.24 s 2.50 s 64 1.5M",
       "17:31:22 chat / primary model of primary 2 failure 503 overloaded 380 ms req_1"
     ]) {
       assert.include(text, fact)
@@ -106,6 +109,16 @@ describe("the page", () => {
     assert.strictEqual(
       headline({ ...calm, draining: true }),
       "Draining: no new requests are taken. Every breaker is closed."
+    )
+    const refused = {
+      at: "2026-11-25T17:31:20.000Z",
+      reason: "understudy.yaml:3:1 a: unknown key; remove it"
+    }
+    const kept = { ...calm, policy: { ...calm.policy, refused } }
+    assert.strictEqual(headline(kept), "A new file was refused. Every breaker is closed.")
+    assert.include(
+      seen(page(kept)),
+      "Refused at 17:31:20 UTC, the file of before is served on: understudy.yaml:3:1 a: unknown key; remove it"
     )
     const [route] = one.routes
     const tiers = (...states: ReadonlyArray<BreakerStatus["state"]>): Status => ({
@@ -199,8 +212,8 @@ describe("the page", () => {
       "2 h"
     ])
     assert.deepStrictEqual([-5, 0, 1, 99_000, 180_000].map(left), [
-      "with the next call",
-      "with the next call",
+      "due",
+      "due",
       "in 1 s",
       "in 99 s",
       "in 3 min"

@@ -16,13 +16,16 @@ export const span = (millis: number | null): string => {
   return minutes < 99.5 ? `${Math.round(minutes)} min` : `${Math.round(minutes / 60)} h`
 }
 
+/** `1.5M`, `64`. */
+export const compact = new Intl.NumberFormat("en", { notation: "compact" })
+
 /** `1 run`, `2 runs`. */
 export const many = (count: number, what: string): string =>
   `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`
 
-/** When the next probe comes. The page's script has this very function: it stands by itself. */
+/** When the next call is let through as a probe. The page's script has this very function: it stands by itself. */
 export const left = (millis: number): string => {
   const seconds = Math.ceil(millis / 1000)
-  if (seconds <= 0) return "with the next call"
+  if (seconds <= 0) return "due"
   return seconds < 100 ? `in ${seconds} s` : `in ${Math.round(seconds / 60)} min`
 }

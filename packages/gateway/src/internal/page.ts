@@ -13,17 +13,20 @@ import { light } from "./theme.ts"
  * is replaced by the script where it has changed.
  */
 export const page = (status: Status): string => {
-  const { alerts, attempts, models, over_s, routes } = status
+  const { alerts, attempts, models, over_s, policy, routes } = status
   const headline = headlineOf(status)
   const at = status.now.slice(11, 19)
-  const firing = alerts.filter(({ firing }) => firing)
+  const news = [
+    ...alerts.filter(({ firing }) => firing).map(alertItem),
+    ...(policy.refused === null ? [] : [refusedItem(policy.refused)])
+  ]
   return `<!doctype html>\n${
     html`<html lang="en"><head><meta charset="utf-8"><title>${headline} Understudy</title><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark"><link rel="icon" href="${icon(worst(status))}"><noscript><meta http-equiv="refresh" content="10"></noscript><style>${raw(style)}</style></head>
 <body>
 <header><h1>Understudy</h1><p>version ${status.version}, since ${status.started_at.slice(0, 16).replace("T", " ")} UTC</p><p id="live">As of ${at} UTC</p></header>
 <main>
 <p class="lead" role="status" id="headline" data-live>${headline}</p>
-<div id="alerts" data-live>${firing.length > 0 && html`<ul class="alerts">${firing.map(alertItem)}</ul>`}</div>
+<div id="alerts" data-live>${news.length > 0 && html`<ul class="alerts">${news}</ul>`}</div>
 <div id="routes" data-live>${routes.map(routeCard)}</div>
 <section aria-labelledby="of-models"><h2 id="of-models">Models</h2><div class="card" id="models" data-live>${modelsTable(models)}</div></section>
 <section aria-labelledby="of-attempts"><h2 id="of-attempts">Last attempts</h2><div class="card" id="attempts" data-live>${attemptsTable(attempts)}</div></section>
@@ -52,11 +55,12 @@ const rests = ({ breaker }: RouteStatus["tiers"][number]): boolean =>
   breaker.state === "open" || breaker.state === "isolated"
 
 /** The first thing to know, in a sentence or two. They change only when the state does: screen readers say them anew. */
-const headlineOf = ({ alerts, draining, routes }: Status): string => {
+const headlineOf = ({ alerts, draining, policy, routes }: Status): string => {
   const firing = alerts.filter(({ firing }) => firing).map(({ route, tier }) => `${tier} of ${route}`)
   return [
     draining && "Draining: no new requests are taken.",
     firing.length > 0 && `Alert on ${list(firing)}.`,
+    policy.refused !== null && "A new file was refused.",
     breakersOf(routes)
   ]
     .filter((sentence) => sentence !== false)
@@ -88,10 +92,10 @@ const sentence = ({ route, tiers }: RouteStatus): string => {
 const list = (names: ReadonlyArray<string>): string =>
   names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
 
-const worst = ({ alerts, draining, routes }: Status): Standing => {
+const worst = ({ alerts, draining, policy, routes }: Status): Standing => {
   if (alerts.some(({ firing }) => firing) || routes.some(({ tiers }) => tiers.every(rests))) return "bad"
   const closed = routes.every(({ tiers }) => tiers.every(({ breaker }) => breaker.state === "closed"))
-  return closed && !draining ? "ok" : "warn"
+  return closed && !draining && policy.refused === null ? "ok" : "warn"
 }
 
 const icon = (standing: Standing): string =>
@@ -102,4 +106,7 @@ const icon = (standing: Standing): string =>
 const alertItem = (alert: AlertStatus): Html =>
   html`<li class="bad">${glyph("bad")}<span><b class="state">Alert</b> ${alert.tier} of ${alert.route} served ${
     alert.success_rate === null ? none : rate(alert.success_rate)
-  } of ${many(alert.due, "run")} in ${span(alert.over_s * 1000)}; it is to serve ${rate(alert.success_below)}.</span></li>`
+  } of ${many(alert.due, "run")} in ${span(alert.over_s * 1000)}; it fires below ${rate(alert.success_below)} and ends at ${rate((alert.success_below + 1) / 2)}.</span></li>`
+
+const refusedItem = ({ at, reason }: NonNullable<Status["policy"]["refused"]>): Html =>
+  html`<li class="warn">${glyph("warn")}<span><b class="state">Refused</b> at ${at.slice(11, 19)} UTC, the file of before is served on: ${reason}</span></li>`

@@ -33,7 +33,7 @@ small{display:block;color:var(--quiet);font-size:.8125rem;overflow-wrap:anywhere
 .ladder tr:only-child td:first-child:before{display:none}
 .ladder .glyph{position:absolute;left:0;top:50%;margin-top:-6.5px}
 .glyph{flex:none;display:block}.glyph .line{fill:none;stroke:var(--mark);stroke-width:1.75}.glyph .fill{fill:var(--mark)}.glyph .under{fill:var(--surface)}
-.state{color:var(--mark);white-space:nowrap}
+.state{color:var(--mark)}
 .strip{display:block;max-width:100%;height:auto}.strip .fill{fill:var(--mark)}.strip .line{fill:none;stroke:var(--mark)}.strip .base{stroke:var(--rule)}
 .attempts td{padding:.3rem .5rem;font-size:.875rem}.attempts td:first-child{padding-left:0}.attempts td:last-child{padding-right:0}
 .outcome{display:inline-flex;align-items:center;gap:.4rem;color:var(--mark)}
@@ -44,7 +44,7 @@ a:focus-visible{outline:2px solid var(--s1);outline-offset:2px}
 .lost main{opacity:.55}.lost #live{color:var(--bad)}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .ladder,.models{table-layout:fixed}
-.ladder .n,.models .n{width:5.5rem}.wide{width:220px;padding-left:1.25rem}.breaker{width:14.5rem}
+.ladder .n{width:5.5rem}.models .n{width:5rem}.wide{width:220px;padding-left:1.25rem}.breaker{width:16.5rem}
 @media(max-width:58rem){
 header,main,footer{padding-left:1rem;padding-right:1rem}
 .lead{font-size:1.375rem;margin:1rem 0}
@@ -61,7 +61,7 @@ td,.attempts td{display:block;padding:0;border:0}
 .ladder td:first-child:before,.ladder tr:first-child td:first-child:before,.ladder tr:last-child td:first-child:before{top:0;bottom:0}
 .ladder tr:first-child td:first-child:before{top:1.4rem}.ladder tr:last-child td:first-child:before{bottom:calc(100% - 1.4rem)}
 .ladder .glyph{top:1.4rem}
-.ladder .state{grid-column:5;text-align:right;white-space:normal;min-width:5.5rem}
+.ladder .state{grid-column:5;text-align:right;min-width:5.5rem}
 .ladder .state:has(small){grid-column:1/-1;text-align:left}.state small{display:inline;margin-left:.5rem}
 .ladder td:first-child:has(+.state small){grid-column:1/-1}
 .models tr{grid-template-columns:repeat(auto-fit,minmax(6rem,1fr))}.models .name{grid-column:1/-1}

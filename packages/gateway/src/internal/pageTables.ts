@@ -1,4 +1,4 @@
-import { left, many, rate, span } from "./figures.ts"
+import { compact, left, many, rate, span } from "./figures.ts"
 import { glyph, range, type Standing, standingOf, strip } from "./glyphs.ts"
 import { type Html, html } from "./html.ts"
 import { kept } from "./recent.ts"
@@ -65,15 +65,17 @@ const figure = (of: string, text: string): Html => html`<td class="n" data-of="$
 
 export const modelsTable = (models: ReadonlyArray<ModelStatus>): Html => {
   const longest = Math.max(1, ...models.map(({ p99_ms }) => p99_ms ?? 0))
-  return html`<table class="models"><thead><tr><th scope="col">model</th><th scope="col" class="n">runs</th><th scope="col" class="n">success</th><th scope="col" class="n">fallback</th><th scope="col" class="n">p50</th><th scope="col" class="n">p95</th><th scope="col" class="n">p99</th><th scope="col" class="wide">p50 to p95 to p99</th></tr></thead><tbody>${models.map(
-    ({ due, fallback_rate, model, p50_ms, p95_ms, p99_ms, success_rate }) =>
+  return html`<table class="models"><thead><tr><th scope="col">model</th><th scope="col" class="n">runs</th><th scope="col" class="n">success</th><th scope="col" class="n">fallback</th><th scope="col" class="n">p50</th><th scope="col" class="n">p95</th><th scope="col" class="n">p99</th><th scope="col" class="n">tokens in</th><th scope="col" class="n">out</th><th scope="col" class="wide">p50 to p95 to p99</th></tr></thead><tbody>${models.map(
+    ({ due, fallback_rate, input_tokens, model, output_tokens, p50_ms, p95_ms, p99_ms, success_rate }) =>
       html`<tr><td class="name">${model}</td>${[
         figure("runs", due.toLocaleString("en")),
         figure("success", rate(success_rate)),
         figure("fallback", rate(fallback_rate)),
         figure("p50", span(p50_ms)),
         figure("p95", span(p95_ms)),
-        figure("p99", span(p99_ms))
+        figure("p99", span(p99_ms)),
+        figure("tokens in", compact.format(input_tokens)),
+        figure("out", compact.format(output_tokens))
       ]}<td class="wide">${p50_ms !== null && p95_ms !== null && p99_ms !== null && range([p50_ms, p95_ms, p99_ms], longest)}</td></tr>`
   )}</tbody></table>`
 }

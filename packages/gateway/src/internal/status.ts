@@ -2,6 +2,7 @@ import type * as CircuitBreaker from "@understudy/core/CircuitBreaker"
 import * as Deadline from "@understudy/core/Deadline"
 import type * as Health from "@understudy/core/Health"
 import type { Route, RouteBreaker, RouteTier } from "@understudy/http/Route"
+import type * as Metrics from "@understudy/otel/Metrics"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -115,6 +116,9 @@ export interface BreakerStatus {
  */
 export interface ModelStatus extends Rates, Latencies {
   readonly model: string
+  /** What its attempts used up since the start, as far as upstreams have said. */
+  readonly input_tokens: number
+  readonly output_tokens: number
 }
 
 /**
@@ -148,6 +152,7 @@ export interface Served {
 export interface Source extends Served {
   readonly draining: Effect.Effect<boolean>
   readonly policy: PolicyStatus
+  readonly metrics: Metrics.Metrics
   readonly recent: Recent.Recent
   readonly probes: ReadonlyMap<string, Log.Entry>
   readonly startedAt: Date
@@ -159,6 +164,7 @@ export const statusOf = (source: Source): Effect.Effect<Status> =>
     const now = yield* Clock.currentTimeMillis
     const health = yield* source.health.snapshot
     const alerts = yield* source.health.alerts
+    const measured = yield* source.metrics.read
     const models = [...new Set(routes.flatMap(({ tiers }) => tiers.map(({ model }) => model)))].sort()
     return {
       version,
@@ -170,13 +176,23 @@ export const statusOf = (source: Source): Effect.Effect<Status> =>
       routes: yield* Effect.forEach(routes, (route) => routeStatus(route, health, recent)),
       models: models.map((model) => ({
         model,
-        ...stats(health.models.find((known) => known.model === model))
+        ...stats(health.models.find((known) => known.model === model)),
+        input_tokens: tokens(measured, model, "input"),
+        output_tokens: tokens(measured, model, "output")
       })),
       alerts: alerts.map(alertStatus),
       attempts: recent.attempts(),
       probes: [...source.probes.values()]
     }
   })
+
+const tokens = (families: ReadonlyArray<Metrics.Family>, model: string, direction: string): number => {
+  const family = families.find(({ name }) => name === "understudy_tokens")
+  if (family === undefined || family.type === "histogram") return 0
+  return family.points
+    .filter(({ labels }) => labels["model"] === model && labels["direction"] === direction)
+    .reduce((sum, { value }) => sum + value, 0)
+}
 
 const routeStatus = (
   route: Route,

@@ -1,4 +1,4 @@
-import { span } from "../figures.ts"
+import { compact, span } from "../figures.ts"
 import { type Html, html } from "../html.ts"
 import { percent } from "../percent.ts"
 import { area, line, plot, px, scale, ticks } from "../svg.ts"
@@ -45,8 +45,6 @@ const across = ({ slice_ms, slices }: Review) => {
   })
   return { x, axis, middle: (slice: SliceReview) => x(Date.parse(slice.at) + slice_ms / 2) }
 }
-
-const compact = new Intl.NumberFormat("en", { notation: "compact" })
 
 /** A line for each series, broken where there is nothing to say. */
 export const lines = (
