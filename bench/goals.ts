@@ -1,4 +1,5 @@
 import type { Measured } from "./compare.ts"
+import type { Ratio } from "./recorded.ts"
 import { ratios, rowOf } from "./report.ts"
 import { ladders } from "./scenarios.ts"
 import { median, quartiles, short } from "./statistics.ts"
@@ -34,6 +35,18 @@ const againstCockatiel = (measured: ReadonlyArray<Measured>, scenario: string): 
     measured: `${short(ratio)} of ${rival.name} (half of the samples in ${low}–${high}, fastest by fastest ${short(fastest)}, by the clock ${short(clock)})`
   }
 }
+
+/** Ours beside the fastest of others, and beside what one would write by hand. */
+export const policyRatios = (measured: ReadonlyArray<Measured>): ReadonlyArray<Ratio> =>
+  ["first", "retry", "second", "open"].flatMap((scenario) =>
+    ["cockatiel", "hand"].flatMap((other) => {
+      const ours = rowOf(measured, "main", scenario, "ours")
+      const theirs = rowOf(measured, "main", scenario, other)
+      if (ours === undefined || theirs === undefined) return []
+      const value = median(ratios(ours.cpu, theirs.cpu))
+      return [{ name: `policy: ${scenario}, CPU of ${other}`, value, more: false }]
+    })
+  )
 
 const atMost = (goal: string, limit: number, value: number | undefined, unit: string): Verdict =>
   value === undefined

@@ -3,9 +3,10 @@ import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { compare, type Settings } from "./compare.ts"
-import { goals } from "./goals.ts"
+import { goals, policyRatios } from "./goals.ts"
 import { start } from "./processes.ts"
 import { hottest, largest } from "./profile.ts"
+import type { Ratio } from "./recorded.ts"
 import { report } from "./report.ts"
 import { contenders, type Group, groups, scenarios } from "./scenarios.ts"
 
@@ -89,8 +90,8 @@ const profile = async (
   console.log(`${file("cpuprofile")}\n${file("heapprofile")}`)
 }
 
-/** The command line; `out` is the folder of the bundled contenders. */
-export const main = async (args: Array<string>, out: string): Promise<void> => {
+/** The command line; `out` is the folder of the bundled contenders. Gives what is to be held. */
+export const main = async (args: Array<string>, out: string): Promise<ReadonlyArray<Ratio>> => {
   const { positionals, values } = parseArgs({
     args,
     allowPositionals: true,
@@ -106,7 +107,8 @@ export const main = async (args: Array<string>, out: string): Promise<void> => {
     }
   })
   if (values.profile !== undefined) {
-    return profile(out, { ...values, name: values.profile, scenario: positionals[0] })
+    await profile(out, { ...values, name: values.profile, scenario: positionals[0] })
+    return []
   }
 
   const base = values.quick ? quick : full
@@ -139,4 +141,5 @@ export const main = async (args: Array<string>, out: string): Promise<void> => {
   if (values.json !== undefined) {
     writeFileSync(values.json, `${JSON.stringify({ machine, settings, measured }, undefined, 1)}\n`)
   }
+  return policyRatios(measured)
 }

@@ -1,6 +1,7 @@
 // `npm run bench`: what a policy costs in process, then what the gateway costs between its callers and an upstream.
 // `-- policy` or `-- gateway` before the options runs one of the two; `--quick` takes both a few minutes.
 // `-- laboratory` measures the simulator instead, and `-- telemetry` what it costs to be seen: the latter may be quick.
+// `-- check` runs both and fails where a ratio is far below the recorded one; with `--record` it writes them down.
 //   --only NAME                a contender, a scenario or a group of scenarios; may be repeated
 //   --rounds N                 in place of the rounds of each
 //   --json FILE                every sample
@@ -66,7 +67,7 @@ const policy = async (args) => {
     base && contender("base", "ours", base)
   ])
   const { main } = await import(join(out, "policy.mjs"))
-  await main(args, out)
+  return main(args, out)
 }
 
 const gateway = async (args) => {
@@ -81,7 +82,7 @@ const gateway = async (args) => {
     await programs([entry], { outdir: join(out, "base"), sourcemap: true, alias: base })
   }
   const { main } = await import(join(out, "gateway.mjs"))
-  await main(args, {
+  return main(args, {
     out,
     ours: join(out, "ours/main.mjs"),
     base: base && join(out, "base/main.mjs"),
@@ -93,6 +94,18 @@ const alone = async (name, args) => {
   await bundle(name, `export { main } from "./${name}.ts"`)
   const { main } = await import(join(out, `${name}.mjs`))
   await main(args)
+}
+
+/** Fails where a ratio has fallen by more than a quarter below what `--record` wrote down. */
+const check = async (args) => {
+  const ratios = [...(await policy(["--quick"])), ...(await gateway(["--quick"]))]
+  await bundle("recorded", `export { fallen, record } from "./recorded.ts"`)
+  const { fallen, record } = await import(join(out, "recorded.mjs"))
+  const file = join(bench, "recorded.json")
+  if (args.includes("--record")) return record(file, ratios)
+  const lines = fallen(file, ratios)
+  for (const line of lines) console.error(`slower than recorded: ${line}`)
+  process.exitCode = lines.length === 0 ? 0 : 1
 }
 
 rmSync(out, { recursive: true, force: true })
@@ -108,6 +121,9 @@ switch (word) {
   case "laboratory":
   case "telemetry":
     await alone(word, options)
+    break
+  case "check":
+    await check(options)
     break
   default:
     await policy(process.argv.slice(2))

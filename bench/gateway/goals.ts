@@ -1,3 +1,4 @@
+import type { Ratio } from "../recorded.ts"
 import { median, quartiles, short } from "../statistics.ts"
 import type { Sample } from "./compare.ts"
 
@@ -65,10 +66,17 @@ export const goals = (samples: ReadonlyArray<Sample>): ReadonlyArray<Goal> => {
     atMost("lost", "of 4,000 callers at once, not answered", 0, of("burst", "ours", "lost")),
     atMost("burst", "time for all of them, × raw", 1.1, against("burst", "wall")),
     atMost("cold", "start to first answer, × raw", 1.5, against("cold", "start")),
-    atMost("resident", "MB resident after it", 80, of("cold", "ours", "resident")),
-    atMost("installed", "MB on disk, installed", 40, of("installed", "ours", "size"))
+    atMost("resident", "MB resident after it", 80, of("cold", "ours", "resident"))
   ]
 }
+
+const steady = ["whole-cpu", "fallback-cpu", "stream-cpu", "resident"]
+
+/** What is to be held. */
+export const gatewayRatios = (all: ReadonlyArray<Goal>): ReadonlyArray<Ratio> =>
+  all
+    .filter(({ name, values }) => steady.includes(name) && values.length > 0)
+    .map((goal) => ({ name: `gateway: ${goal.what}`, value: measuredOf(goal), more: goal.atLeast }))
 
 export const measuredOf = ({ values }: Goal): number => median(values)
 

@@ -3,20 +3,21 @@ import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { hottest } from "../profile.ts"
+import type { Ratio } from "../recorded.ts"
 import { cold } from "./cold.ts"
 import { compare, profiled } from "./compare.ts"
 import { contenders, type Places } from "./contenders.ts"
-import { type Goal, goals, goalTable } from "./goals.ts"
+import { gatewayRatios, goals, goalTable } from "./goals.ts"
 import { report } from "./report.ts"
 import { type Scenario, type Settings, scenarios } from "./scenarios.ts"
 
 const coldRounds = 7
 
-/** The command line; `places` says where the bundled processes and the programs are. */
+/** The command line; `places` says where the bundled processes and the programs are. Gives what is to be held. */
 export const main = async (
   args: Array<string>,
   places: Omit<Places, "mock">
-): Promise<ReadonlyArray<Goal>> => {
+): Promise<ReadonlyArray<Ratio>> => {
   const { positionals, values } = parseArgs({
     args,
     allowPositionals: true,
@@ -66,7 +67,7 @@ export const main = async (
   const reached = goals(samples)
   console.log(`### Goals\n\n${goalTable(reached)}`)
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(samples, undefined, 1)}\n`)
-  return reached
+  return gatewayRatios(reached)
 }
 
 /** Where one contender spends its time under load. */

@@ -149,7 +149,8 @@ export const classify = (
 ): ProviderError.ProviderError => {
   const error = ErrorBody.read(Utf8.decode(body))
   const meant = status >= 200 && status < 300 ? (error.status ?? status) : status
-  const row = [...rows, ...table].find((row) => matches(row, meant, error))
+  const fits = (row: Row) => matches(row, meant, error)
+  const row = rows.find(fits) ?? table.find(fits)
   const kind = row?.kind ?? "invalid_answer"
   return ProviderError.make({
     kind,

@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Record from "effect/Record"
 import type * as Redacted from "effect/Redacted"
+import { stackless } from "./internal/stackless.ts"
 
 /**
  * What went wrong, as logs, spans and metrics name it.
@@ -125,13 +126,16 @@ export const make = (options: {
   readonly retry?: boolean | undefined
   readonly answer?: Redacted.Redacted<UpstreamAnswer> | undefined
 }): ProviderError =>
-  new ProviderError({
-    kind: options.kind,
-    status: options.status,
-    retryAfter: options.retryAfter,
-    retry: options.retry,
-    answer: options.answer
-  })
+  stackless(
+    () =>
+      new ProviderError({
+        kind: options.kind,
+        status: options.status,
+        retryAfter: options.retryAfter,
+        retry: options.retry,
+        answer: options.answer
+      })
+  )
 
 const verdicts: {
   readonly [_ in Kind]: "retry" | "nextTier" | "trip" | "ignoredRetry" | "ignoredNextTier" | "ignoredAbort"

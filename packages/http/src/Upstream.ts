@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { collect, reading } from "./internal/bytes.ts"
+import { stackless } from "./internal/stackless.ts"
 
 /**
  * A request to an upstream.
@@ -256,7 +257,8 @@ export const transportError = (thrown: unknown): TransportError => {
     }
     cause = "cause" in cause ? cause.cause : undefined
   }
-  return new TransportError({ reason: code !== undefined && tlsCode.test(code) ? "tls" : "connection", code })
+  const reason = code !== undefined && tlsCode.test(code) ? "tls" : "connection"
+  return stackless(() => new TransportError({ reason, code }))
 }
 
 const tlsCode = /^ERR_TLS|^ERR_SSL|CERT|^UNABLE_TO_|SELF_SIGNED|^HOSTNAME_MISMATCH$/
