@@ -3,7 +3,7 @@ import { agent, call } from "./callers.ts"
 import { type Sample, taking } from "./compare.ts"
 import { type Places, startMock } from "./contenders.ts"
 
-const compared = ["raw", "ours", "portkey"]
+const compared = ["raw", "untraced", "portkey"]
 
 /** From the start of a process to its first answer, and what it then keeps in memory. */
 export const cold = async (places: Omit<Places, "mock">, rounds: number): Promise<ReadonlyArray<Sample>> => {

@@ -1,8 +1,7 @@
 import { agent, call } from "./callers.ts"
 import { type Contender, contenders, type Places, startMock } from "./contenders.ts"
-import { load } from "./load.ts"
 import type { Server } from "./processes.ts"
-import type { Asked, Figures, Scenario, Settings } from "./scenarios.ts"
+import { type Asked, type Figures, type Scenario, type Settings, underLoad } from "./scenarios.ts"
 
 /** What one contender came to in one round of a scenario. */
 export interface Sample {
@@ -45,8 +44,8 @@ const startAll = async (
     const asked = { contender, server, question: contender.question(places, server, scenario.upstreams) }
     await ready(asked)
     // Compiled code is measured; what only waits needs none.
-    if (settings.warmMillis > 0 && !scenario.upstreams.includes("wait")) {
-      await load(settings.out, asked.question, 32, settings.warmMillis)
+    if (!scenario.upstreams.includes("wait")) {
+      await underLoad(32)(asked, { ...settings, cpuMillis: settings.warmCpuMillis })
     }
     all.push(asked)
   }
@@ -90,7 +89,7 @@ export const profiled = async (
   const mock: Server = await startMock(places.out)
   const [asked] = await startAll({ ...places, mock }, { ...scenario, contenders: [contender.name] }, settings)
   await asked!.server.ask({ _tag: "profile" })
-  await load(settings.out, asked!.question, 32, settings.millis)
+  await underLoad(32)(asked!, settings)
   await asked!.server.ask({ _tag: "profiled", file })
   await asked!.server.end()
   await mock.end()

@@ -100,14 +100,16 @@ const ours = (
       core: "measured",
       program: program(places),
       args: (port) => ["serve", policy, "--port", String(port), "--log", "json"],
-      env: {
-        OTEL_EXPORTER_OTLP_ENDPOINT: mock.url,
-        OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
-        OTEL_TRACES_SAMPLER_ARG: sampled
-      }
+      env: sampled === "none" ? {} : traces(mock.url, sampled)
     })
   },
   question: plain(() => "")
+})
+
+const traces = (endpoint: string, sampled: string) => ({
+  OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+  OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+  OTEL_TRACES_SAMPLER_ARG: sampled
 })
 
 export const contenders: ReadonlyArray<Contender> = [
@@ -135,6 +137,7 @@ export const contenders: ReadonlyArray<Contender> = [
   ),
   ours("base", "the same at the commit given by --against", undefined, ({ base, ours }) => base ?? ours),
   ours("traced", "the same with every trace over OTLP", "1"),
+  ours("untraced", "the same without any, as it is shipped", "none"),
   {
     name: "portkey",
     what: "@portkey-ai/gateway 1.15.2 with @hono/node-server 1.11.1: fallback over the same upstreams, no log",

@@ -32,11 +32,11 @@ export const main = async (
   })
   const settings: Settings = {
     out: places.out,
-    millis: values.quick ? 1_000 : 2_000,
-    warmMillis: values.quick ? 3_000 : 5_000
+    cpuMillis: values.quick ? 300 : 1_000,
+    warmCpuMillis: values.quick ? 2_500 : 5_000
   }
   if (values.profile !== undefined) {
-    await profile(places, settings, values.profile, positionals[0])
+    await profile(places, { ...settings, cpuMillis: 2_000 }, values.profile, positionals[0])
     return []
   }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { median } from "../statistics.ts"
 import { burst, callers } from "./callers.ts"
 import type { Contender, Question, Upstreams } from "./contenders.ts"
-import { load } from "./load.ts"
+import { type Load, load } from "./load.ts"
 import type { Server } from "./processes.ts"
 
 /** A contender that is warm, asked for what a scenario asks for. */
@@ -28,8 +28,9 @@ export interface Scenario {
 
 export interface Settings {
   readonly out: string
-  readonly millis: number
-  readonly warmMillis: number
+  /** CPU time of a sample, and of the warming up before the first. */
+  readonly cpuMillis: number
+  readonly warmCpuMillis: number
 }
 
 export const units: Readonly<Record<string, string>> = {
@@ -44,20 +45,30 @@ export const units: Readonly<Record<string, string>> = {
   lost: "answers lost"
 }
 
-const underLoad =
+/** Second by second, until the process has had so much time of a core: others may have most of it. */
+export const underLoad =
   (connections: number) =>
-  async ({ question, server }: Asked, { millis, out }: Settings): Promise<Figures> => {
+  async ({ question, server }: Asked, { cpuMillis, out }: Settings): Promise<Figures> => {
     const before = await server.ask({ _tag: "usage", collect: false })
-    const { p50, p99, requests, seconds } = await load(out, question, connections, millis)
-    const after = await server.ask({ _tag: "usage", collect: false })
+    const loads: Array<Load> = []
+    let after = before
+    while (after.cpu - before.cpu < cpuMillis * 1e3 && loads.length < mostSeconds) {
+      loads.push(await load(out, question, connections))
+      after = await server.ask({ _tag: "usage", collect: false })
+    }
+    const sum = (figure: "requests" | "seconds") => loads.reduce((all, each) => all + each[figure], 0)
+    const requests = sum("requests")
     return {
-      rps: requests / seconds,
+      rps: requests / sum("seconds"),
       cpu: (after.cpu - before.cpu) / 1e3 / requests,
-      p50,
-      p99,
+      p50: median(loads.map(({ p50 }) => p50)),
+      p99: median(loads.map(({ p99 }) => p99)),
       resident: after.resident / 1e6
     }
   }
+
+/** What a machine that others use may take for it. */
+const mostSeconds = 40
 
 const firstChunk = async ({ question }: Asked): Promise<Figures> => {
   const calls = await callers(question, 16, 4)
