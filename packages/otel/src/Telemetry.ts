@@ -28,7 +28,7 @@ export interface Options {
   readonly serviceVersion?: string | undefined
   /** More attributes of the resource. */
   readonly attributes?: Readonly<Record<string, string>> | undefined
-  /** How long the layer may take to deliver its last spans when it closes; 1 second by default. */
+  /** How long the layer may take to deliver what is left when it closes; 1 second by default. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
   /** What is exported as metrics, where `OTEL_METRICS_EXPORTER` names an exporter. */
   readonly metrics?: Pick<Metrics, "read" | "readGenAi"> | undefined
@@ -267,7 +267,7 @@ const shutdown = (sdk: NodeSDK, timeout: Duration.Duration): Effect.Effect<void>
       duration: timeout,
       onTimeout: () => `no answer within ${Duration.format(timeout)}`
     }),
-    Effect.catchAll((reason) => Effect.logWarning(`telemetry: the last spans were not delivered: ${reason}`))
+    Effect.catchAll((reason) => Effect.logWarning(`telemetry: the last of it was not delivered: ${reason}`))
   )
 
 const complain = (message: string, ...details: ReadonlyArray<unknown>): void =>

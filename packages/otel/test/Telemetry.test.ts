@@ -229,7 +229,7 @@ describe("Telemetry.layer", () => {
 
         assert.isBelow(elapsed, 2.3)
         assert.deepStrictEqual(messages, [
-          "WARN telemetry: the last spans were not delivered: no answer within 300ms"
+          "WARN telemetry: the last of it was not delivered: no answer within 300ms"
         ])
       })
     )
@@ -249,7 +249,7 @@ describe("Telemetry.layer", () => {
       )
 
       assert.deepStrictEqual(messages, [
-        "telemetry: the last spans were not delivered: OTLPExporterError: Unauthorized"
+        "telemetry: the last of it was not delivered: OTLPExporterError: Unauthorized"
       ])
     })
   )

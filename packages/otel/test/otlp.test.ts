@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { tracing } from "@opentelemetry/sdk-node"
 import { Attempt, Fallback, Tier } from "@understudy/core"
-import { Effect, type Tracer } from "effect"
+import { Effect, Logger, type Tracer } from "effect"
 import * as Metrics from "../src/Metrics.ts"
 import * as Telemetry from "../src/Telemetry.ts"
-import { collector, environment, json, type Value } from "./collector.ts"
+import { collector, environment, json, seconds, type Value } from "./collector.ts"
 
 interface Exported {
   readonly resourceMetrics: ReadonlyArray<{
@@ -113,6 +113,26 @@ describe("metrics over OTLP", () => {
     })
   )
 
+  it.scopedLive("keep nobody longer than the bound when the collector hangs", () =>
+    Effect.gen(function* () {
+      const stub = yield* collector({ hangs: true })
+      yield* environment({ ...json(stub.url), OTEL_METRICS_EXPORTER: "otlp", OTEL_LOG_LEVEL: "none" })
+      const metrics = yield* Metrics.make
+      // Built once before, so that loading the SDK is not measured.
+      yield* Effect.provide(Effect.void, Telemetry.layer({ spanProcessors: [] }))
+      const closed = ask.pipe(
+        Effect.provideService(Attempt.Listener, metrics.listener),
+        Effect.provide(Telemetry.layer({ metrics, shutdownTimeout: "300 millis" })),
+        Effect.provide(Logger.remove(Logger.defaultLogger))
+      )
+      assert.isBelow(yield* seconds(closed), 2.3)
+      assert.include(
+        stub.requests.map(({ path }) => path),
+        "/v1/metrics"
+      )
+    })
+  )
+
   it.scopedLive("go nowhere unless the environment says where", () =>
     Effect.map(exported({}), ({ lines }) => assert.deepStrictEqual(lines, []))
   )
@@ -164,6 +184,25 @@ describe("spans over OTLP", () => {
         "gen_ai.usage.cache_creation.input_tokens": 2
       })
     )
+  )
+
+  it.scopedLive("have what a tier begins with from their beginning, where samplers decide", () =>
+    Effect.gen(function* () {
+      yield* environment({})
+      const begun: Array<object> = []
+      const processor: tracing.SpanProcessor = {
+        onStart: ({ attributes }) => void begun.push({ ...attributes }),
+        onEnd: () => {},
+        forceFlush: () => Promise.resolve(),
+        shutdown: () => Promise.resolve()
+      }
+      yield* Effect.provide(ask, Telemetry.layer({ spanProcessors: [processor] }))
+      assert.deepStrictEqual(begun, [
+        {},
+        { ...attributes, "understudy.tier": "primary" },
+        { "understudy.tier": "primary", "understudy.attempt.number": 1 }
+      ])
+    })
   )
 
   it.scopedLive("cost nothing below one that is not sampled", () =>
