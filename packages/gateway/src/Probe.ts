@@ -69,8 +69,10 @@ export const once = (
         if (event._tag === "AttemptEnded" || event._tag === "TierRefused") {
           entry = Log.entry(id, event, new Date(clock.unsafeCurrentTimeMillis()))
         }
-        onEvent(id, event)
-      })
+        // A breaker of its own is nobody's news.
+        if (event._tag !== "BreakerChanged" || breaker !== undefined) onEvent(id, event)
+      }),
+      Effect.annotateSpans("understudy.synthetic", true)
     )
     return yield* Effect.orDie(Effect.fromNullable(entry))
   })

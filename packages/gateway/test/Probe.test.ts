@@ -28,6 +28,8 @@ const route = (
   })
 }
 
+const answer = { body: new Uint8Array(), usage: undefined }
+
 const outcome = ({ error_type, message, outcome, status }: Log.Entry) => [
   message,
   outcome,
@@ -43,6 +45,20 @@ const check = (target: Probe.Target, onEvent?: Parameters<typeof Probe.once>[2])
   })
 
 describe("Probe", () => {
+  it.effect("says on every span of a check that it is synthetic", () =>
+    Effect.gen(function* () {
+      const made = yield* route({ lead: ["ok"] })
+      const marks: Array<unknown> = []
+      const note = Effect.map(Effect.currentSpan, (span) => {
+        marks.push(span.attributes.get("understudy.synthetic"))
+      })
+      const tier = made.tiers[0]
+      const provider = { ...tier.provider, complete: () => Effect.as(Effect.orDie(note), answer) }
+      yield* Probe.once({ route: made, tier: { ...tier, provider } }, 8)
+      assert.deepStrictEqual(marks, [true])
+    })
+  )
+
   it.effect("once is one attempt of that tier alone, which no breaker hears of unless it is told to", () =>
     Effect.gen(function* () {
       const made = yield* route({ lead: [{ status: 503 }, "ok"], standby: ["hang"] })
@@ -54,10 +70,7 @@ describe("Probe", () => {
         503,
         "overloaded"
       ])
-      assert.deepStrictEqual(
-        events.filter((tag) => tag !== "BreakerChanged"),
-        ["AttemptEnded", "RunEnded"]
-      )
+      assert.deepStrictEqual(events, ["AttemptEnded", "RunEnded"])
       assert.deepStrictEqual(yield* check(lead!), ["attempt", "success", 200, undefined])
       assert.deepStrictEqual((yield* check(standby!))[1], "timeout")
       const states = yield* Effect.forEach(made.breakers, ({ breaker }) => breaker.state)
