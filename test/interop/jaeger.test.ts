@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import OpenAi from "openai7"
@@ -18,11 +20,13 @@ import {
 } from "../support/wall.ts"
 import { startJaeger } from "./counterparts.mjs"
 import { freePort, running, withCounterpart } from "./support.ts"
+import { waterfall } from "./waterfall.ts"
 
 interface Span {
   readonly spanID: string
   readonly operationName: string
   readonly startTime: number
+  readonly duration: number
   readonly references: ReadonlyArray<{ readonly refType: string; readonly spanID: string }>
   readonly tags: ReadonlyArray<{ readonly key: string; readonly value: unknown }>
 }
@@ -57,6 +61,31 @@ const traceOf = (queryUrl: string, traceId: string): Effect.Effect<ReadonlyArray
   })
 
 const tag = (span: Span, key: string): unknown => span.tags.find((tag) => tag.key === key)?.value
+
+/** The trace as a picture, which is the guide's if the environment wants it drawn anew. */
+const draw = (spans: ReadonlyArray<Span>): string => {
+  const parentOf = ({ references }: Span) => spans.find(({ spanID }) => spanID === references[0]?.spanID)
+  const depthOf = (span: Span): number => {
+    const parent = parentOf(span)
+    return parent === undefined ? 0 : 1 + depthOf(parent)
+  }
+  const picture = waterfall(
+    spans
+      .toSorted((a, b) => a.startTime - b.startTime || depthOf(a) - depthOf(b))
+      .map((span) => ({
+        name: span.operationName,
+        depth: depthOf(span),
+        start: span.startTime,
+        duration: span.duration,
+        failed: tag(span, "error") === true,
+        note: String(tag(span, "error.type") ?? tag(span, "understudy.served_by") ?? "")
+      }))
+  )
+  if (process.env["UNDERSTUDY_PICTURES"] !== undefined) {
+    writeFileSync(join(import.meta.dirname, "../../docs/trace.svg"), picture)
+  }
+  return picture
+}
 
 /** Every span as name, parent's name and the tags that tell what happened, in the order they began. */
 const tree = (spans: ReadonlyArray<Span>) =>
@@ -121,6 +150,7 @@ withCounterpart("jaeger", () => {
         ["chat model2", run, "client", "tier2", undefined, undefined, undefined, undefined],
         ["attempt", "chat model2", "client", "tier2", 1, "success", 200, undefined]
       ])
+      assert.lengthOf([...draw(spans).matchAll(/fill="#c0392b"/g)], 3)
       const logged = gateway.lines
         .filter(({ message }) => message === "attempt")
         .map(({ span_id }) => span_id)
