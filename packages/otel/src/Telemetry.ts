@@ -162,8 +162,14 @@ const make = (
   Layer.unwrapScoped(
     Effect.gen(function* () {
       const module = yield* Effect.promise(load)
-      const semconv =
-        GenAi.semconv(given(process.env, "UNDERSTUDY_SEMCONV") ?? "") ?? options?.semconv ?? "latest"
+      const wanted = given(process.env, "UNDERSTUDY_SEMCONV")
+      const version = GenAi.semconv(wanted ?? "")
+      if (wanted !== undefined && version === undefined) {
+        yield* Effect.logWarning(
+          `telemetry: UNDERSTUDY_SEMCONV is latest, 1.41 or both, not "${wanted}", and so has no effect`
+        )
+      }
+      const semconv = version ?? options?.semconv ?? "latest"
       const metrics = options?.metrics && (yield* producer(module, readAll(options.metrics, semconv)))
       const { provider } = yield* Effect.acquireRelease(
         Effect.sync(() => start(module, options, metrics, overrides(process.env))),

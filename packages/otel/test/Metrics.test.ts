@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Attempt, Backoff, CircuitBreaker, Fallback, FallbackStream, Outcome, Tier } from "@understudy/core"
-import { Effect, Fiber, Stream, TestClock } from "effect"
+import { Duration, Effect, Fiber, Stream, TestClock } from "effect"
 import * as Metrics from "../src/Metrics.ts"
 
 /** The points of a family, each as its labels' values and its value. */
@@ -88,6 +88,37 @@ describe("Metrics", () => {
         [13, 1],
         [14, 1]
       ])
+    })
+  )
+
+  it.effect("keeps of each bucket the last span that somebody keeps, and no other", () =>
+    Effect.gen(function* () {
+      const metrics = yield* Metrics.make
+      const ended = (spanId: string, sampled: boolean) =>
+        metrics.listener({
+          _tag: "RunEnded",
+          run: "chat",
+          outcome: "success",
+          servedBy: "a",
+          labels: {},
+          fallback: false,
+          fallbackReason: undefined,
+          errorType: undefined,
+          attempts: 1,
+          duration: Duration.seconds(1),
+          span: { traceId: "trace", spanId, sampled }
+        })
+      yield* TestClock.adjust("5 seconds")
+      ended("first", true)
+      ended("second", true)
+      ended("third", false)
+      const families = yield* metrics.read
+      const family = families.find(({ name }) => name === "understudy_request_duration_seconds")
+      assert(family?.type === "histogram")
+      assert.deepStrictEqual(
+        family.points[0]?.exemplars.filter((exemplar) => exemplar !== undefined),
+        [{ span: { traceId: "trace", spanId: "second", sampled: true }, value: 1, at: 5_000 }]
+      )
     })
   )
 

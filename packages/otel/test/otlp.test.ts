@@ -186,6 +186,21 @@ describe("spans over OTLP", () => {
     )
   )
 
+  it.scopedLive("have the newest names where the switch stands between two, and a warning says so", () =>
+    Effect.gen(function* () {
+      yield* environment({ UNDERSTUDY_SEMCONV: "1.40" })
+      const messages: Array<string> = []
+      const logger = Logger.make(({ message }) => void messages.push(String(message)))
+      yield* Effect.void.pipe(
+        Effect.provide(Telemetry.layer({ spanProcessors: [] })),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+      assert.deepStrictEqual(messages, [
+        'telemetry: UNDERSTUDY_SEMCONV is latest, 1.41 or both, not "1.40", and so has no effect'
+      ])
+    })
+  )
+
   it.scopedLive("have what a tier begins with from their beginning, where samplers decide", () =>
     Effect.gen(function* () {
       yield* environment({})
