@@ -29,7 +29,7 @@ export class Times {
       return Math.min(time, longest)
     }
     return {
-      mean: toThreeDigits(this.sum / this.total),
+      mean: Math.min(toThreeDigits(this.sum / this.total), longest),
       p50: at(0.5),
       p95: at(0.95),
       p99: at(0.99),

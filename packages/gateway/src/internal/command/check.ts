@@ -1,6 +1,7 @@
+import * as Policy from "@understudy/core/Policy"
 import * as Effect from "effect/Effect"
 import { report } from "../report.ts"
-import { command, load, single } from "./command.ts"
+import { command, FlawedError, load, single } from "./command.ts"
 
 export const check = command({
   name: "check",
@@ -9,7 +10,11 @@ export const check = command({
   flags: { json: { type: "boolean", about: "print JSON" } },
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {
-      const path = yield* single(files)
-      terminal.print(report(yield* load(path, terminal), values.json))
+      const source = yield* load(yield* single(files), terminal)
+      terminal.print(report(source, values.json))
+      const flaws = Object.values(source.config.routes)
+        .flatMap((policy) => Policy.lint(policy))
+        .filter(({ severity }) => severity === "error").length
+      if (flaws > 0) return yield* new FlawedError({ file: source.name, flaws })
     })
 })

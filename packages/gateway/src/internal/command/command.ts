@@ -39,7 +39,17 @@ export class UnansweredError extends Data.TaggedError("UnansweredError")<{
   }
 }
 
-export type CommandError = UsageError | UnansweredError | Config.ConfigError | ListenError
+/** The file can be read, and says what can never work. */
+export class FlawedError extends Data.TaggedError("FlawedError")<{
+  readonly file: string
+  readonly flaws: number
+}> {
+  override get message(): string {
+    return `${this.file}: ${this.flaws} of its policies' bounds can never work; see the errors above`
+  }
+}
+
+export type CommandError = UsageError | UnansweredError | FlawedError | Config.ConfigError | ListenError
 
 /** A word of the command line that begins with `--`. */
 export interface Flag {
