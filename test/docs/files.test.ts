@@ -20,7 +20,9 @@ const whole = (text: string): string => {
 describe("every file in the guides is one that the gateway takes", () => {
   for (const guide of guides) {
     const text = readFileSync(join(root, guide), "utf8")
-    for (const [index, match] of [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].entries()) {
+    // What the simulator reads is no file of the gateway's; the guide to it runs its own.
+    const files = [...text.matchAll(/^```yaml\n(?!# outage)([\s\S]*?)^```$/gm)]
+    for (const [index, match] of files.entries()) {
       it(`${guide}, file ${index + 1}`, () => {
         const config = Config.parse(whole(match[1] ?? ""), guide, env)
         assert.isTrue(Either.isRight(config), Either.isLeft(config) ? config.left.message : "")
