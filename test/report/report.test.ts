@@ -140,7 +140,7 @@ describe("understudy report", () => {
         assert.deepStrictEqual([code, stderr], [0, ""])
         const [once] = JSON.parse(yield* reported("--json", sample)).routes
         const { lines: counted, routes } = JSON.parse(stdout)
-        assert.deepStrictEqual(counted, { ours: 1_200 * lines.length, foreign: 0, broken: 1 })
+        assert.deepStrictEqual(counted, { ours: 1_200 * lines.length, synthetic: 0, foreign: 0, broken: 1 })
         assert.strictEqual(routes[0].runs, 1_200 * once.runs)
       }),
     60_000

@@ -134,6 +134,23 @@ describe("a report", () => {
     )
   })
 
+  it("keeps synthetic checks apart from what users asked for, but for the breakers that they move", () => {
+    const checked = { synthetic: true }
+    const found = reviewed(
+      attempt("failure", checked),
+      run("failure", checked),
+      line("refused", checked),
+      line("breaker", { ...checked, from: "Closed", to: "Open" })
+    )
+    assert.deepInclude(found.lines, { ours: 4, synthetic: 3 })
+    assert.deepStrictEqual([found.tiers, found.routes, found.errors], [[], [], []])
+    assert.deepStrictEqual(
+      found.breakers.map(({ opened }) => opened),
+      [1]
+    )
+    assert.include(text(found), "3 lines of synthetic checks")
+  })
+
   it("counts what is not ours and goes on", () => {
     const { lines, routes } = reviewed(
       "",
@@ -149,7 +166,7 @@ describe("a report", () => {
       '{"message":"GET /","level":"info","timestamp":"2026-11-25T10:00:00Z","route":"/"}',
       run("success", { latency_ms: "fast", fallback: 7, served_by: null })
     )
-    assert.deepStrictEqual(lines, { ours: 1, foreign: 8, broken: 3 })
+    assert.deepStrictEqual(lines, { ours: 1, synthetic: 0, foreign: 8, broken: 3 })
     assert.strictEqual(routes[0]?.runs, 1)
     assert.strictEqual(text(reviewed()), "No line of a run.")
     assert.include(page(reviewed("x")), "No line of a run. 1 line broken")

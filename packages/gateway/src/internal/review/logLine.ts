@@ -1,5 +1,11 @@
 /** A line of our log, as far as a report has a use for it. */
-export type Line = AttemptLine | RefusedLine | RunLine | BreakerLine | AlertLine | { readonly kind: "else" }
+export type Line =
+  | AttemptLine
+  | RefusedLine
+  | RunLine
+  | BreakerLine
+  | AlertLine
+  | { readonly kind: "synthetic" | "else" }
 
 interface OfTier {
   readonly at: number
@@ -70,6 +76,8 @@ const known = (line: Readonly<Record<string, unknown>>): Line | undefined => {
   if (kind === "listening" || kind === "reload") return { kind: "else" }
   const route = text("route")
   if (route === "") return undefined
+  // A breaker is the same for checks and for users.
+  if (line["synthetic"] === true && kind !== "breaker") return { kind: "synthetic" }
   const ofTier = { at, route, tier: text("tier") }
   const ofRun = { ...ofTier, request: text("request_id"), model: text("model") }
   const outcome = text("outcome")

@@ -7,7 +7,13 @@ import type { Slice } from "./timeline.ts"
 export interface Review {
   readonly from: string | null
   readonly to: string | null
-  readonly lines: { readonly ours: number; readonly foreign: number; readonly broken: number }
+  readonly lines: {
+    readonly ours: number
+    /** Ours too, of checks that no user made: they count for nothing else. */
+    readonly synthetic: number
+    readonly foreign: number
+    readonly broken: number
+  }
   readonly routes: ReadonlyArray<RouteReview>
   readonly tiers: ReadonlyArray<TierReview>
   readonly models: ReadonlyArray<ModelReview>

@@ -12,7 +12,7 @@ import { Timeline } from "./timeline.ts"
 
 /** What the lines of a log come to. It grows with the time they span and the names in them, not with their number. */
 export class Tally {
-  readonly lines = { ours: 0, foreign: 0, broken: 0 }
+  readonly lines = { ours: 0, synthetic: 0, foreign: 0, broken: 0 }
   readonly timeline = new Timeline()
   readonly routes = new Map<string, RouteTally>()
   readonly tiers = new Map<string, TierTally>()
@@ -50,6 +50,7 @@ export class Tally {
     else if (line.kind === "run") this.run(line)
     else if (line.kind === "breaker") this.keep(this.breakers, line)
     else if (line.kind === "alert") this.keep(this.alerts, line)
+    else if (line.kind === "synthetic") this.lines.synthetic++
   }
 
   private keep<A extends BreakerLine | AlertLine>(list: Array<A>, line: A): void {

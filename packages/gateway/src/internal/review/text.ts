@@ -6,6 +6,7 @@ import type { Review } from "./summary.ts"
 export const text = (review: Review): string => {
   const { alerts, breakers, errors, left_out, lines, models, routes, slices, tiers } = review
   const skipped = [
+    lines.synthetic > 0 && `${many(lines.synthetic, "line")} of synthetic checks`,
     lines.foreign > 0 && `${many(lines.foreign, "line")} not ours`,
     lines.broken > 0 && `${many(lines.broken, "line")} broken`,
     left_out > 0 && `${many(left_out, "change")} of breakers and alerts left out`
