@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream, TestClock } from "effect"
+import { Effect, FastCheck, Fiber, Stream, TestClock } from "effect"
 import { type Provider, Sandbox } from "../src/index.ts"
 import { anthropic, events } from "./anthropic.ts"
 import {
@@ -179,6 +179,50 @@ describe("a stream that breaks off is gone on with", () => {
       })
     })
   )
+
+  it.effect("under one name and role, whatever comes of the second one, and in whatever order", () => {
+    const other = (index: number) => second.chunk({}).replace('"index":0', `"index":${index}`)
+    const events = FastCheck.constantFrom(
+      second.role,
+      ...second.says("H", "e", "l", "lo", "", " 🎭"),
+      second.chunk({ role: "assistant", content: "llo" }),
+      second.chunk({ content: "", reasoning: "Hm." }),
+      second.chunk({ tool_calls: [{ index: 0, id: "call_1" }] }),
+      second.chunk({ content: null, refusal: "No." }),
+      second.usage({ prompt_tokens: 1 }),
+      second.stop,
+      second.done,
+      other(1),
+      second.chunk({}).replace(/"choices":.*]/, '"choices":null,"usage":{}'),
+      second.chunk({}).replace(/"choices":.*]/, '"choices":[{"index":0,"delta":{}},{"index":1,"delta":{}}]'),
+      ": ping\n\n",
+      "event: ping\ndata: {oops\n\n",
+      'data: {"error":{"message":"lost"}}\n\n'
+    )
+    return Effect.promise(() =>
+      FastCheck.assert(
+        FastCheck.asyncProperty(
+          FastCheck.array(events, { maxLength: 12 }),
+          FastCheck.constantFrom(...ways),
+          async (sends, way) => {
+            const run = Effect.gen(function* () {
+              const route = yield* routeOf(
+                { provider: upstream(broken(first.role, ...first.says("Hel"))).provider },
+                { provider: upstream(whole(...sends)).provider, continue: way }
+              )
+              return yield* stream(route)
+            })
+            const got = await Effect.runPromise(run)
+            assert.deepStrictEqual([got.roles, got.heads.size], [1, 1], got.sent)
+            assert.isTrue(got.said.startsWith("Hel"))
+            assert.strictEqual(got.dones, got.error === undefined ? 1 : 0)
+            if (got.error === undefined) assert.isAtLeast(got.ends.length, 1)
+          }
+        ),
+        { numRuns: 100 }
+      )
+    )
+  })
 
   it.effect("with the usage of the tier that ends it, marked; one that nobody else began has no mark", () =>
     Effect.gen(function* () {

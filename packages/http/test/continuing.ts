@@ -114,13 +114,15 @@ const read = (sent: string) => {
     .push(bytes(sent))
     .flatMap(({ data }) => data ?? [])
   const json = data.filter((data) => data !== "[DONE]").map((data) => JSON.parse(data))
-  const deltas = json.flatMap(({ choices }) => choices.map((choice: { delta: object }) => choice.delta))
+  const deltas = json.flatMap(({ choices }) =>
+    (choices ?? []).map((choice: { delta: object }) => choice.delta)
+  )
   return {
     json,
     said: deltas.map(({ content = "" }) => content).join(""),
     roles: deltas.filter(({ role }) => role !== undefined).length,
     ends: json.flatMap(({ choices }) =>
-      choices.flatMap(({ finish_reason }: { finish_reason: unknown }) => finish_reason ?? [])
+      (choices ?? []).flatMap(({ finish_reason }: { finish_reason: unknown }) => finish_reason ?? [])
     ),
     dones: data.filter((data) => data === "[DONE]").length,
     heads: new Set(json.map(({ created, id, model }) => `${id} ${created} ${model}`))

@@ -6,6 +6,7 @@ import * as ProviderError from "../ProviderError.ts"
 import * as Sse from "../Sse.ts"
 import { concat } from "./bytes.ts"
 import { readDelta } from "./delta.ts"
+import * as Json from "./json.ts"
 import * as RawJson from "./rawJson.ts"
 import * as Utf8 from "./utf8.ts"
 
@@ -30,10 +31,10 @@ export const follow = (parts: Parts, { may, must }: Begun, head: Head): Parts =>
     let left = must + may
     let begun = false
     return ({ data, raw }) => {
-      const delta = data === undefined ? undefined : readDelta(data)
-      if (data === undefined || delta === undefined)
-        return begun ? raw : data === undefined ? leftOut : diverged
-      if (begun) return Sse.data(underHead(data, head))
+      if (data === undefined) return begun ? raw : leftOut
+      if (begun) return isChunk(data) ? Sse.data(underHead(data, head)) : raw
+      const delta = readDelta(data)
+      if (delta === undefined) return diverged
       const common = commonLength(left, delta.text)
       left = left.slice(common)
       if (common === delta.text.length && !delta.more && !delta.ends) return leftOut
@@ -72,6 +73,9 @@ const changed = (part: Part, step: Step): Option.Option<Effect.Effect<Part, Prov
   }
   return kept.length === 0 ? Option.none() : Option.some(Effect.succeed({ ...part, bytes: concat(kept) }))
 }
+
+/** The end of a stream is none. */
+const isChunk = (data: string): boolean => Json.asObject(Json.parse(data)) !== undefined
 
 const commonLength = (one: string, other: string): number => {
   let length = 0
