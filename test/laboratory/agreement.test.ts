@@ -62,10 +62,10 @@ describe("the simulator and a live gateway", () => {
     () =>
       Effect.gen(function* () {
         const walls = yield* Effect.all([wall, wall, wall])
-        // No request comes within 200 ms of the end of a breaker's time, whether it began at once or after a hang.
+        // No request comes within 300 ms of the end of a breaker's time, whether it began at once or after a hang.
         const policy = tiersOf(
           walls,
-          "timeout: 350ms, retry: { times: 1, base: 1ms, max: 1ms, jitter: none }, breaker: { consecutive: 3, openFor: 1.8s, jitter: 0 }"
+          "timeout: 600ms, retry: { times: 1, base: 1ms, max: 1ms, jitter: none }, breaker: { consecutive: 3, openFor: 1.7s, jitter: 0 }"
         )
         const scripts = [
           [
@@ -96,9 +96,9 @@ describe("the simulator and a live gateway", () => {
         const upstreams = long.map(
           (words, index) => `  t${index}: { latency: 1ms, calls: [${turnsText(words)}] }`
         )
-        const script = `for: 14s\nload: { rate: 1.25, arrivals: even }\nupstreams:\n${upstreams.join("\n")}`
+        const script = `for: 18s\nload: { rate: 1, arrivals: even }\nupstreams:\n${upstreams.join("\n")}`
         const { url } = yield* gateway(policy)
-        const live = yield* served(url, 18, 800)
+        const live = yield* served(url, 18, 1_000)
         const { tiers } = yield* simulated(policy, script)
         assert.deepStrictEqual(
           tiers.map(({ attempts, served }) => ({ attempts, served })),
