@@ -26,7 +26,7 @@ export interface Books {
 
 export const file = (tiers: ReadonlyArray<readonly [string, Wall]>): string =>
   JSON.stringify({
-    server: { drain: "300ms", apiKeys: [key], maxInFlight: 100, maxQueue: 60, maxWait: "2s" },
+    server: { drain: "300ms", apiKeys: [key], maxInFlight: 60, maxQueue: 30, maxWait: "2s" },
     providers: Object.fromEntries(tiers.map(([name, { url }]) => [name, { kind: "openai", baseUrl: url }])),
     routes: {
       chat: {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -23,6 +24,54 @@ describe("the command line", () => {
       for (const command of ["serve", "check"]) assert.include(help, `understudy ${command} [FILE]`)
       assert.strictEqual(yield* said(), help)
       assert.match(yield* said("check", "--version"), /^\d+\.\d+\.\d+$/)
+    })
+  )
+
+  it.effect("teaches one command", () =>
+    Effect.gen(function* () {
+      const help = yield* said("help", "serve")
+      assert.match(
+        help,
+        /^understudy serve \[FILE\]: .*\n\n {2}--port N {2,}.*\n(.*\n)*\nWithout FILE: .*\n\nSIGHUP /
+      )
+      assert.notInclude(help, "understudy check")
+      assert.strictEqual(yield* said("serve", "--help"), help)
+      assert.strictEqual(yield* said("help"), yield* said())
+      assert.include(yield* said("help", "srve"), 'did you mean "serve"?')
+    })
+  )
+
+  it.effect("completes commands and flags", () =>
+    Effect.gen(function* () {
+      const bash = yield* said("completion", "bash")
+      const completed = (...words: ReadonlyArray<string>) =>
+        execFileSync(
+          "bash",
+          [
+            "-c",
+            `${bash}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _understudy; echo "\${COMPREPLY[@]}"`,
+            "-",
+            ...words
+          ],
+          {
+            cwd: import.meta.dirname,
+            encoding: "utf8"
+          }
+        ).trim()
+      assert.strictEqual(completed("understudy", "se"), "serve")
+      assert.strictEqual(completed("understudy", "serve", "--w"), "--watch")
+      assert.strictEqual(completed("understudy", "serve", "Cli.te"), "Cli.test.ts")
+      assert.include(yield* said("completion", "zsh"), bash)
+      assert.include(
+        yield* said("completion", "fish"),
+        "'__fish_seen_subcommand_from serve' -l watch -d 'serve the file"
+      )
+      for (const wrong of [[], ["csh"], ["bash", "zsh"], ["toString"]]) {
+        assert.strictEqual(
+          yield* said("completion", ...wrong),
+          "completion takes bash, zsh or fish; see understudy --help"
+        )
+      }
     })
   )
 

@@ -27,8 +27,10 @@ export const SizeText: Schema.Schema<number, string> = Schema.transformOrFail(Sc
       : Either.left(new ParseResult.Type(ast, text))
   },
   encode: (bytes) => {
-    const unit = ["GiB", "MiB", "KiB", "GB", "MB", "kB"].find((unit) => bytes % units[unit]! === 0)
-    return Either.right(unit === undefined ? `${bytes}B` : `${bytes / units[unit]!}${unit}`)
+    const texts = Object.entries(units).flatMap(([unit, size]) =>
+      bytes % size === 0 ? [`${bytes / size}${unit}`] : []
+    )
+    return Either.right(texts.reduce((short, text) => (text.length < short.length ? text : short)))
   }
 }).annotations({ description: "a size such as 16MB or 16MiB" })
 

@@ -75,6 +75,8 @@ export interface Command {
   /** What follows the name: `[FILE]`. */
   readonly files: string
   readonly summary: string
+  /** What else its own help says. */
+  readonly details?: string
   readonly flags: Flags
   readonly run: (
     line: { readonly files: ReadonlyArray<string>; readonly values: Values<Flags> },
@@ -104,12 +106,14 @@ export const dispatch = (
     const { positionals, values } = yield* parse(commands, args)
     const [name, ...files] = positionals
     if (values["version"] === true) return terminal.print(version)
-    if (values["help"] === true || name === undefined) return terminal.print(help)
-    const command = commands.find((command) => command.name === name)
+    const about = name === "help" ? files[0] : name
+    if (about === undefined) return terminal.print(help)
+    const command = commands.find((command) => command.name === about)
     if (command === undefined) {
       const known = commands.map(({ name }) => name)
-      return yield* new UsageError({ reason: `unknown command "${name}"`, remedy: suggest(name, known) })
+      return yield* new UsageError({ reason: `unknown command "${about}"`, remedy: suggest(about, known) })
     }
+    if (values["help"] === true || name === "help") return terminal.print(explain(command))
     const foreign = Object.keys(values).find((flag) => !Object.hasOwn(command.flags, flag))
     if (foreign !== undefined) {
       return yield* new UsageError({ reason: `--${foreign} is nothing that ${name} knows` })
@@ -141,26 +145,42 @@ const parse = (commands: ReadonlyArray<Command>, args: ReadonlyArray<string>) =>
       new UsageError({ reason: error instanceof Error ? error.message.split(". ")[0]! : String(error) })
   })
 
+const lines = (rows: ReadonlyArray<readonly [string, string]>): string => {
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}   ${right}`.trimEnd()).join("\n")
+}
+
+const flagText = (flag: string, { value }: Flag): string =>
+  `--${flag}${value === undefined ? "" : ` ${value}`}`
+
+/** All the help about one command. */
+const explain = ({ details, files, flags, name, summary }: Command): string => {
+  const rows = Object.entries(flags).map(([flag, about]) => [flagText(flag, about), about.about] as const)
+  return [
+    `${["understudy", name, files].join(" ").trim()}: ${summary}`,
+    ...(rows.length === 0 ? [] : [lines(rows)]),
+    ...(files === "[FILE]" ? [withoutFile] : []),
+    ...(details === undefined ? [] : [details])
+  ].join("\n\n")
+}
+
+const withoutFile =
+  "Without FILE: understudy.yaml here, else an embedded policy that needs no network and no key."
+
 /** The lines of the help about commands, and about their flags. */
 export const describe = (commands: ReadonlyArray<Command>): string => {
-  const lines = (rows: ReadonlyArray<readonly [string, string]>, gap: string) => {
-    const width = Math.max(...rows.map(([left]) => left.length))
-    return rows.map(([left, right]) => `  ${left.padEnd(width)}${gap}${right}`).join("\n")
-  }
   const named = commands.map(
     ({ files, name, summary }) => [`understudy ${name} ${files}`.trim(), summary] as const
   )
   const flags = commands.flatMap(({ flags, name }) =>
-    Object.entries(flags).map(
-      ([flag, { about, value }]) =>
-        [`--${flag}${value === undefined ? "" : ` ${value}`}`, `${name}: ${about}`] as const
-    )
+    Object.entries(flags).map(([flag, about]) => [flagText(flag, about), `${name}: ${about.about}`] as const)
   )
-  return `${lines(named, "   ")}
+  return `${lines(named)}
+  understudy help COMMAND
 
-Without FILE: understudy.yaml here, else an embedded policy that needs no network and no key.
+${withoutFile}
 
-${lines([...flags, ["--version, --help", ""]], "   ").trimEnd()}`
+${lines([...flags, ["--version, --help", ""]])}`
 }
 
 /** The one file of a command that takes one, or the one that is taken without. */

@@ -10,6 +10,8 @@ export const probe = command({
   name: "probe",
   files: "[FILE]",
   summary: "ask every tier once, now, and say what came of it",
+  details: `One request of a few tokens to each tier, without retries, four at once; no breaker hears of it. Exit code 1
+where a tier does not answer. The file's key probe has a gateway do the same again and again.`,
   flags: { json: { type: "boolean", about: "print JSON" } },
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {

@@ -15,6 +15,13 @@ export const serve = command({
   name: "serve",
   files: "[FILE]",
   summary: "listen and serve the file's routes",
+  details: `SIGHUP has the file read anew: a valid one is served from the next request on, an invalid one changes
+nothing, and the log says why. SIGTERM and SIGINT let requests under way end, for server.drain at most;
+a second one does not wait. Exit code 0 then, and 1 where it cannot serve.
+
+  understudy serve                          the file here, or the sandbox
+  understudy serve /etc/understudy.yaml --log json --watch
+  kill -HUP PID                             serve the changed file`,
   flags: {
     port: { type: "string", value: "N", about: "listen here instead of server.port; 0 for any free one" },
     log: { type: "string", value: "FORMAT", about: "json or pretty; default: pretty on a terminal" },
