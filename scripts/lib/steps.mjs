@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { isAbsolute, join } from "node:path"
 import { root } from "./install.mjs"
 
 const totals = { passed: 0, failed: 0 }
@@ -18,7 +18,7 @@ const exec = (command, args, env = {}) =>
     child.on("exit", (code) => resolve(code ?? 1))
   })
 
-const bin = (name) => join(root, "node_modules/.bin", name)
+const bin = (name) => (isAbsolute(name) ? name : join(root, "node_modules/.bin", name))
 
 /** A check that counts as one test. */
 export const step = async (name, command, ...args) => {

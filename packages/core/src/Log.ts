@@ -54,6 +54,11 @@ export const level = (event: Attempt.Event): "INFO" | "WARN" | "ERROR" => {
 /**
  * The message of an event's line.
  *
+ * @example
+ * import { Log } from "@understudy/core"
+ *
+ * console.log(Log.message.TierRefused) // => refused
+ *
  * @since 0.1.0
  * @category reading
  */

@@ -30,12 +30,6 @@ import type { RetryBudget } from "./RetryBudget.ts"
 import type { Policy as TierOptions } from "./Tier.ts"
 
 export type { Finding, Rule } from "./internal/lint.ts"
-/**
- * When a run can come to a tier.
- *
- * @since 0.1.0
- * @category models
- */
 export type { TierReach } from "./internal/reach.ts"
 export type { Bounds, TierBounds, WorstCase } from "./internal/worstCase.ts"
 

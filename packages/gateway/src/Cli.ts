@@ -16,19 +16,7 @@ import { serve } from "./internal/command/serve.ts"
 import { simulate } from "./internal/command/simulate.ts"
 import { version } from "./internal/version.ts"
 
-/**
- * What the command needs of the process it runs in.
- *
- * @since 0.1.0
- * @category models
- */
 export type { Terminal } from "./internal/command/command.ts"
-/**
- * The command line makes no sense. The message is one line with the remedy.
- *
- * @since 0.1.0
- * @category errors
- */
 export { UsageError } from "./internal/command/command.ts"
 
 const named = [serve, check, probe, simulate, replay, rules, report, schema]
@@ -37,6 +25,16 @@ const commands = [...named, completion(named)]
 
 /**
  * Runs one command line, the arguments after the program's name. `serve` ends only when it is interrupted.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Cli } from "@understudy/gateway"
+ *
+ * const printed: Array<string> = []
+ * const terminal: Cli.Terminal = { env: {}, isTty: false, print: (line) => printed.push(line) }
+ * await Effect.runPromise(Cli.run(["check"], terminal))
+ *
+ * console.log(printed[0]?.slice(0, 37)) // => the embedded sandbox policy is valid.
  *
  * @since 0.1.0
  * @category execution

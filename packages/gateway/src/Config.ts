@@ -90,6 +90,8 @@ export interface Probe {
 }
 
 /**
+ * A file that was read, its defaults filled in.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -158,6 +160,18 @@ const ProbeFile = Schema.Struct({
 
 /**
  * The schema of the file. Between providers and tiers it checks nothing: {@link parse} does.
+ *
+ * @example
+ * import { Schema } from "effect"
+ * import { Config } from "@understudy/gateway"
+ *
+ * const decode = Schema.decodeUnknownSync(Config.File)
+ * const { routes } = decode({
+ *   providers: { stage: { kind: "sandbox" } },
+ *   routes: { chat: { tiers: [{ name: "primary", provider: "stage", model: "large" }] } }
+ * })
+ *
+ * console.log(routes["chat"]?.tiers[0].breaker.trip) // => [ { _tag: 'Consecutive', failures: 5 } ]
  *
  * @since 0.1.0
  * @category schemas

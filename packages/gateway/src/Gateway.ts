@@ -50,6 +50,23 @@ export interface Gateway {
  *
  * `onEvent` hears what happens in every run, with the request's id.
  *
+ * @example
+ * import { Effect } from "effect"
+ * import { Config, Gateway } from "@understudy/gateway"
+ *
+ * const file = `
+ * server: { port: 0 }
+ * providers: { stage: { kind: sandbox } }
+ * routes: { chat: { tiers: [ { name: primary, provider: stage, model: large } ] } }
+ * `
+ * const program = Effect.gen(function* () {
+ *   const config = yield* Config.parse(file, "understudy.yaml", {})
+ *   const { url } = yield* Gateway.start(config, () => {})
+ *   return yield* Effect.promise(async () => (await fetch(`${url}/health/ready`)).json())
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.scoped(program))) // => { status: 'ok' }
+ *
  * @since 0.1.0
  * @category constructors
  */

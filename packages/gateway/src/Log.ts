@@ -13,6 +13,8 @@ import type { ConfigError } from "./Config.ts"
 import { percent } from "./internal/percent.ts"
 
 /**
+ * How lines are written: for machines or for people.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -33,6 +35,15 @@ export interface Entry {
 
 /**
  * What the log says of an event of a run.
+ *
+ * @example
+ * import { Duration } from "effect"
+ * import { Log } from "@understudy/gateway"
+ *
+ * const refusal = { tier: "primary", labels: { model: "large" }, retryAfter: Duration.seconds(20) }
+ * const entry = Log.entry("req_1", { _tag: "TierRefused", run: "chat", refusal }, new Date(0))
+ *
+ * console.log(entry.message, entry["retry_after_ms"]) // => refused 20000
  *
  * @since 0.1.0
  * @category constructors
@@ -55,6 +66,15 @@ type Writable = { -readonly [Field in keyof Entry]: Entry[Field] }
 /**
  * What the log says of an alert that begins or ends to fire.
  *
+ * @example
+ * import { Health } from "@understudy/core"
+ * import { Log } from "@understudy/gateway"
+ *
+ * const alert = Health.alert({ run: "chat", tier: "primary" })
+ * const entry = Log.alert({ alert, firing: true, due: 40, served: 10, successRate: 0.25 }, new Date(0))
+ *
+ * console.log(entry.level, entry.message, entry["success_rate"]) // => ERROR alert 0.25
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -74,6 +94,12 @@ export const alert = ({ alert, due, firing, successRate }: Health.AlertStatus, a
 /**
  * What the log says of a file that was read anew: which of its keys only a restart changes, or why it is not served.
  *
+ * @example
+ * import { Either } from "effect"
+ * import { Log } from "@understudy/gateway"
+ *
+ * console.log(Log.reload(Either.right(["server.port"]), new Date(0))["needs_restart"]) // => server.port
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -88,6 +114,17 @@ export const reload = (read: Either.Either<ReadonlyArray<string>, ConfigError>, 
 }
 
 /**
+ * One line.
+ *
+ * @example
+ * import { Duration } from "effect"
+ * import { Log } from "@understudy/gateway"
+ *
+ * const refusal = { tier: "primary", labels: { model: "large" }, retryAfter: Duration.seconds(20) }
+ * const entry = Log.entry("req_1", { _tag: "TierRefused", run: "chat", refusal }, new Date(0))
+ *
+ * console.log(Log.render(entry, "pretty")) // => 00:00:00.000 - refused chat/primary is resting, probe in 20000 ms
+ *
  * @since 0.1.0
  * @category rendering
  */

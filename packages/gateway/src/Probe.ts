@@ -29,6 +29,22 @@ export interface Target {
 /**
  * All tiers of these routes, with their breakers where those are to hear of it.
  *
+ * @example
+ * import { Policy } from "@understudy/core"
+ * import { Probe } from "@understudy/gateway"
+ * import { Route, Sandbox } from "@understudy/http"
+ * import { Effect, Either } from "effect"
+ *
+ * const provider = Sandbox.make({ name: "stage", latency: "1 millis" })
+ * const { tiers, ...bounds } = Either.getOrThrow(Policy.decode({ tiers: [{ name: "primary" }] }))
+ * const program = Effect.gen(function* () {
+ *   const policy = { ...bounds, tiers: [{ ...tiers[0], provider, model: "large" }] } as const
+ *   const route = yield* Route.make("chat", policy)
+ *   return Probe.targets([route], false)
+ * })
+ *
+ * console.log(Effect.runSync(program).map(({ tier }) => tier.name)) // => [ 'primary' ]
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -44,6 +60,23 @@ export const targets = (routes: ReadonlyArray<Route.Route>, breakers: boolean): 
 /**
  * Checks a tier now: one attempt, within the tier's own bounds. Gives what the log says of that attempt, or that the
  * breaker refused it.
+ *
+ * @example
+ * import { Policy } from "@understudy/core"
+ * import { Probe } from "@understudy/gateway"
+ * import { Route, Sandbox } from "@understudy/http"
+ * import { Effect, Either } from "effect"
+ *
+ * const provider = Sandbox.make({ name: "stage", latency: "1 millis" })
+ * const { tiers, ...bounds } = Either.getOrThrow(Policy.decode({ tiers: [{ name: "primary" }] }))
+ * const program = Effect.gen(function* () {
+ *   const policy = { ...bounds, tiers: [{ ...tiers[0], provider, model: "large" }] } as const
+ *   const route = yield* Route.make("chat", policy)
+ *   const [target] = Probe.targets([route], false)
+ *   return yield* Probe.once(target!, 8)
+ * })
+ *
+ * console.log((await Effect.runPromise(program))["outcome"]) // => success
  *
  * @since 0.1.0
  * @category execution
@@ -85,6 +118,30 @@ const asking = ({ name, serves }: Route.Route, maxTokens: number): object =>
 /**
  * Checks every tier again and again, each at its own times: the first within the first interval, and then after a
  * tenth more or less than one. At most four at once.
+ *
+ * @example
+ * import { Policy } from "@understudy/core"
+ * import { Probe } from "@understudy/gateway"
+ * import { Route, Sandbox } from "@understudy/http"
+ * import { Deferred, Duration, Effect, Either } from "effect"
+ *
+ * const provider = Sandbox.make({ name: "stage", latency: "1 millis" })
+ * const { tiers, ...bounds } = Either.getOrThrow(Policy.decode({ tiers: [{ name: "primary" }] }))
+ * const program = Effect.gen(function* () {
+ *   const policy = { ...bounds, tiers: [{ ...tiers[0], provider, model: "large" }] } as const
+ *   const route = yield* Route.make("chat", policy)
+ *   const checked = yield* Deferred.make<string>()
+ *   const probe = { every: Duration.millis(5), maxTokens: 8, breakers: false }
+ *   yield* Effect.fork(
+ *     Probe.watch(probe, Probe.targets([route], false), {
+ *       event: () => {},
+ *       result: ({ outcome, tier }) => Deferred.unsafeDone(checked, Effect.succeed(`${tier}: ${outcome}`))
+ *     })
+ *   )
+ *   return yield* Deferred.await(checked)
+ * })
+ *
+ * console.log(await Effect.runPromise(program)) // => primary: success
  *
  * @since 0.1.0
  * @category execution

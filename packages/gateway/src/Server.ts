@@ -24,6 +24,13 @@ import * as Refusals from "./internal/refusals.ts"
 /**
  * The address could not be listened on.
  *
+ * @example
+ * import { Server } from "@understudy/gateway"
+ *
+ * const error = new Server.ListenError({ host: "127.0.0.1", port: 80, code: "EACCES" })
+ *
+ * console.log(error.message) // => cannot listen on 127.0.0.1:80: EACCES
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -68,6 +75,25 @@ export interface Options {
  * - At the end of `drain` a stream ends with its `farewell`, and a request without an answer gets a 503.
  * - What is no request of HTTP/1.1 is refused in OpenAI's error envelope: 400, 408, 413, 417 or 431. Headers may be
  *   16 KiB and take 15 seconds, a whole request 60; a connection may lie idle for 75.
+ *
+ * @example
+ * import { Duration, Effect } from "effect"
+ * import { Server } from "@understudy/gateway"
+ *
+ * const handler = () => Effect.succeed({ status: 200, headers: {}, body: new TextEncoder().encode("Hi") })
+ * const program = Effect.gen(function* () {
+ *   const { url } = yield* Server.serve({
+ *     handler,
+ *     host: "127.0.0.1",
+ *     port: 0,
+ *     maxBody: 1e6,
+ *     stallTimeout: Duration.minutes(1),
+ *     drain: Duration.seconds(1)
+ *   })
+ *   return yield* Effect.promise(async () => (await fetch(url)).text())
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.scoped(program))) // => Hi
  *
  * @since 0.1.0
  * @category constructors
@@ -191,6 +217,16 @@ const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => 
  *
  * Neither redirects nor retries; the bounds on time are the policy's, but for 10 seconds to connect. Asks for
  * answers without a coding, and undoes gzip, deflate and br where they come all the same.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Server } from "@understudy/gateway"
+ *
+ * const program = Effect.flatMap(Server.upstream, ({ send }) =>
+ *   Effect.flip(send({ method: "GET", url: "http://127.0.0.1:9/", headers: {}, body: undefined }))
+ * )
+ *
+ * console.log((await Effect.runPromise(Effect.scoped(program))).code) // => ECONNREFUSED
  *
  * @since 0.1.0
  * @category constructors

@@ -26,6 +26,8 @@ export type {
 } from "./internal/status.ts"
 
 /**
+ * Hears of what happens, and shows it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -44,6 +46,16 @@ export interface StatusPage {
 
 /**
  * Makes the pages of a gateway that is about to start and serves nothing yet.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { StatusPage } from "@understudy/gateway"
+ * import { Metrics } from "@understudy/otel"
+ *
+ * const metrics = Effect.runSync(Metrics.make)
+ * const { pages } = Effect.runSync(StatusPage.make({ draining: Effect.succeed(false), metrics }))
+ *
+ * console.log(Object.keys(pages)) // => [ '/', '/status' ]
  *
  * @since 0.1.0
  * @category constructors

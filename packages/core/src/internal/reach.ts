@@ -2,7 +2,12 @@ import * as Duration from "effect/Duration"
 import type { Policy } from "../Policy.ts"
 import { hangingTier, leastWaits, worstCase } from "./worstCase.ts"
 
-/** When a run can come to a tier, from its start; no later than its deadline. */
+/**
+ * When a run can come to a tier, from its start; no later than its deadline.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface TierReach {
   readonly name: string
   /** When each of the tiers above was tried as often as it may be, and refused every time at once. */

@@ -60,6 +60,8 @@ export interface AnthropicProvider extends Account {
 }
 
 /**
+ * A provider of the file, of one kind or another.
+ *
  * @since 0.1.0
  * @category models
  */

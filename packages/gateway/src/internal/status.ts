@@ -63,6 +63,8 @@ export interface Rates {
 }
 
 /**
+ * A route, and its tiers in the order in which they are asked.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -79,6 +81,8 @@ interface Latencies {
 }
 
 /**
+ * A tier, and how its breaker is.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -94,6 +98,8 @@ export interface TierStatus extends Rates, Latencies {
 }
 
 /**
+ * What a breaker does now.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -122,6 +128,8 @@ export interface ModelStatus extends Rates, Latencies {
 }
 
 /**
+ * An alert of the file, and whether it fires.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -138,12 +146,19 @@ export interface AlertStatus {
 }
 
 /**
+ * An attempt, as the log has it.
+ *
  * @since 0.1.0
  * @category models
  */
 export type AttemptStatus = Log.Entry
 
-/** What is served now, and how it fares. */
+/**
+ * What is served now, and how it fares.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Served {
   readonly routes: ReadonlyArray<Route>
   readonly health: Health.Health

@@ -8,7 +8,21 @@ import type { ListenError } from "../../Server.ts"
 import { suggest } from "../nearest.ts"
 import { sandboxPolicy } from "../sandboxPolicy.ts"
 
-/** The command line makes no sense. */
+/**
+ * The command line makes no sense. The message is one line with the remedy.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Cli } from "@understudy/gateway"
+ *
+ * const terminal: Cli.Terminal = { env: {}, isTty: false, print: console.log }
+ * const error = await Effect.runPromise(Effect.flip(Cli.run(["serv"], terminal)))
+ *
+ * console.log(error.message) // => unknown command "serv"; did you mean "serve"?
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class UsageError extends Data.TaggedError("UsageError")<{
   readonly reason: string
   readonly remedy?: string
@@ -18,7 +32,12 @@ export class UsageError extends Data.TaggedError("UsageError")<{
   }
 }
 
-/** What the command needs of the process it runs in. */
+/**
+ * What the command needs of the process it runs in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly isTty: boolean
