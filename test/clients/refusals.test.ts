@@ -139,7 +139,6 @@ for (const [name, Client] of clients) {
         const { client, upstream } = yield* setUp()
         for (const call of [
           () => client.responses.create({ model: "chat", input: "Hi" }),
-          () => client.embeddings.create({ model: "chat", input: "Hi" }),
           () => client.responses.retrieve("resp_1"),
           () => client.completions.create({ model: "chat", prompt: "Hi" }),
           () => client.get("/../etc/passwd"),

@@ -59,7 +59,7 @@ describe("a hostile connection", () => {
       "request_too_large"
     ],
     "an expectation": [post("expect: the-unexpected\r\ncontent-length: 0\r\n"), 417, "expectation_failed"],
-    "HTTP/0.9": ["GET /\r\n\r\n", 404, "not_found"],
+    "HTTP/0.9": ["GET /nowhere\r\n\r\n", 404, "not_found"],
     "a proxy's absolute path": [
       "GET http://evil.example/ HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n",
       404,
@@ -75,7 +75,7 @@ describe("a hostile connection", () => {
       405,
       "method_not_allowed"
     ],
-    TRACE: ["TRACE / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 404, "not_found"]
+    TRACE: ["TRACE /nowhere HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 404, "not_found"]
   }
   for (const [name, [request, status, code]] of Object.entries(refusals)) {
     it.scopedLive(`of ${name}: ${status} ${code}, and nobody else is hurt`, () =>
