@@ -153,6 +153,52 @@ describe("a hostile connection", () => {
     })
   )
 
+  const keyed = (fields: string) =>
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${fields}content-length: 16\r\n\r\n{"model":"chat"}`
+  const keys: Readonly<Record<string, readonly [string, number]>> = {
+    "two keys, the wrong one first": ["authorization: Bearer no\r\nauthorization: Bearer sk-1\r\n", 401],
+    "two keys, the right one first": ["authorization: Bearer sk-1\r\nauthorization: Bearer no\r\n", 200],
+    "a key that a proxy should strip": ["connection: authorization\r\nauthorization: Bearer sk-1\r\n", 200],
+    "a key in a trailer's place": ["trailer: authorization\r\n", 401],
+    "a key for a proxy": ["proxy-authorization: Bearer sk-1\r\n", 401],
+    "another address and method in headers": [
+      "x-forwarded-host: evil.example\r\nx-original-url: /health/live\r\nx-http-method-override: GET\r\nx-portkey-custom-host: http://evil.example\r\n",
+      401
+    ]
+  }
+  for (const [name, [fields, status]] of Object.entries(keys)) {
+    it.scopedLive(`with ${name}: ${status}, and nothing of it goes upstream`, () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        const { url } = yield* gateway(chat([only.url], { server: "apiKeys: [sk-1]" }))
+        assert.match(yield* exchange(url, keyed(fields)), new RegExp(`^HTTP/1\\.1 ${status} `))
+        assert.strictEqual(only.received.length, status === 200 ? 1 : 0)
+        for (const { headers } of only.received) {
+          assert.strictEqual(headers.authorization, "Bearer sk-upstream-1")
+          assert.strictEqual(headers.host, new URL(only.url).host)
+        }
+      })
+    )
+  }
+
+  it.scopedLive("that is one of a thousand at once, whole or broken: each gets its own answer", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      const { log, url } = yield* gateway(chat([only.url]))
+      const asked = Array.from({ length: 1000 }, (_, n) => n % 10)
+      const bodies = [{}, "{", { model: "nowhere" }]
+      const answers = yield* Effect.forEach(
+        asked,
+        (n) => Effect.map(ask(url, { body: bodies[n] ?? chatBody() }), ({ status }) => status),
+        { concurrency: 250 }
+      )
+      const expected = asked.map((n) => [400, 400, 404][n] ?? 200)
+      assert.deepStrictEqual(answers, expected)
+      assert.strictEqual(log.filter(({ message }) => message === "run").length, 700)
+      yield* livesOn(url)
+    })
+  )
+
   it.scopedLive("of two requests in one segment: two answers, in order", () =>
     Effect.gen(function* () {
       const only = yield* wall

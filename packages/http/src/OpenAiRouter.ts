@@ -295,6 +295,7 @@ const forMethod =
       : Effect.succeed(
           withHeaders(refusal(405, "method_not_allowed", `Use ${method} for this path.`), { allow: method })
         )
+
 const within =
   ({ enter }: Admission.Admission, endpoint: Endpoint): Endpoint =>
   (request, requestId, parameter) =>
