@@ -12,6 +12,8 @@ import * as file from "../internal/testing/scriptFile.ts"
 import { scriptText } from "../internal/testing/scriptText.ts"
 
 /**
+ * What happens: the load, the upstreams as they usually are, and what befalls them.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -65,6 +67,8 @@ export type Latency =
     }
 
 /**
+ * A share of calls that fail in one way.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -141,6 +145,8 @@ export interface Event {
 }
 
 /**
+ * What callers do, and their clients.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -161,6 +167,8 @@ export interface Load {
 }
 
 /**
+ * Another rate for a while.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -210,6 +218,11 @@ export interface LoadFile extends Schema.Schema.Encoded<typeof file.Load> {}
  * | `context_length` | no | yes | nothing |
  * | `invalid_request` | no | no | nothing |
  *
+ * @example
+ * import { Script } from "@understudy/core/testing"
+ *
+ * console.log(Script.kinds.includes("overloaded")) // => true
+ *
  * @since 0.1.0
  * @category models
  */
@@ -230,7 +243,7 @@ export const kinds: ReadonlyArray<string> = file.kinds
  * @since 0.1.0
  * @category schemas
  */
-export const struct = (kinds: ReadonlyArray<string>): Schema.Schema<Script, ScriptFile> => file.struct(kinds)
+export const struct = (known: ReadonlyArray<string>): Schema.Schema<Script, ScriptFile> => file.struct(known)
 
 /**
  * The schema of a script.

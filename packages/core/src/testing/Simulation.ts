@@ -16,12 +16,6 @@ import type { Outcome } from "../Outcome.ts"
 import * as Policy from "../Policy.ts"
 import type { Script } from "./Script.ts"
 
-/**
- * A scripted upstream failed a call.
- *
- * @since 0.1.0
- * @category errors
- */
 export { Refused } from "../internal/testing/refused.ts"
 
 /**
@@ -102,6 +96,8 @@ export const policy = <Tier extends Policy.TierPolicy>(
 })
 
 /**
+ * Under what, and who hears of it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -170,6 +166,8 @@ export interface Report extends Tally {
 }
 
 /**
+ * What became of some requests.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -195,6 +193,8 @@ export interface Quantiles {
 }
 
 /**
+ * What a tier did.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -210,6 +210,8 @@ export interface TierReport {
 }
 
 /**
+ * A stretch of time, of a tier.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -220,6 +222,8 @@ export interface Span {
 }
 
 /**
+ * A stretch of time in which a breaker was not closed.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -1,7 +1,17 @@
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 
-/** A scripted upstream failed a call. No `Error`, whose stack would cost more than the attempt. */
+/**
+ * A scripted upstream failed a call. No `Error`, whose stack would cost more than the attempt.
+ *
+ * @example
+ * import { Simulation } from "@understudy/core/testing"
+ *
+ * console.log(new Simulation.Refused({ kind: "overloaded", retryAfter: undefined })._tag) // => Refused
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class Refused extends Data.TaggedClass("Refused")<{
   /** One of `Script.kinds`, or of what else the script's schema was told of. */
   readonly kind: string
