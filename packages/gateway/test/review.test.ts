@@ -70,6 +70,8 @@ describe("a report", () => {
         [attempt("failure"), attempt("interrupted", standby), run("cancelled")],
         ["primary 0/1", "standby 0/0"]
       ],
+      // Of a log without attempts, or with a part of them.
+      [[line("refused", {}), run("success", { ...served, attempts: 1 })], ["primary 0/0"]],
       // Of a run whose end is in another file.
       [
         [attempt("failure"), attempt("success", standby)],

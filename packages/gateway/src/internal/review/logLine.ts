@@ -36,6 +36,7 @@ export interface RunLine extends OfRun {
   readonly outcome: string
   readonly servedBy: string
   readonly fallback: boolean
+  readonly attempts: number
   readonly latency: number
 }
 
@@ -101,6 +102,7 @@ const known = (line: Readonly<Record<string, unknown>>): Line | undefined => {
         outcome,
         servedBy: text("served_by"),
         fallback: line["fallback"] === true,
+        attempts: number("attempts"),
         latency: number("latency_ms")
       }
     case "breaker":

@@ -102,14 +102,22 @@ export class Tally {
     }
     const tiers = this.underway.get(request)
     this.underway.delete(request)
-    if (tiers !== undefined) this.judge(tiers, outcome)
+    if (tiers === undefined) return
+    // Whose attempts are not all in the log, nobody can judge.
+    let seen = 0
+    for (const { attempts } of tiers.values()) seen += attempts
+    if (seen >= line.attempts) this.judge(tiers, outcome)
   }
 
-  private note({ request, tier }: { readonly request: string; readonly tier: string }, last: Last): void {
+  private note(
+    { request, tier }: { readonly request: string; readonly tier: string },
+    last: Omit<Last, "attempts">
+  ): void {
     const tiers = this.underway.get(request) ?? new Map<string, Last>()
+    const attempts = (tiers.get(tier)?.attempts ?? 0) + (last.outcome === "refused" ? 0 : 1)
     // The last one asked is the last in order.
     tiers.delete(tier)
-    tiers.set(tier, last)
+    tiers.set(tier, { ...last, attempts })
     this.underway.set(request, tiers)
     if (this.underway.size <= mostUnderway) return
     const [oldest] = this.underway
@@ -170,6 +178,8 @@ interface Last {
   readonly model: string
   readonly tier: TierTally
   readonly outcome: string
+  /** Of this tier in this run, as far as the log has them. */
+  readonly attempts: number
 }
 
 export class RouteTally {
