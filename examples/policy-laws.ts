@@ -1,0 +1,33 @@
+/**
+ * A policy's promises, put to the test: the production engine in virtual time, and a search for the outage that breaks
+ * one. The last law fails, and shows the smallest outage in which it does.
+ */
+import { Policy } from "@understudy/core"
+import { Laws, Simulation } from "@understudy/core/testing"
+import { Either } from "effect"
+
+const policy = Either.getOrThrow(
+  Policy.decode({
+    deadline: "20s",
+    tiers: [
+      { name: "primary", timeout: "12s", retry: { times: 1 } },
+      { name: "standby", timeout: "8s", retry: { times: 1 } }
+    ]
+  })
+)
+const subject = Simulation.policy(policy)
+const options = { numRuns: 50, seed: 1 }
+
+for (const law of [
+  Laws.neverLongerThan("20 seconds"),
+  Laws.neverMoreCallsThan(4),
+  Laws.reaches("standby"),
+  Laws.neverMoreCallsThan(2)
+]) {
+  try {
+    Laws.assert(subject, law, options)
+    console.log(`${law.name}: holds`)
+  } catch (error) {
+    console.log(String(error).split("\n\n")[0])
+  }
+}
