@@ -113,6 +113,20 @@ export const start = (
     yield* counted.observe(Effect.map(alerts, (alerts) => [firing(alerts)]))
     yield* counted.observe(Effect.suspend(() => breakerStates(serving.current())))
     yield* Effect.forkScoped(AlertWatch.watch(alerts, options.onAlert ?? (() => {})))
+    const { url } = yield* Server.serve({
+      ...config.server,
+      handler: (request) => Effect.flatMap(serving.use, ({ handler }) => handler(request))
+    })
+    yield* Effect.addFinalizer(() => Ref.set(accepting, false))
+    const told = {
+      result: status.probed,
+      event: (requestId: string, event: Attempt.Event) => {
+        counted.synthetic(event)
+        if (event._tag === "BreakerChanged") status.hear(requestId, event)
+        options.onProbe?.(requestId, event)
+      }
+    }
+    // Begun after the server, and so over before it drains.
     const probing = yield* FiberHandle.make()
     const probe = Effect.suspend(() => {
       const { config, routes } = serving.current()
@@ -125,19 +139,6 @@ export const start = (
         )
       )
     })
-    const told = {
-      result: status.probed,
-      event: (requestId: string, event: Attempt.Event) => {
-        counted.synthetic(event)
-        if (event._tag === "BreakerChanged") status.hear(requestId, event)
-        options.onProbe?.(requestId, event)
-      }
-    }
-    const { url } = yield* Server.serve({
-      ...config.server,
-      handler: (request) => Effect.flatMap(serving.use, ({ handler }) => handler(request))
-    })
-    yield* Effect.addFinalizer(() => Ref.set(accepting, false))
     yield* probe
     return {
       url,
