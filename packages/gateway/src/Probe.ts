@@ -78,6 +78,23 @@ export const targets = (routes: ReadonlyArray<Route.Route>, breakers: boolean): 
  *
  * console.log((await Effect.runPromise(program))["outcome"]) // => success
  *
+ * @example
+ * import { Policy } from "@understudy/core"
+ * import { Probe } from "@understudy/gateway"
+ * import { Route, Sandbox } from "@understudy/http"
+ * import { Effect, Schema } from "effect"
+ *
+ * const { tiers, ...policy } = Schema.decodeSync(Policy.Policy)({ tiers: [{ name: "primary" }] })
+ * const provider = Sandbox.make({ name: "stage", latency: "1 millis", failure: { status: 503, rate: 1 } })
+ *
+ * const program = Effect.gen(function* () {
+ *   const route = yield* Route.make("chat", { ...policy, tiers: [{ ...tiers[0], provider, model: "large" }] })
+ *   return yield* Effect.forEach(Probe.targets([route], false), (target) => Probe.once(target, 8))
+ * })
+ * const [checked] = await Effect.runPromise(program)
+ *
+ * console.log(checked?.["tier"], checked?.["outcome"], checked?.["status"]) // => primary failure 503
+ *
  * @since 0.1.0
  * @category execution
  */
