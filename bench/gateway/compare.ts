@@ -1,7 +1,7 @@
 import { agent, call } from "./callers.ts"
 import { type Contender, contenders, type Places, startMock } from "./contenders.ts"
 import type { Server } from "./processes.ts"
-import { type Asked, type Figures, type Scenario, type Settings, underLoad } from "./scenarios.ts"
+import { type Asked, type Figures, type Scenario, type Settings, warm } from "./scenarios.ts"
 
 /** What one contender came to in one round of a scenario. */
 export interface Sample {
@@ -43,10 +43,7 @@ const startAll = async (
     const server = await contender.start(places)
     const asked = { contender, server, question: contender.question(places, server, scenario.upstreams) }
     await ready(asked)
-    // Compiled code is measured; what only waits needs none.
-    if (!scenario.upstreams.includes("wait")) {
-      await underLoad(32)(asked, { ...settings, cpuMillis: settings.warmCpuMillis })
-    }
+    await warm(asked, settings, scenario.warm)
     all.push(asked)
   }
   return all
@@ -89,7 +86,7 @@ export const profiled = async (
   const mock: Server = await startMock(places.out)
   const [asked] = await startAll({ ...places, mock }, { ...scenario, contenders: [contender.name] }, settings)
   await asked!.server.ask({ _tag: "profile" })
-  await underLoad(32)(asked!, settings)
+  await scenario.measure(asked!, settings)
   await asked!.server.ask({ _tag: "profiled", file })
   await asked!.server.end()
   await mock.end()

@@ -72,7 +72,8 @@ const file = (mock: string): string => {
   const providers = ["answer", "wait", "busy", "stream", "paced"].map(
     (name) => `\n  ${name}: { kind: openai, baseUrl: ${mock}/${name}/v1, apiKey: sk-mock }`
   )
-  return `providers:${providers.join("")}\nroutes:${allUpstreams.map(route).join("")}\n`
+  // As many at once as callers come: nobody else turns any away.
+  return `server: { maxInFlight: 10000 }\nproviders:${providers.join("")}\nroutes:${allUpstreams.map(route).join("")}\n`
 }
 
 export const allUpstreams: ReadonlyArray<Upstreams> = [

@@ -76,7 +76,7 @@ const steady = ["whole-cpu", "fallback-cpu", "stream-cpu", "resident"]
 export const gatewayRatios = (all: ReadonlyArray<Goal>): ReadonlyArray<Ratio> =>
   all
     .filter(({ name, values }) => steady.includes(name) && values.length > 0)
-    .map((goal) => ({ name: `gateway: ${goal.what}`, value: measuredOf(goal), more: goal.atLeast }))
+    .map((goal) => ({ name: `gateway: ${goal.name}`, value: measuredOf(goal), more: goal.atLeast }))
 
 export const measuredOf = ({ values }: Goal): number => median(values)
 

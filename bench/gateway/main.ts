@@ -32,8 +32,7 @@ export const main = async (
   })
   const settings: Settings = {
     out: places.out,
-    cpuMillis: values.quick ? 300 : 1_000,
-    warmCpuMillis: values.quick ? 2_500 : 5_000
+    cpuMillis: values.quick ? 300 : 1_000
   }
   if (values.profile !== undefined) {
     await profile(places, { ...settings, cpuMillis: 2_000 }, values.profile, positionals[0])
