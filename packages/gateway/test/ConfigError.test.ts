@@ -18,8 +18,8 @@ describe("ConfigError", () => {
       ],
       [
         "a top-level key",
-        `${yaml()}probe: { every: 1m }`,
-        ":12:1 probe: unknown key; known: server, providers, routes"
+        `${yaml()}limits: { every: 1m }`,
+        ":12:1 limits: unknown key; known: server, providers, routes, probe"
       ],
       [
         "a key in another case",
