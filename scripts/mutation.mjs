@@ -18,16 +18,19 @@ const subjects = [
   { sources: /^Deadline/, tests: ["Deadline.test.ts"] },
   { sources: /^Outcome/, tests: ["Outcome.test.ts"] },
   { sources: /^RetryBudget/, tests: ["RetryBudget*.test.ts"] },
-  { sources: /^internal\/rolling/, tests: ["rolling.test.ts"] },
-  { sources: /^internal\/breakerConfig/, tests: ["CircuitBreaker.test.ts", "CircuitBreaker.counts.test.ts"] },
-  { sources: /^internal\/breakerFile/, tests: ["CircuitBreaker.file.test.ts"] },
+  { sources: /^internal\/health\/rolling/, tests: ["rolling.test.ts"] },
   {
-    sources: /^(CircuitBreaker|internal\/breaker(Machine|State|Window)?)\.ts/,
+    sources: /^internal\/breaker\/config/,
+    tests: ["CircuitBreaker.test.ts", "CircuitBreaker.counts.test.ts"]
+  },
+  { sources: /^internal\/breaker\/file/, tests: ["CircuitBreaker.file.test.ts"] },
+  {
+    sources: /^(CircuitBreaker|internal\/breaker\/(breaker|machine|state|window))\.ts/,
     tests: ["CircuitBreaker.*test.ts", "FallbackStream.breaker.test.ts"]
   },
-  { sources: /^internal\/timer/, tests: ["timer.test.ts"] },
+  { sources: /^internal\/run\/timer/, tests: ["timer.test.ts"] },
   {
-    sources: /^internal\/(plan|waits)/,
+    sources: /^internal\/run\/(plan|waits)/,
     tests: ["plan.test.ts", "Backoff.schedule.test.ts", "Fallback.test.ts", "budget.test.ts"]
   }
 ]

@@ -10,8 +10,8 @@ import * as Effect from "effect/Effect"
 import type { LazyArg } from "effect/Function"
 import type { Transition } from "./CircuitBreaker.ts"
 import type { DeadlineExceeded } from "./Deadline.ts"
-import { annotate } from "./internal/span.ts"
-import { Underway } from "./internal/underway.ts"
+import { annotate } from "./internal/run/span.ts"
+import { Underway } from "./internal/run/underway.ts"
 import type { Next } from "./Outcome.ts"
 
 /**

@@ -23,12 +23,12 @@ import {
   type Store,
   type Transition,
   unsafeMake
-} from "./internal/breaker.ts"
-import type { Config, Consecutive, Options, Rate, Share, Slow } from "./internal/breakerConfig.ts"
-import * as configs from "./internal/breakerConfig.ts"
-import * as machine from "./internal/breakerMachine.ts"
-import type { Decision, Event, State } from "./internal/breakerState.ts"
-import * as states from "./internal/breakerState.ts"
+} from "./internal/breaker/breaker.ts"
+import type { Config, Consecutive, Options, Rate, Share, Slow } from "./internal/breaker/config.ts"
+import * as configs from "./internal/breaker/config.ts"
+import * as machine from "./internal/breaker/machine.ts"
+import type { Decision, Event, State } from "./internal/breaker/state.ts"
+import * as states from "./internal/breaker/state.ts"
 import * as Outcome from "./Outcome.ts"
 
 export {
@@ -41,8 +41,8 @@ export {
   CircuitOpen,
   type Store,
   type Transition
-} from "./internal/breaker.ts"
-export type { Config, Consecutive, Options, Rate, Share, Slow, Trip } from "./internal/breakerConfig.ts"
+} from "./internal/breaker/breaker.ts"
+export type { Config, Consecutive, Options, Rate, Share, Slow, Trip } from "./internal/breaker/config.ts"
 export type {
   Change,
   Closed,
@@ -56,8 +56,8 @@ export type {
   Reason,
   Rejection,
   State
-} from "./internal/breakerState.ts"
-export type { Window } from "./internal/breakerWindow.ts"
+} from "./internal/breaker/state.ts"
+export type { Window } from "./internal/breaker/window.ts"
 
 /**
  * Opens after `failures` failures in a row. Ignored outcomes neither add to the row nor break it.

@@ -7,11 +7,11 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Scope from "effect/Scope"
-import { ladderFrom } from "./internal/compiled.ts"
-import { FallbackEffect, served as servedBy } from "./internal/fallbackEffect.ts"
-import type { AllTiersFailed, Served } from "./internal/ladder.ts"
-import * as ladder from "./internal/ladder.ts"
-import { runs } from "./internal/rung.ts"
+import { ladderFrom } from "./internal/policy/compiled.ts"
+import { FallbackEffect, served as servedBy } from "./internal/run/fallbackEffect.ts"
+import type { AllTiersFailed, Served } from "./internal/run/ladder.ts"
+import * as ladder from "./internal/run/ladder.ts"
+import { runs } from "./internal/run/rung.ts"
 import type { Outcome } from "./Outcome.ts"
 import type { Compiled, TierPolicy } from "./Policy.ts"
 
@@ -29,8 +29,8 @@ export interface Fallback<out A, out E, out R> extends Effect.Effect<A, E | AllT
   readonly ladder: ladder.Ladder<A, E, R>
 }
 
-export type { Served } from "./internal/ladder.ts"
-export { AllTiersFailed } from "./internal/ladder.ts"
+export type { Served } from "./internal/run/ladder.ts"
+export { AllTiersFailed } from "./internal/run/ladder.ts"
 
 /**
  * Asks `that` when `self` has no answer.

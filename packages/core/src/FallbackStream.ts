@@ -14,13 +14,13 @@ import { dual } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { DeadlineExceeded } from "./Deadline.ts"
-import type { EmptyStream } from "./internal/commit.ts"
-import { ladderFrom } from "./internal/compiled.ts"
-import { given } from "./internal/given.ts"
-import type { AllTiersFailed, Served, Transcript } from "./internal/ladder.ts"
-import * as ladder from "./internal/ladder.ts"
-import { rung, runs } from "./internal/rung.ts"
-import { type Begun, committed, going } from "./internal/streamRung.ts"
+import { ladderFrom } from "./internal/policy/compiled.ts"
+import type { EmptyStream } from "./internal/run/commit.ts"
+import { given } from "./internal/run/given.ts"
+import type { AllTiersFailed, Served, Transcript } from "./internal/run/ladder.ts"
+import * as ladder from "./internal/run/ladder.ts"
+import { rung, runs } from "./internal/run/rung.ts"
+import { type Begun, committed, going } from "./internal/run/streamRung.ts"
 import type { Outcome } from "./Outcome.ts"
 import type { Compiled, TierPolicy } from "./Policy.ts"
 import type * as Tier from "./Tier.ts"
@@ -46,9 +46,9 @@ export interface FallbackStream<out A, out E, out R>
   readonly ladder: ladder.Ladder<Begun<A, E>, E | EmptyStream, R>
 }
 
-export { EmptyStream } from "./internal/commit.ts"
+export { EmptyStream } from "./internal/run/commit.ts"
 
-export type { Transcript } from "./internal/ladder.ts"
+export type { Transcript } from "./internal/run/ladder.ts"
 
 /**
  * Makes a tier of a stream.

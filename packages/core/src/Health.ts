@@ -13,8 +13,8 @@ import * as Effect from "effect/Effect"
 import * as MutableRef from "effect/MutableRef"
 import type { Event, Labels } from "./Attempt.ts"
 import * as Deadline from "./Deadline.ts"
-import * as fold from "./internal/healthSnapshot.ts"
-import * as state from "./internal/healthState.ts"
+import * as fold from "./internal/health/snapshot.ts"
+import * as state from "./internal/health/state.ts"
 
 /**
  * Calls for help when a tier serves too small a share of the runs it is due in.

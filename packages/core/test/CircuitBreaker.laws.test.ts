@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, FastCheck } from "effect"
 import { CircuitBreaker, Outcome } from "../src/index.ts"
-import { push } from "../src/internal/breakerWindow.ts"
+import { push } from "../src/internal/breaker/window.ts"
 import {
   calls,
   compare,

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { live, put, type Rolling, sliceAt, slices } from "../src/internal/rolling.ts"
+import { live, put, type Rolling, sliceAt, slices } from "../src/internal/health/rolling.ts"
 
 /** One call in each of these slices. */
 const called = (...indexes: ReadonlyArray<number>): Rolling<number> =>

@@ -15,12 +15,12 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { contradiction } from "./internal/contradiction.ts"
-import * as Document from "./internal/document.ts"
-import type { Path } from "./internal/fault.ts"
-import { Host, integerFrom, Key, Port, SizeText } from "./internal/fields.ts"
-import { type Provider, ProviderFile } from "./internal/providerFile.ts"
-import type * as Yaml from "./internal/yaml.ts"
+import { contradiction } from "./internal/file/contradiction.ts"
+import * as Document from "./internal/file/document.ts"
+import type { Path } from "./internal/file/fault.ts"
+import { Host, integerFrom, Key, Port, SizeText } from "./internal/file/fields.ts"
+import { type Provider, ProviderFile } from "./internal/file/providerFile.ts"
+import type * as Yaml from "./internal/file/yaml.ts"
 
 /**
  * Where and how the gateway listens.
@@ -47,15 +47,15 @@ export interface Server {
   readonly drain: Duration.Duration
 }
 
-export type { ErrorRow } from "./internal/errorRow.ts"
+export type { ErrorRow } from "./internal/file/errorRow.ts"
 export type {
   Account,
   AnthropicProvider,
   AzureProvider,
   OpenAiProvider,
   Provider
-} from "./internal/providerFile.ts"
-export type { Latency, SandboxProvider, SandboxTurn, SandboxWord } from "./internal/sandboxFile.ts"
+} from "./internal/file/providerFile.ts"
+export type { Latency, SandboxProvider, SandboxTurn, SandboxWord } from "./internal/file/sandboxFile.ts"
 
 /**
  * A rung of a route's ladder, and where it leads.

@@ -10,7 +10,7 @@ import * as Core from "@understudy/core/Log"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type { ConfigError } from "./Config.ts"
-import { percent } from "./internal/percent.ts"
+import { percent } from "./internal/drawing/percent.ts"
 
 /**
  * How lines are written: for machines or for people.

@@ -15,11 +15,11 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import type { Dispatcher } from "undici"
-import { send } from "./internal/answer.ts"
-import { reading } from "./internal/body.ts"
-import { decoded } from "./internal/coding.ts"
-import * as Connections from "./internal/connections.ts"
-import * as Refusals from "./internal/refusals.ts"
+import { send } from "./internal/network/answer.ts"
+import { reading } from "./internal/network/body.ts"
+import { decoded } from "./internal/network/coding.ts"
+import * as Connections from "./internal/network/connections.ts"
+import * as Refusals from "./internal/network/refusals.ts"
 
 /**
  * The address could not be listened on.

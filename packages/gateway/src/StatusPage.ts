@@ -7,9 +7,9 @@ import type * as Attempt from "@understudy/core/Attempt"
 import type { Response } from "@understudy/http/OpenAiRouter"
 import type * as Metrics from "@understudy/otel/Metrics"
 import * as Effect from "effect/Effect"
-import { contentSecurityPolicy, page } from "./internal/page.ts"
-import * as Recent from "./internal/recent.ts"
-import { type PolicyStatus, type Served, statusOf } from "./internal/status.ts"
+import { contentSecurityPolicy, page } from "./internal/page/page.ts"
+import * as Recent from "./internal/serving/recent.ts"
+import { type PolicyStatus, type Served, statusOf } from "./internal/serving/status.ts"
 import type * as Log from "./Log.ts"
 
 export type {
@@ -23,7 +23,7 @@ export type {
   Served,
   Status,
   TierStatus
-} from "./internal/status.ts"
+} from "./internal/serving/status.ts"
 
 /**
  * Hears of what happens, and shows it.

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { CircuitBreaker } from "@understudy/core"
 import { Duration, Effect, JSONSchema, Redacted, Schema } from "effect"
 import * as Config from "../src/Config.ts"
-import { sandboxPolicy } from "../src/internal/sandboxPolicy.ts"
+import { sandboxPolicy } from "../src/internal/file/sandboxPolicy.ts"
 import { accepted, file, openai, refusal, server } from "./configFile.ts"
 
 describe("Config", () => {

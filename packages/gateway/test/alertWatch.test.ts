@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type * as Attempt from "@understudy/core/Attempt"
 import * as Health from "@understudy/core/Health"
 import { Duration, Effect, TestClock } from "effect"
-import { watch } from "../src/internal/alertWatch.ts"
+import { watch } from "../src/internal/serving/alertWatch.ts"
 
 const refused: Attempt.Event = {
   _tag: "TierRefused",

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import { Config } from "../src/index.ts"
-import { report } from "../src/internal/report.ts"
-import { sandboxPolicy } from "../src/internal/sandboxPolicy.ts"
+import { report } from "../src/internal/check/report.ts"
+import { sandboxPolicy } from "../src/internal/file/sandboxPolicy.ts"
 
 const sourceOf = (text: string) => ({
   name: "understudy.yaml",

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { rawWall } from "../../../test/support/rawWall.ts"
-import * as Connections from "../src/internal/connections.ts"
+import * as Connections from "../src/internal/network/connections.ts"
 
 describe("connections", () => {
   it.scopedLive("one that is not there in time is given up", () =>

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { escapeText, Html, html } from "../src/internal/html.ts"
+import { escapeText, Html, html } from "../src/internal/drawing/html.ts"
 
 describe("html", () => {
   it("escapes what it is given, in text and in attributes, and leaves its own markup alone", () => {

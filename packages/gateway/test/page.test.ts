@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { left, span } from "../src/internal/figures.ts"
-import { contentSecurityPolicy, page } from "../src/internal/page.ts"
-import type { BreakerStatus, Rates, Status } from "../src/internal/status.ts"
+import { left, span } from "../src/internal/drawing/figures.ts"
+import { contentSecurityPolicy, page } from "../src/internal/page/page.ts"
+import type { BreakerStatus, Rates, Status } from "../src/internal/serving/status.ts"
 
 const rates: Rates = { due: 40, served: 30, success_rate: 0.75, fallbacks: 10, fallback_rate: 0.25 }
 const times = { p50_ms: 38, p95_ms: 1240, p99_ms: 2500 }

@@ -2,7 +2,7 @@ import { createServer, type Server as NetServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { exchange } from "../../../test/support/caller.ts"
-import { refuseUnparsed } from "../src/internal/refusals.ts"
+import { refuseUnparsed } from "../src/internal/network/refusals.ts"
 
 /** A server that refuses every connection for this error. */
 const refusing = (code: string): Effect.Effect<string, never, Scope.Scope> =>

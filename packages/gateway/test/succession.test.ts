@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import * as Succession from "../src/internal/succession.ts"
+import * as Succession from "../src/internal/serving/succession.ts"
 
 const named = (log: Array<string>, name: string) =>
   Effect.acquireRelease(

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { html } from "../src/internal/html.ts"
-import { line, plot, scale, ticks } from "../src/internal/svg.ts"
+import { html } from "../src/internal/drawing/html.ts"
+import { line, plot, scale, ticks } from "../src/internal/drawing/svg.ts"
 
 describe("svg", () => {
   it("a scale maps its ends onto its ends, and a range of nothing onto the start", () => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { dark, light } from "../src/internal/theme.ts"
+import { dark, light } from "../src/internal/drawing/theme.ts"
 
 /** Relative luminance and contrast as WCAG 2.2 defines them. */
 const luminance = (colour: string): number => {

@@ -6,7 +6,7 @@
  */
 import * as Redacted from "effect/Redacted"
 import type { Row } from "./ErrorTable.ts"
-import * as OpenAi from "./internal/openAi.ts"
+import * as OpenAi from "./internal/provider/openAi.ts"
 import type { Provider } from "./Provider.ts"
 import type { Quirks } from "./Quirks.ts"
 import type { Upstream } from "./Upstream.ts"

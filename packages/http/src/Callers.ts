@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import * as Utf8 from "./internal/utf8.ts"
+import * as Utf8 from "./internal/bytes/utf8.ts"
 
 /**
  * Who may ask.

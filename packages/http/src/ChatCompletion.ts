@@ -10,11 +10,11 @@
  */
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"
-import { readChoices, readUsage } from "./internal/choice.ts"
-import { isError } from "./internal/errorBody.ts"
-import * as Json from "./internal/json.ts"
-import * as RawJson from "./internal/rawJson.ts"
-import * as Utf8 from "./internal/utf8.ts"
+import * as Json from "./internal/bytes/json.ts"
+import * as RawJson from "./internal/bytes/rawJson.ts"
+import * as Utf8 from "./internal/bytes/utf8.ts"
+import { readChoices, readUsage } from "./internal/provider/choice.ts"
+import { isError } from "./internal/provider/errorBody.ts"
 
 /**
  * What the gateway looks at of a request; everything else is in its bytes.

@@ -18,11 +18,11 @@ import type { ParseError } from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import type { Completion, ObjectCompletion, ObjectRequest, Part } from "./internal/chatModel.ts"
-import * as internal from "./internal/chatModel.ts"
-import type { Request, ToolCall } from "./internal/chatRequest.ts"
-import * as Continuation from "./internal/continuation.ts"
-import { load, type OrConfig } from "./internal/orConfig.ts"
+import type { Completion, ObjectCompletion, ObjectRequest, Part } from "./internal/model/model.ts"
+import * as internal from "./internal/model/model.ts"
+import type { Request, ToolCall } from "./internal/model/request.ts"
+import { load, type OrConfig } from "./internal/provider/orConfig.ts"
+import * as Continuation from "./internal/stream/continuation.ts"
 import type { Provider } from "./Provider.ts"
 import type { ProviderError } from "./ProviderError.ts"
 import * as Quirks from "./Quirks.ts"
@@ -36,7 +36,7 @@ export type {
   Part,
   Served,
   Started
-} from "./internal/chatModel.ts"
+} from "./internal/model/model.ts"
 
 export type {
   Delta,
@@ -46,7 +46,7 @@ export type {
   Reply,
   TextDelta,
   ToolCallDelta
-} from "./internal/chatReply.ts"
+} from "./internal/model/reply.ts"
 export type {
   AssistantMessage,
   Content,
@@ -60,7 +60,7 @@ export type {
   ToolChoice,
   ToolMessage,
   UserMessage
-} from "./internal/chatRequest.ts"
+} from "./internal/model/request.ts"
 
 /**
  * A policy of the application's own that speaks chat completions.

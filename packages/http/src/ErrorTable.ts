@@ -8,9 +8,9 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
-import * as ErrorBody from "./internal/errorBody.ts"
-import * as Utf8 from "./internal/utf8.ts"
-import { untilReset, waitAsked } from "./internal/waitAsked.ts"
+import * as Utf8 from "./internal/bytes/utf8.ts"
+import * as ErrorBody from "./internal/provider/errorBody.ts"
+import { untilReset, waitAsked } from "./internal/provider/waitAsked.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { ChatRequest, Usage } from "./ChatCompletion.ts"
-import { load, type OrConfig } from "./internal/orConfig.ts"
+import { load, type OrConfig } from "./internal/provider/orConfig.ts"
 import type { ProviderError } from "./ProviderError.ts"
 import { Upstream } from "./Upstream.ts"
 

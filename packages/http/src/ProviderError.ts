@@ -8,7 +8,7 @@ import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Record from "effect/Record"
 import type * as Redacted from "effect/Redacted"
-import { stackless } from "./internal/stackless.ts"
+import { stackless } from "./internal/provider/stackless.ts"
 
 /**
  * What went wrong, as logs, spans and metrics name it.

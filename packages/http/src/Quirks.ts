@@ -11,7 +11,7 @@ import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import type { ChatRequest } from "./ChatCompletion.ts"
 import type { Row } from "./ErrorTable.ts"
-import * as RawJson from "./internal/rawJson.ts"
+import * as RawJson from "./internal/bytes/rawJson.ts"
 
 /**
  * What a server wants otherwise than OpenAI does.

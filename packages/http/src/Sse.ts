@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
-import * as Utf8 from "./internal/utf8.ts"
+import * as Utf8 from "./internal/bytes/utf8.ts"
 
 /**
  * One block of a stream, up to and with the blank line that ends it.

@@ -13,8 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { collect, reading } from "./internal/bytes.ts"
-import { stackless } from "./internal/stackless.ts"
+import { collect, reading } from "./internal/bytes/bytes.ts"
+import { stackless } from "./internal/provider/stackless.ts"
 
 /**
  * A request to an upstream.

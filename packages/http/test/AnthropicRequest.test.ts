@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type Decision, tables } from "../src/internal/anthropicFields.ts"
+import { type Decision, tables } from "../src/internal/anthropic/fields.ts"
 import { refused, refuses, requestText, sends, sent } from "./anthropic.ts"
 
 const tool = { type: "function", function: { name: "add", parameters: { type: "object" } } }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Stream, TestClock } from "effect"
-import { messageReader } from "../src/internal/anthropicReader.ts"
+import { messageReader } from "../src/internal/anthropic/reader.ts"
 import * as Sse from "../src/Sse.ts"
 import { TransportError } from "../src/Upstream.ts"
 import { anthropic, events, stream } from "./anthropic.ts"

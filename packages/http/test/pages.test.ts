@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Redacted } from "effect"
 import * as Callers from "../src/Callers.ts"
-import { asBearer } from "../src/internal/basic.ts"
+import { asBearer } from "../src/internal/router/basic.ts"
 import * as OpenAiRouter from "../src/OpenAiRouter.ts"
 
 const page = () =>

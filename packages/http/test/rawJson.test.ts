@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as RawJson from "../src/internal/rawJson.ts"
+import * as RawJson from "../src/internal/bytes/rawJson.ts"
 import { exact, jsonObject } from "./anthropicConversations.ts"
 import { bytes, text } from "./scripted.ts"
 

@@ -7,7 +7,7 @@
 import * as Duration from "effect/Duration"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
-import { formatDuration } from "../internal/durationText.ts"
+import { formatDuration } from "../internal/policy/durationText.ts"
 import { Simulator } from "../internal/testing/simulator.ts"
 import * as Arbitraries from "./Arbitraries.ts"
 import * as Script from "./Script.ts"

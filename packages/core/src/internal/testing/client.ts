@@ -2,7 +2,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { AllTiersFailed } from "../ladder.ts"
+import { AllTiersFailed } from "../run/ladder.ts"
 import type { Draws } from "./draws.ts"
 
 /**

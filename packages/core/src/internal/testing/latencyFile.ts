@@ -4,8 +4,8 @@ import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { Latency } from "../../testing/Script.ts"
-import { formatDuration, parseDuration } from "../durationText.ts"
-import { DurationText } from "../fields.ts"
+import { formatDuration, parseDuration } from "../policy/durationText.ts"
+import { DurationText } from "../policy/fields.ts"
 
 type Plain = Extract<Latency, { readonly _tag: "Constant" | "Uniform" }>
 type Quantiles = Extract<Latency, { readonly _tag: "Quantiles" }>

@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Testing from "../../testing/Script.ts"
-import { DurationText, integerFrom, Name, SomeTime, share } from "../fields.ts"
+import { DurationText, integerFrom, Name, SomeTime, share } from "../policy/fields.ts"
 import { constant, LatencyFile } from "./latencyFile.ts"
 
 /** In the order of the table of `Script.kinds`. */

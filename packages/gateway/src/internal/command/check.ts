@@ -1,6 +1,6 @@
 import * as Policy from "@understudy/core/Policy"
 import * as Effect from "effect/Effect"
-import { report } from "../report.ts"
+import { report } from "../check/report.ts"
 import { command, FlawedError, load, single } from "./command.ts"
 
 export const check = command({

@@ -5,8 +5,8 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Config from "../../Config.ts"
 import type { ListenError } from "../../Server.ts"
-import { suggest } from "../nearest.ts"
-import { sandboxPolicy } from "../sandboxPolicy.ts"
+import { suggest } from "../file/nearest.ts"
+import { sandboxPolicy } from "../file/sandboxPolicy.ts"
 
 /**
  * The command line makes no sense. The message is one line with the remedy.

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Log from "../../Log.ts"
 import * as Probe from "../../Probe.ts"
 import { table } from "../laboratory/words.ts"
-import * as Serving from "../serving.ts"
+import * as Serving from "../serving/serving.ts"
 import { command, load, single, UnansweredError } from "./command.ts"
 
 export const probe = command({

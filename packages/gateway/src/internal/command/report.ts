@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises"
 import * as Effect from "effect/Effect"
-import { percent } from "../percent.ts"
+import { percent } from "../drawing/percent.ts"
 import { command, type Terminal, UsageError, writeText } from "./command.ts"
 
 export const report = command({

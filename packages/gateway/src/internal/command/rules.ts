@@ -1,7 +1,7 @@
 import * as Alerts from "@understudy/otel/Alerts"
 import * as Dashboard from "@understudy/otel/Dashboard"
 import * as Effect from "effect/Effect"
-import { alertsOf } from "../alertsOf.ts"
+import { alertsOf } from "../file/alertsOf.ts"
 import { command, load, single } from "./command.ts"
 
 export const rules = command({

@@ -1,6 +1,6 @@
 import type { Simulation } from "@understudy/core/testing"
-import { type Html, html } from "../html.ts"
-import { area, line, plot, scale, ticks } from "../svg.ts"
+import { type Html, html } from "../drawing/html.ts"
+import { area, line, plot, scale, ticks } from "../drawing/svg.ts"
 import { digits, served } from "./summary.ts"
 import { table, time } from "./words.ts"
 

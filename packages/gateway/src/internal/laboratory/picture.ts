@@ -1,8 +1,8 @@
 import type { Script, Simulation } from "@understudy/core/testing"
 import * as Duration from "effect/Duration"
-import { Html, html } from "../html.ts"
-import { type Area, area, line, plot, px, scale, ticks } from "../svg.ts"
-import { style } from "../theme.ts"
+import { Html, html } from "../drawing/html.ts"
+import { type Area, area, line, plot, px, scale, ticks } from "../drawing/svg.ts"
+import { style } from "../drawing/theme.ts"
 import { latency, served } from "./summary.ts"
 import { clock, time } from "./words.ts"
 

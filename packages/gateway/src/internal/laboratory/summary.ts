@@ -1,5 +1,5 @@
 import type { Simulation } from "@understudy/core/testing"
-import { percent } from "../percent.ts"
+import { percent } from "../drawing/percent.ts"
 import { clock, indented, table, time } from "./words.ts"
 
 /** What a report says, for a terminal. */

@@ -1,7 +1,7 @@
-import { compact, span } from "../figures.ts"
-import { type Html, html } from "../html.ts"
-import { percent } from "../percent.ts"
-import { area, line, plot, px, scale, ticks } from "../svg.ts"
+import { compact, span } from "../drawing/figures.ts"
+import { type Html, html } from "../drawing/html.ts"
+import { percent } from "../drawing/percent.ts"
+import { area, line, plot, px, scale, ticks } from "../drawing/svg.ts"
 import type { Review, SliceReview } from "./summary.ts"
 
 const size = { width: 920, height: 190 }

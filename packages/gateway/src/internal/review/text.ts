@@ -1,4 +1,4 @@
-import { many, rate, span } from "../figures.ts"
+import { many, rate, span } from "../drawing/figures.ts"
 import { clock, indented, table } from "../laboratory/words.ts"
 import type { Review } from "./summary.ts"
 

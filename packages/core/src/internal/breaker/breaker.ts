@@ -1,0 +1,305 @@
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import { currentServices } from "effect/DefaultServices"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { RuntimeFiber } from "effect/Fiber"
+import * as PubSub from "effect/PubSub"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Failure, Outcome } from "../../Outcome.ts"
+import { flatMapNow } from "../run/now.ts"
+import type { Config } from "./config.ts"
+import { Issued, notBefore, step } from "./machine.ts"
+import {
+  type Change,
+  type Decision,
+  type Event,
+  initial,
+  type Permit,
+  type Rejection,
+  type State
+} from "./state.ts"
+
+/**
+ * The call was not made: the breaker is open, or half-open with its probes under way, or isolated.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { CircuitBreaker } from "@understudy/core"
+ *
+ * const program = Effect.gen(function* () {
+ *   const breaker = yield* CircuitBreaker.make({ key: "search", openFor: "10 seconds" })
+ *   yield* breaker.trip()
+ *   return yield* Effect.flip(CircuitBreaker.execute(Effect.succeed("found"), breaker))
+ * })
+ *
+ * console.log(Effect.runSync(program)._tag) // => CircuitOpen
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
+  readonly key: string
+  /** The state that refused. */
+  readonly state: Rejection["state"]
+  /** Time until it is worth asking again; zero while a probe is under way, `openFor` while isolated. */
+  readonly retryAfter: Duration.Duration
+}> {
+  override get message(): string {
+    switch (this.state) {
+      case "Open":
+        return `circuit ${this.key} is open`
+      case "HalfOpen":
+        return `circuit ${this.key} is half-open and waits for its probe`
+      case "Isolated":
+        return `circuit ${this.key} is isolated`
+    }
+  }
+}
+
+/**
+ * Where the states of breakers are kept: by default in memory, each by itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Store {
+  /**
+   * Applies a pure function to the state of a key, `initial` where there is none, as one indivisible act. The
+   * function may be called again where somebody else was faster.
+   */
+  readonly modify: <A>(key: string, f: (state: State) => readonly [A, State]) => Effect.Effect<A>
+}
+
+/**
+ * A breaker that can be shared by any number of tiers and runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CircuitBreaker {
+  readonly key: string
+  readonly config: Config
+  /** As it was left by the last event: an open breaker whose time is over is open until somebody asks. */
+  readonly state: Effect.Effect<State>
+  /** `notBefore` of its state; an open breaker that only observes refuses nobody. */
+  readonly notBefore: Effect.Effect<number>
+  /** Admits one call or refuses it. Every permit must be reported, whatever became of the call. */
+  readonly admit: Effect.Effect<Admission, CircuitOpen>
+  /** The same without an error and with every change of state that came with it. */
+  readonly decide: Effect.Effect<Decision>
+  /** Says how a call ended. Of several reports of one permit the first counts. */
+  readonly report: (permit: Permit, outcome: Outcome) => Effect.Effect<Transition | undefined>
+  /** @internal `decide` for a fiber that is at hand: an `Exit` where the state is, too. */
+  readonly decideIn: (fiber: RuntimeFiber<unknown, unknown>) => Effect.Effect<Decision>
+  /** @internal `report`, the same. */
+  readonly reportIn: (
+    fiber: RuntimeFiber<unknown, unknown>,
+    permit: Permit,
+    outcome: Outcome
+  ) => Effect.Effect<Transition | undefined>
+  /** @internal What was reported as a success has failed after all; `epoch` is that of the state which came of it. */
+  readonly retractIn: (
+    fiber: RuntimeFiber<unknown, unknown>,
+    epoch: number,
+    outcome: Failure
+  ) => Effect.Effect<Transition | undefined>
+  /**
+   * Opens it, for what somebody else met with concerns it too: as a failure with `trip` would, and an open one
+   * begins its time anew. `retryAfter` is the wait that was asked for. Does nothing while it is isolated.
+   */
+  readonly trip: (retryAfter?: Duration.Duration) => Effect.Effect<Transition | undefined>
+  /**
+   * Refuses every call until the scope closes, whatever is reported, reset or due in the meantime. Closes when the
+   * last of those who isolate it has let go.
+   */
+  readonly isolate: Effect.Effect<void, never, Scope.Scope>
+  /** Closes it and forgets all it has counted, unless it is isolated. */
+  readonly reset: Effect.Effect<void>
+  /**
+   * Every transition from now on, in order. Whoever listens neither delays nor fails a call; whoever is more than
+   * 64 transitions behind misses the oldest.
+   */
+  readonly transitions: Stream.Stream<Transition>
+}
+
+/**
+ * A call that was let through.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Admission {
+  readonly permit: Permit
+  /** The last transition that this admission made. */
+  readonly transition: Transition | undefined
+  /** With `observeOnly`: why the call would have been refused. */
+  readonly wouldReject: Rejection | undefined
+}
+
+/**
+ * A change of one breaker among others.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Transition extends Change {
+  readonly key: string
+}
+
+export type Hub = PubSub.PubSub<Transition>
+
+export const hub: Effect.Effect<Hub> = PubSub.sliding(64)
+
+/** One state in memory. */
+export class Cell implements Store {
+  private state: State = initial
+
+  modify<A>(_: string, f: (state: State) => readonly [A, State]): Effect.Effect<A> {
+    return Effect.sync(() => this.unsafeModify(f))
+  }
+
+  unsafeModify<A>(f: (state: State) => readonly [A, State]): A {
+    const [a, next] = f(this.state)
+    this.state = next
+    return a
+  }
+}
+
+type Fiber = RuntimeFiber<unknown, unknown>
+
+const timeOf = (fiber: Fiber): number =>
+  Number(Context.get(fiber.getFiberRef(currentServices), Clock.Clock).unsafeCurrentTimeNanos()) / 1e6
+
+const chanceOf = (fiber: Fiber): Effect.Effect<number> =>
+  Context.get(fiber.getFiberRef(currentServices), Random.Random).next
+
+export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub): CircuitBreaker => {
+  const measures = config.trip.some((trip) => trip._tag === "Slow")
+  const timed = measures || config.trip.some((trip) => "window" in trip)
+
+  const tell = ({ changes }: Decision): Transition | undefined => {
+    let transition: Transition | undefined
+    for (const change of changes) {
+      transition = { key, ...change }
+      // Never waits: a full hub lets go of its oldest.
+      Effect.runSync(PubSub.publish(hub, transition))
+    }
+    return transition
+  }
+
+  /** A state at hand changes in this very turn of the fiber, which `then` belongs to: so what it tells is in order. */
+  const modify = <B, E>(
+    f: (state: State) => readonly [Decision, State],
+    then: (decision: Decision) => Effect.Effect<B, E>
+  ): Effect.Effect<B, E> =>
+    store instanceof Cell ? then(store.unsafeModify(f)) : Effect.flatMap(store.modify(key, f), then)
+
+  // A breaker that counts only a row of failures asks no clock, whose nanoseconds are a `bigint`, on the way to
+  // and from a call that succeeds.
+  const ask = (fiber: Fiber) => (state: State) =>
+    step(config, state, state._tag === "Closed" && !timed ? anyTime : { _tag: "Admit", now: timeOf(fiber) })
+
+  const decideIn = (fiber: Fiber): Effect.Effect<Decision> =>
+    modify(ask(fiber), (decision): Effect.Effect<Decision> => {
+      tell(decision)
+      return Effect.succeed(decision)
+    })
+
+  const report = (fiber: Fiber, permit: Permit, outcome: Outcome, random: number) =>
+    modify(
+      (state) => {
+        const anyTime = state._tag === "Closed" && !timed && outcome._tag !== "Failure"
+        const now = anyTime ? 0 : timeOf(fiber)
+        return step(config, state, { _tag: "Report", now, permit, outcome, random })
+      },
+      (decision) => Effect.succeed(tell(decision))
+    )
+
+  const reportIn = (
+    fiber: Fiber,
+    permit: Permit,
+    outcome: Outcome
+  ): Effect.Effect<Transition | undefined> => {
+    if (!Issued.claim(permit)) return nothing
+    // Only what may open the breaker needs chance, and only what counts against the tier opens it.
+    return outcome._tag === "Failure" || (measures && outcome._tag === "Success")
+      ? Effect.flatMap(chanceOf(fiber), (random) => report(fiber, permit, outcome, random))
+      : report(fiber, permit, outcome, 0)
+  }
+
+  const retractIn: CircuitBreaker["retractIn"] = (fiber, epoch, outcome) =>
+    Effect.flatMap(chanceOf(fiber), (random) =>
+      modify(
+        (state) => step(config, state, { _tag: "Retract", now: timeOf(fiber), epoch, outcome, random }),
+        (decision) => Effect.succeed(tell(decision))
+      )
+    )
+
+  const told = (event: (now: number) => Event): Effect.Effect<Transition | undefined> =>
+    Effect.withFiberRuntime((fiber) =>
+      modify(
+        (state) => step(config, state, event(timeOf(fiber))),
+        (decision) => Effect.succeed(tell(decision))
+      )
+    )
+
+  const byHand = (_tag: "Isolate" | "Release" | "Reset"): Effect.Effect<void> =>
+    Effect.asVoid(told((now) => ({ _tag, now })))
+
+  const state = Effect.suspend(() => store.modify(key, (state) => [state, state]))
+
+  return {
+    key,
+    config,
+    state,
+    notBefore: Effect.map(state, (state) =>
+      config.observeOnly && state._tag === "Open" ? 0 : notBefore(state)
+    ),
+    decide: Effect.withFiberRuntime((fiber) => decideIn(fiber)),
+    decideIn,
+    admit: Effect.withFiberRuntime((fiber) =>
+      modify(ask(fiber), (decision): Effect.Effect<Admission, CircuitOpen> => {
+        const transition = tell(decision)
+        const { permit, rejection } = decision
+        return permit === undefined
+          ? Effect.fail(refusal(key, rejection!))
+          : Effect.succeed({ permit, transition, wouldReject: rejection })
+      })
+    ),
+    report: (permit, outcome) => Effect.withFiberRuntime((fiber) => reportIn(fiber, permit, outcome)),
+    reportIn,
+    retractIn,
+    trip: (retryAfter) =>
+      Effect.flatMap(Random.next, (random) => told((now) => ({ _tag: "Trip", now, retryAfter, random }))),
+    isolate: Effect.acquireRelease(byHand("Isolate"), () => byHand("Release")),
+    reset: byHand("Reset"),
+    transitions: Stream.fromPubSub(hub)
+  }
+}
+
+export const tapReport = (
+  self: CircuitBreaker,
+  f: (transition: Transition | undefined, outcome: Outcome) => Effect.Effect<unknown>
+): CircuitBreaker => {
+  const tap = (told: Effect.Effect<Transition | undefined>, outcome: Outcome) =>
+    flatMapNow(told, (transition) => flatMapNow(f(transition, outcome), () => Effect.succeed(transition)))
+  const reportIn: CircuitBreaker["reportIn"] = (fiber, permit, outcome) =>
+    tap(self.reportIn(fiber, permit, outcome), outcome)
+  return {
+    ...self,
+    report: (permit, outcome) => Effect.withFiberRuntime((fiber) => reportIn(fiber, permit, outcome)),
+    reportIn,
+    retractIn: (fiber, epoch, outcome) => tap(self.retractIn(fiber, epoch, outcome), outcome)
+  }
+}
+
+const anyTime: Event = { _tag: "Admit", now: 0 }
+
+const nothing: Effect.Effect<undefined> = Effect.succeed(undefined)
+
+export const refusal = (key: string, { retryAfter, state }: Rejection): CircuitOpen =>
+  new CircuitOpen({ key, state, retryAfter: Duration.millis(retryAfter) })

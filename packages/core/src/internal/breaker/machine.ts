@@ -1,0 +1,317 @@
+import * as Duration from "effect/Duration"
+import type { Outcome } from "../../Outcome.ts"
+import type { Config } from "./config.ts"
+import {
+  type Change,
+  type Closed,
+  type Common,
+  type Decision,
+  type Event,
+  type HalfOpen,
+  initial,
+  type Open,
+  type Permit,
+  type Reason,
+  type State
+} from "./state.ts"
+import { push, turn, type Window } from "./window.ts"
+
+const none: ReadonlyArray<never> = []
+const noted: Decision = { permit: undefined, rejection: undefined, changes: none }
+
+const forClosed = 0
+const forObserved = -1
+
+export const step = (config: Config, state: State, event: Event): readonly [Decision, State] => {
+  switch (event._tag) {
+    case "Admit":
+      return admit(config, state, event.now)
+    case "Report":
+      return report(config, state, event)
+    case "Retract":
+      return retract(config, state, event)
+    case "Trip":
+      return trip(config, state, event)
+    case "Isolate":
+      return state._tag === "Isolated"
+        ? [noted, { ...state, handles: state.handles + 1 }]
+        : become(state, { _tag: "Isolated", ...next(state), handles: 1 }, "isolated", event.now)
+    case "Release":
+      if (state._tag !== "Isolated") return [noted, state]
+      return state.handles > 1
+        ? [noted, { ...state, handles: state.handles - 1 }]
+        : become(state, close(state, event.now, 0), "released", event.now)
+    case "Reset":
+      return state._tag === "Isolated"
+        ? [noted, state]
+        : become(state, close(state, event.now, 0), "reset", event.now)
+  }
+}
+
+export const notBefore = (state: State): number => {
+  switch (state._tag) {
+    case "Open":
+      return state.until
+    case "Isolated":
+      return Number.POSITIVE_INFINITY
+    default:
+      return 0
+  }
+}
+
+/** Not a state of its own: lets the same permit be reported by several, and heard once. */
+export class Issued implements Permit {
+  readonly epoch: number
+  readonly id: number
+  readonly at: number
+  #reported = false
+
+  constructor(epoch: number, id: number, at: number) {
+    this.epoch = epoch
+    this.id = id
+    this.at = at
+  }
+
+  /** Whether nobody has reported this permit before. A permit that was rebuilt from data is taken at its word. */
+  static claim(permit: Permit): boolean {
+    if (!(#reported in permit)) return true
+    if (permit.#reported) return false
+    permit.#reported = true
+    return true
+  }
+}
+
+/** The state that a report came to, but for one that nothing came of. */
+export const epochAfter = (permit: Permit, change: Change | undefined): number | undefined =>
+  permit.id === forObserved ? undefined : (change?.epoch ?? permit.epoch)
+
+const admit = (config: Config, state: State, now: number): readonly [Decision, State] => {
+  if (state._tag === "Closed") {
+    const permit = new Issued(state.epoch, forClosed, now)
+    return [{ permit, rejection: undefined, changes: none }, state]
+  }
+  // Somebody's order, which `observeOnly` does not overrule: it doubts the machine's judgement, not theirs.
+  if (state._tag === "Isolated") {
+    const retryAfter = Duration.toMillis(config.openFor)
+    return [{ permit: undefined, rejection: { state: "Isolated", retryAfter }, changes: none }, state]
+  }
+  const changes: Array<Change> = []
+  let current = state._tag === "HalfOpen" ? settle(config, state, now, changes) : state
+  if (current._tag === "Open" && hasCome(current.until, now)) {
+    const { consecutiveOpenings, random } = current
+    const tried = { probes: none, admitted: 0, successes: 0, failures: 0, consecutiveOpenings, random }
+    const halfOpen: HalfOpen = { _tag: "HalfOpen", ...next(current), ...tried }
+    changes.push(change(current, halfOpen, "elapsed", now))
+    current = halfOpen
+  }
+  if (current._tag === "HalfOpen" && hasRoom(config, current)) {
+    const id = current.admitted + 1
+    const probe = { id, until: now + Duration.toMillis(config.lease) }
+    return [
+      { permit: new Issued(current.epoch, id, now), rejection: undefined, changes },
+      { ...current, admitted: id, probes: [...current.probes, probe] }
+    ]
+  }
+  const retryAfter = current._tag === "Open" ? current.until - now : 0
+  const permit = config.observeOnly ? new Issued(current.epoch, forObserved, now) : undefined
+  return [{ permit, rejection: { state: current._tag, retryAfter }, changes }, current]
+}
+
+/** An instant is a sum, which rounding may put a trace after what a clock says once it has come. */
+const hasCome = (instant: number, now: number): boolean => now >= instant * (1 - 4 * Number.EPSILON)
+
+/** With more probes than these the verdict would be certain before the last one is back. */
+const hasRoom = ({ failuresToOpen, probes, successesToClose }: Config, state: HalfOpen): boolean =>
+  state.probes.length < probes &&
+  state.successes + state.failures + state.probes.length < successesToClose + failuresToOpen - 1
+
+/** Leases that have run out count as failed probes, at the instant they ran out, whoever notices. */
+const settle = (config: Config, state: HalfOpen, now: number, changes: Array<Change>): HalfOpen | Open => {
+  let { failures } = state
+  for (const probe of state.probes) {
+    if (probe.until > now) continue
+    failures++
+    if (failures < config.failuresToOpen) continue
+    const opened = open(config, state, probe.until, state.random)
+    changes.push(change(state, opened, "lease", probe.until))
+    return opened
+  }
+  return { ...state, failures, probes: state.probes.filter(({ until }) => until > now) }
+}
+
+const report = (
+  config: Config,
+  state: State,
+  event: Event & { readonly _tag: "Report" }
+): readonly [Decision, State] => {
+  const { at, epoch, id } = event.permit
+  const took = event.now - at
+  if (id === forObserved) return [noted, state]
+  // Before anything else: what comes from an earlier state says nothing about this one, frees no place in it and
+  // notices nothing in it.
+  if (epoch !== state.epoch) return [noted, late(state)]
+  if (state._tag === "Closed") return record(config, state, event, took)
+  if (state._tag !== "HalfOpen") return [noted, late(state)]
+
+  const changes: Array<Change> = []
+  const settled = settle(config, state, event.now, changes)
+  if (settled._tag === "Open" || settled.probes.every((probe) => probe.id !== id)) {
+    return [{ ...noted, changes }, late(settled)]
+  }
+  const probes = settled.probes.filter((probe) => probe.id !== id)
+  return verdict(config, { ...settled, probes }, event, took)
+}
+
+const late = (state: State): State => ({ ...state, late: state.late + 1 })
+
+/** How a call has ended: what is reported, or what remains of a success that is taken back. */
+type Ended = Pick<Event & { readonly _tag: "Report" }, "now" | "outcome" | "random">
+
+/** As if it had been reported in time; only the row that its success ended cannot be told from another's. */
+const retract = (
+  config: Config,
+  state: State,
+  event: Event & { readonly _tag: "Retract" }
+): readonly [Decision, State] => {
+  const { epoch, now } = event
+  if (epoch === state.epoch && state._tag === "Closed") return record(config, state, event, 0, true)
+  if (epoch !== state.epoch || state._tag !== "HalfOpen") return [noted, late(state)]
+  const changes: Array<Change> = []
+  const settled = settle(config, state, now, changes)
+  if (settled._tag === "Open") return [{ ...noted, changes }, late(settled)]
+  // A slow one is counted as a failure already.
+  return settled.successes === 0
+    ? [noted, settled]
+    : verdict(config, { ...settled, successes: settled.successes - 1 }, event, 0)
+}
+
+/** A call that a closed breaker let through. */
+const record = (
+  config: Config,
+  state: Closed,
+  { now, outcome, random }: Ended,
+  took: number,
+  retracted = false
+): readonly [Decision, State] => {
+  if (outcome._tag === "Ignored") return [noted, state]
+  const failed = outcome._tag === "Failure"
+  const consecutive = failed ? state.consecutive + 1 + (retracted ? state.rowBefore : 0) : 0
+  const rowBefore = retracted ? 0 : failed ? state.rowBefore : state.consecutive
+  let reason: Reason | undefined = failed && outcome.trip ? "pushback" : undefined
+  let windows: Array<Window> | undefined
+  for (const trip of config.trip) {
+    if (trip._tag === "Consecutive") {
+      if (consecutive >= trip.failures) reason ??= "consecutive"
+      continue
+    }
+    windows ??= []
+    const hit = trip._tag === "Rate" ? failed : took > Duration.toMillis(trip.after)
+    const window = (retracted ? turn : push)(trip, state.windows[windows.length], now, hit)
+    windows.push(window)
+    // Only what counts against the tier opens it: a success that pushes others out of the window never does.
+    if (hit && window.calls >= trip.minimumCalls && window.hits / window.calls >= trip.threshold) {
+      reason ??= trip._tag === "Rate" ? "rate" : "slow"
+    }
+  }
+  if (reason !== undefined) {
+    return become(state, open(config, state, now, random, hintOf(outcome)), reason, now)
+  }
+  return windows === undefined && consecutive === state.consecutive && rowBefore === state.rowBefore
+    ? [noted, state]
+    : [noted, { ...state, consecutive, rowBefore, windows: windows ?? state.windows }]
+}
+
+/** What a probe says about a half-open breaker, its own place already given back. */
+const verdict = (
+  config: Config,
+  state: HalfOpen,
+  { now, outcome, random }: Ended,
+  took: number
+): readonly [Decision, State] => {
+  if (outcome._tag === "Ignored") return [noted, state]
+  const failed = outcome._tag === "Failure"
+  if (failed || isSlow(config, took)) {
+    const failures = state.failures + 1
+    const pushback = failed && outcome.trip
+    return pushback || failures >= config.failuresToOpen
+      ? become(
+          state,
+          open(config, state, now, random, hintOf(outcome)),
+          pushback ? "pushback" : failed ? "probe" : "slow",
+          now
+        )
+      : [noted, { ...state, failures }]
+  }
+  const successes = state.successes + 1
+  return successes >= config.successesToClose
+    ? become(state, close(state, now, state.consecutiveOpenings), "recovered", now)
+    : [noted, { ...state, successes }]
+}
+
+/** Somebody else's failure: as one of its own that opens it, but that an open one begins its time anew. */
+const trip = (
+  config: Config,
+  state: State,
+  { now, random, retryAfter }: Event & { readonly _tag: "Trip" }
+): readonly [Decision, State] => {
+  if (state._tag === "Isolated") return [noted, state]
+  const opened = open(config, state, now, random, retryAfter)
+  if (state._tag !== "Open") return become(state, opened, "tripped", now)
+  const { consecutiveOpenings, until } = opened
+  return [noted, { ...state, until: Math.max(state.until, until), consecutiveOpenings, random }]
+}
+
+const isSlow = ({ trip }: Config, took: number): boolean =>
+  trip.some((trigger) => trigger._tag === "Slow" && took > Duration.toMillis(trigger.after))
+
+const hintOf = (outcome: Outcome): Duration.Duration | undefined =>
+  outcome._tag === "Failure" ? outcome.retryAfter : undefined
+
+const open = (
+  config: Config,
+  state: Closed | HalfOpen | Open,
+  at: number,
+  random: number,
+  hint?: Duration.Duration
+): Open => {
+  const anew = state._tag === "Closed" && at - state.closedAt >= Duration.toMillis(config.resetAfter)
+  const consecutiveOpenings = anew ? 1 : state.consecutiveOpenings + 1
+  const max = Duration.toMillis(config.maxOpenFor)
+  // Finite however often it has opened, and so never 0 times infinity.
+  const growth = Math.min(config.factor ** (consecutiveOpenings - 1), Number.MAX_VALUE)
+  // Cap first, jitter after and only upwards: "not before" holds, and callers still spread at the cap.
+  const planned = Math.min(max, Duration.toMillis(config.openFor) * growth) * (1 + config.jitter * random)
+  const asked = hint === undefined ? 0 : Math.min(max, Duration.toMillis(hint))
+  return {
+    _tag: "Open",
+    ...next(state),
+    openedAt: at,
+    until: at + Math.max(planned, asked),
+    consecutiveOpenings,
+    random
+  }
+}
+
+const close = (state: State, at: number, consecutiveOpenings: number): Closed => ({
+  ...initial,
+  ...next(state),
+  consecutiveOpenings,
+  closedAt: at
+})
+
+const next = ({ epoch, late }: State): Common => ({ epoch: epoch + 1, late })
+
+const become = (from: State, to: State, reason: Reason, at: number): readonly [Decision, State] => [
+  { ...noted, changes: [change(from, to, reason, at)] },
+  to
+]
+
+const change = (from: State, to: State, reason: Reason, at: number): Change => ({
+  from: from._tag,
+  to: to._tag,
+  reason,
+  epoch: to.epoch,
+  at,
+  retryAfter: to._tag === "Open" ? Duration.millis(to.until - to.openedAt) : undefined,
+  consecutiveOpenings: to._tag === "Open" ? to.consecutiveOpenings : undefined
+})

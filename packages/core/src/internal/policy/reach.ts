@@ -1,0 +1,46 @@
+import * as Duration from "effect/Duration"
+import type { Policy } from "../../Policy.ts"
+import { hangingTier, leastWaits, worstCase } from "./worstCase.ts"
+
+/**
+ * When a run can come to a tier, from its start; no later than its deadline.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TierReach {
+  readonly name: string
+  /** When each of the tiers above was tried as often as it may be, and refused every time at once. */
+  readonly retried: Duration.Duration
+  /** When none of the tiers above says anything; `undefined` where it is not asked then. */
+  readonly hanging: Duration.Duration | undefined
+  /** When the tiers above take all the time that they can take. */
+  readonly latest: Duration.Duration
+}
+
+export const reach = (
+  policy: Policy,
+  options?: { readonly stream?: boolean | undefined }
+): ReadonlyArray<TierReach> => {
+  const deadline = Duration.toMillis(policy.deadline)
+  const { maxTiers = policy.tiers.length, tiers } = policy
+  const worst = worstCase(policy, options).tiers.map(({ duration }) => Duration.toMillis(duration))
+  const within = (millis: number) => Duration.millis(Math.min(deadline, millis))
+  return tiers.map(({ name }, index) => {
+    const above = tiers.slice(0, index)
+    // Those that are started before it: as many as leave it one of maxTiers.
+    const slowest = worst
+      .slice(0, index)
+      .sort((one, other) => other - one)
+      .slice(0, maxTiers - 1)
+    const hanging = sum(above.map((tier) => hangingTier(tier, options?.stream ?? false)))
+    return {
+      name,
+      retried: within(sum(above.map(leastWaits))),
+      hanging: index < maxTiers && hanging < deadline ? Duration.millis(hanging) : undefined,
+      latest: within(sum(slowest))
+    }
+  })
+}
+
+const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)

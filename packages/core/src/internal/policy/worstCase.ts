@@ -1,0 +1,103 @@
+import * as Duration from "effect/Duration"
+import * as Backoff from "../../Backoff.ts"
+import type { Policy, TierPolicy } from "../../Policy.ts"
+
+/**
+ * The most that something can take.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Bounds {
+  readonly attempts: number
+  readonly duration: Duration.Duration
+}
+
+/**
+ * The most that a tier can take.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TierBounds extends Bounds {
+  readonly name: string
+}
+
+/**
+ * The most that a run can take, and each of its tiers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WorstCase extends Bounds {
+  readonly tiers: ReadonlyArray<TierBounds>
+}
+
+export const worstCase = (policy: Policy, options?: { readonly stream?: boolean | undefined }): WorstCase => {
+  const tiers = policy.tiers.map((tier) => ({
+    name: tier.name,
+    attempts: tier.backoff.times + 1,
+    millis: worstTier(tier, options?.stream ?? false)
+  }))
+  // Which tiers a run starts is up to their breakers, so the worst ones count.
+  const sumOfWorst = (values: ReadonlyArray<number>): number =>
+    sum(values.toSorted((a, b) => b - a).slice(0, policy.maxTiers))
+  return {
+    attempts: sumOfWorst(tiers.map(({ attempts }) => attempts)),
+    duration: Duration.millis(
+      Math.min(Duration.toMillis(policy.deadline), sumOfWorst(tiers.map(({ millis }) => millis)))
+    ),
+    tiers: tiers.map(({ attempts, millis, name }) => ({ name, attempts, duration: Duration.millis(millis) }))
+  }
+}
+
+const worstTier = (tier: TierPolicy, stream: boolean): number => {
+  const { maxRetryAfter } = tier
+  const asked = Duration.toMillis(maxRetryAfter)
+  return Math.min(
+    Duration.toMillis(tier.timeout),
+    (tier.backoff.times + 1) * Duration.toMillis(attemptBound(tier, stream)) +
+      sumOfWaits(tier.backoff, (largest) => Math.max(largest, asked))
+  )
+}
+
+/** How long a tier keeps a run that it never answers. */
+export const hangingTier = (tier: TierPolicy, stream: boolean): number => {
+  const attempt = Duration.toMillis(attemptBound(tier, stream))
+  const { times } = tier.backoff
+  const all = tier.retryTimeouts ? (times + 1) * attempt + sumOfWaits(tier.backoff) : attempt
+  return Math.min(Duration.toMillis(tier.timeout), all)
+}
+
+/** How long a tier takes at least that is tried as often as it may be and fails at once every time. */
+export const leastWaits = ({ backoff, timeout }: TierPolicy): number => {
+  if (backoff.schedule !== undefined) return 0
+  const base = Duration.toMillis(backoff.base)
+  const shares = { none: 1, full: 0, equal: 0.5, decorrelated: 1 }
+  const waits = sumOfWaits(backoff, (largest) =>
+    backoff.jitter === "decorrelated" ? Math.min(base, largest) : largest * shares[backoff.jitter]
+  )
+  return Math.min(Duration.toMillis(timeout), waits)
+}
+
+/** What bounds one attempt, in a run for a whole answer and in one for a stream. */
+export const attemptBound = (tier: TierPolicy, stream: boolean): Duration.Duration =>
+  stream ? tier.firstToken : tier.attemptTimeout
+
+/** The sum of what `longest` makes of the largest wait before each retry, in milliseconds. */
+export const sumOfWaits = (
+  backoff: Backoff.Backoff,
+  longest: (largest: number) => number = (largest) => largest
+): number => {
+  const largest = (retry: number) => Duration.toMillis(Backoff.largest(backoff, retry))
+  const highest = largest(backoff.times)
+  let total = 0
+  for (let retry = 1; retry <= backoff.times; retry++) {
+    // Waits never shrink: from here on they are all the same, however many there are.
+    if (largest(retry) === highest) return total + (backoff.times - retry + 1) * longest(highest)
+    total += longest(largest(retry))
+  }
+  return total
+}
+
+const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)

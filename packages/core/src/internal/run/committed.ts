@@ -1,0 +1,119 @@
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { RuntimeFiber } from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import type { Transition } from "../../CircuitBreaker.ts"
+import type { Next, Outcome } from "../../Outcome.ts"
+import type { Climbing, Current } from "./current.ts"
+import type { Ladder, Rung, Served } from "./ladder.ts"
+import type { RunObserver } from "./observer.ts"
+import { heed } from "./plan.ts"
+
+/** The run that came to this. */
+interface Climbed<X, E> {
+  readonly ladder: Ladder<X, E, unknown>
+  readonly observer: RunObserver<E>
+  readonly fiber: RuntimeFiber<unknown, unknown>
+  /** The way on from what was sent; `undefined` where there is none. */
+  readonly wayOn: (
+    transcript: Rung<X, E, unknown>["transcript"],
+    sent: unknown
+  ) => ((restore: Restore) => Climbing<X, E, unknown>) | undefined
+}
+
+/** Makes what is in it as interruptible as what is around the run. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/** A run that has its answer, or the beginning of it. */
+export class Committed<X, E> {
+  readonly value: X
+  private readonly run: Climbed<X, E>
+  private readonly tier: Current<X, E, unknown>
+  private ended = false
+
+  constructor(value: X, run: Climbed<X, E>, tier: Current<X, E, unknown>) {
+    this.value = value
+    this.run = run
+    this.tier = tier
+  }
+
+  served(): Served<X, E> {
+    const { rung } = this.tier
+    return {
+      value: this.value,
+      tier: rung.name,
+      labels: rung.labels,
+      fallback: rung !== this.run.ladder.rungs[0],
+      attempts: this.run.observer.attempts
+    }
+  }
+
+  /** What to keep of what is given, where a tier below could go on from there. */
+  get transcript(): Rung<X, E, unknown>["transcript"] {
+    const { transcript } = this.tier.rung
+    return this.run.wayOn(transcript, transcript?.empty) && transcript
+  }
+
+  /**
+   * With `keepScope`, after the stream has broken off: asks the tiers below that can go on from what was sent, and
+   * gives the one that does to `onCommit`. Where none does, the failure is what it was.
+   */
+  goOn<F, B>(
+    cause: Cause.Cause<F>,
+    sent: unknown,
+    onCommit: (committed: Committed<X, E>) => B
+  ): Effect.Effect<B, F> {
+    return Effect.uninterruptibleMask((restore) => {
+      const { rung } = this.tier
+      const exit = Exit.failCause(cause)
+      const outcome = heed(rung, rung.judge(exit))
+      const broken = outcome._tag === "Failure" && outcome.next !== "abort"
+      const climb = broken ? this.run.wayOn(rung.transcript, sent) : undefined
+      if (climb === undefined) return exit
+      // What the tiers need is in the context of the run.
+      const climbing = climb(restore) as Climbing<X, E, never>
+      return Effect.zipRight(
+        this.end(exit, outcome, "nextTier"),
+        Effect.matchCauseEffect(climbing, {
+          onSuccess: (committed) => Effect.sync(() => onCommit(committed)),
+          onFailure: () => exit
+        })
+      )
+    })
+  }
+
+  /** With `keepScope`, ends the run. */
+  finish(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    const { rung } = this.tier
+    const ended = this.ended ? Effect.void : this.end(exit, heed(rung, rung.judge(exit)), undefined)
+    return Effect.map(ended, () => this.run.observer.close(exit))
+  }
+
+  /** Closes the serving attempt's scope and its spans. */
+  private end(
+    exit: Exit.Exit<unknown, unknown>,
+    outcome: Outcome,
+    next: Next | undefined
+  ): Effect.Effect<void> {
+    const { observer } = this.run
+    const { attempt, rung, scope, span } = this.tier
+    this.ended = true
+    return Effect.zipRight(
+      Scope.close(scope, exit),
+      Effect.map(this.retract(outcome), (transition) => {
+        if (transition !== undefined) observer.breakerChanged(rung, [transition])
+        observer.closeAttempt(attempt, exit, outcome, next)
+        observer.closeTier(span, exit)
+      })
+    )
+  }
+
+  /** The breaker has heard of a success, when the stream began. */
+  private retract(outcome: Outcome): Effect.Effect<Transition | undefined> {
+    const { epoch, rung } = this.tier
+    return rung.breaker === undefined || epoch === undefined || outcome._tag !== "Failure"
+      ? Effect.succeed(undefined)
+      : rung.breaker.retractIn(this.run.fiber, epoch, outcome)
+  }
+}

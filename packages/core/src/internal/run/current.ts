@@ -1,0 +1,47 @@
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
+import type { Permit } from "../../CircuitBreaker.ts"
+import type { Committed } from "./committed.ts"
+import type { GroupProgress } from "./groups.ts"
+import type { AllTiersFailed, Rung } from "./ladder.ts"
+import type { OpenAttempt } from "./observer.ts"
+import * as Waits from "./waits.ts"
+
+/** A state of a run, which ends with what is committed. */
+export type Climbing<X, E, R> = Effect.Effect<Committed<X, E>, E | AllTiersFailed<E>, Exclude<R, Scope.Scope>>
+
+/** The tier being tried, one attempt after the other. */
+export class Current<X, E, R> {
+  readonly rung: Rung<X, E, R>
+  readonly enteredAt: number
+  readonly deadline: number
+  readonly groups: ReadonlyArray<GroupProgress>
+  /** What follows when it is given up, if not the tier below. */
+  readonly otherwise: Climbing<X, E, R> | undefined
+  span: Tracer.Span | undefined
+  /** Of the attempt, from 1. */
+  number = 1
+  /** Where the backoff has come to, and the whole wait before the attempt. */
+  backoff: unknown
+  waited = 0
+  permit: Permit | undefined
+  /** Of the breaker's state that came of its success: in that it can be taken back. */
+  epoch: number | undefined
+  attempt!: OpenAttempt<E>
+  scope!: Scope.CloseableScope
+
+  constructor(
+    rung: Rung<X, E, R>,
+    enteredAt: number,
+    groups: ReadonlyArray<GroupProgress>,
+    otherwise?: Climbing<X, E, R>
+  ) {
+    this.rung = rung
+    this.enteredAt = enteredAt
+    this.groups = groups
+    this.deadline = groups.reduce((least, group) => Math.min(least, group.deadline), enteredAt + rung.timeout)
+    this.backoff = Waits.initial(rung.backoff)
+    this.otherwise = otherwise
+  }
+}

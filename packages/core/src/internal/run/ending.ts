@@ -1,0 +1,34 @@
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { DeadlineExceeded } from "../../Deadline.ts"
+import { AllTiersFailed, type Ladder } from "./ladder.ts"
+import type { RunObserver } from "./observer.ts"
+
+/** How a run ends that has come to the end of its ladder. */
+export const noTierLeft = <E>(
+  { rungs }: Ladder<unknown, E, unknown>,
+  observer: RunObserver<E>
+): Effect.Effect<never, E | AllTiersFailed<E>> => {
+  const { attempts } = observer
+  const cause = attempts[0]?.cause
+  // A tier alone is its effect.
+  return rungs.length === 1 && rungs[0].backoff.times === 0 && cause !== undefined && isOwn(cause)
+    ? Effect.failCause(cause)
+    : allTiersFailed(observer, attempts.length === 0 ? "open" : "failed")
+}
+
+export const allTiersFailed = <E>(
+  { attempts, refusals }: RunObserver<E>,
+  reason: AllTiersFailed<E>["reason"]
+): Effect.Effect<never, AllTiersFailed<E>> => {
+  const hints = [...refusals, ...attempts].flatMap(({ retryAfter }) => retryAfter ?? [])
+  const retryAfter = hints.length === 0 ? undefined : hints.reduce(Duration.min)
+  return Effect.fail(new AllTiersFailed<E>({ reason, attempts, refusals, retryAfter }))
+}
+
+/** Whether a tier failed of itself, and not by one of our bounds. */
+export const isOwn = <E>(cause: Cause.Cause<E | DeadlineExceeded>): cause is Cause.Cause<E> => {
+  const error = Cause.failureOption(cause)
+  return error._tag === "None" || !(error.value instanceof DeadlineExceeded)
+}

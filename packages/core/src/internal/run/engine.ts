@@ -1,0 +1,293 @@
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
+import * as Scope from "effect/Scope"
+import * as Deadline from "../../Deadline.ts"
+import { type Outcome, success } from "../../Outcome.ts"
+import { epochAfter } from "../breaker/machine.ts"
+import { type Around, AttemptFiber, type Limit } from "./attempt.ts"
+import { Committed, type Restore } from "./committed.ts"
+import { type Climbing, Current } from "./current.ts"
+import { allTiersFailed, isOwn, noTierLeft } from "./ending.ts"
+import { enter, type GroupProgress } from "./groups.ts"
+import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
+import { RunScheduler } from "./locals.ts"
+import { flatMapNow } from "./now.ts"
+import { RunObserver } from "./observer.ts"
+import { heed, type Plan, plan, refund } from "./plan.ts"
+import { rest } from "./rest.ts"
+
+/**
+ * One run: asks the tiers in order until one answers, which is given to `onCommit`.
+ *
+ * Every losing attempt's scope is closed before anything else starts; the serving one's with the attempt, or with
+ * `keepScope` by `finish`, so that a stream can go on in it. The run itself cannot be interrupted, only an attempt
+ * or a wait in it can: so an admitted call is always reported to its breaker, exactly once.
+ */
+export const run = <X, E, R, A, R2>(
+  ladder: Ladder<X, E, R>,
+  keepScope: boolean,
+  onCommit: (committed: Committed<X, E>) => Effect.Effect<A, never, R2>
+): Effect.Effect<A, E | AllTiersFailed<E>, Exclude<R, Scope.Scope> | R2> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
+      const observer = new RunObserver<E>(fiber, ladder)
+      const context = fiber.currentContext as Context.Context<R>
+      const around: Around<R> = {
+        fiber,
+        context,
+        fiberRefs: fiber.getFiberRefs(),
+        scheduler: new RunScheduler(fiber),
+        runtime: Runtime.make({
+          context,
+          fiberRefs: FiberRefs.empty(),
+          runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
+        })
+      }
+      return Effect.matchCauseEffect(new Run(ladder, keepScope, restore, observer, around).climb(), {
+        onSuccess: (committed) => {
+          if (!keepScope) observer.close(Exit.void)
+          return onCommit(committed)
+        },
+        onFailure: (cause) => {
+          const exit = Exit.failCause(cause)
+          observer.close(exit)
+          return exit
+        }
+      })
+    })
+  )
+
+/**
+ * The run as a machine: each method is a state, and what it returns is the state that follows. It stands for the
+ * loop over tiers with the loop over attempts in it, at a fraction of the price of generators.
+ */
+class Run<X, E, R> {
+  readonly ladder: Ladder<X, E, R>
+  readonly observer: RunObserver<E>
+  private readonly keepScope: boolean
+  private readonly restore: Restore
+  private readonly around: Around<R>
+  private readonly startedAt: number
+  private readonly deadline: number
+  readonly groups: Array<GroupProgress> = []
+  index = 0
+  started = 0
+  private won = false
+
+  constructor(
+    ladder: Ladder<X, E, R>,
+    keepScope: boolean,
+    restore: Restore,
+    observer: RunObserver<E>,
+    around: Around<R>,
+    startedAt = observer.startedAt
+  ) {
+    this.ladder = ladder
+    this.keepScope = keepScope
+    this.restore = restore
+    this.observer = observer
+    this.around = around
+    this.startedAt = startedAt
+    this.deadline = Math.min(Context.get(around.context, Deadline.Current), startedAt + ladder.deadline)
+  }
+
+  /** The next tier that may be asked, or the end. */
+  climb(): Climbing<X, E, R> {
+    const { ladder, observer } = this
+    while (this.started < ladder.maxTiers) {
+      const rung = ladder.rungs[this.index++]
+      if (rung === undefined) break
+      const now = this.index === 1 ? this.startedAt : observer.now()
+      if (now >= this.deadline) return allTiersFailed(observer, "deadline")
+      const groups = enter(this.groups, rung, now)
+      if (groups.some((group) => group.started >= group.maxTiers || group.deadline <= now)) continue
+      return rung.hedgeAfter === Number.POSITIVE_INFINITY
+        ? this.admit(new Current(rung, now, groups))
+        : this.hedged(rung, now, groups)
+    }
+    return noTierLeft(ladder, observer)
+  }
+
+  /**
+   * The tier, and after a while the ones below it as well. The first to answer wins and the other is interrupted;
+   * a failure that aborts ends both; the run has failed when nothing is left under way.
+   */
+  private hedged(rung: Rung<X, E, R>, now: number, groups: ReadonlyArray<GroupProgress>): Climbing<X, E, R> {
+    return Effect.flatMap(Effect.cached(Effect.fork(Effect.uninterruptible(this.below()))), (below) => {
+      const next = Effect.catchIf(
+        Effect.flatMap(below, Fiber.join),
+        (error) => error instanceof AllTiersFailed,
+        // This tier may have failed since.
+        ({ reason }) =>
+          reason === "deadline"
+            ? allTiersFailed(this.observer, reason)
+            : noTierLeft(this.ladder, this.observer)
+      )
+      const here = Effect.suspend(() => this.admit(new Current(rung, now, groups, this.restore(next))))
+      const granted = rung.budget?.withdraw ?? Effect.succeed(true)
+      const beside = this.restore(Effect.delay(granted, Duration.millis(rung.hedgeAfter))).pipe(
+        // Without a token, what is under way is waited for.
+        Effect.flatMap((granted) => (granted ? next : Effect.never)),
+        Effect.catchIf(
+          (error) => error instanceof AllTiersFailed,
+          () => Effect.never
+        )
+      )
+      return this.restore(Effect.raceFirst(Effect.uninterruptible(here), beside))
+    })
+  }
+
+  /** Asks the tier's breaker for an attempt. */
+  private admit(tier: Current<X, E, R>): Climbing<X, E, R> {
+    const { breaker } = tier.rung
+    if (breaker === undefined) return this.attempt(tier)
+    return flatMapNow(breaker.decideIn(this.around.fiber), ({ changes, permit, rejection }) => {
+      const { observer } = this
+      observer.breakerChanged(tier.rung, changes)
+      tier.permit = permit
+      if (permit !== undefined) return this.attempt(tier)
+      observer.refused(tier.rung, Duration.millis(rejection?.retryAfter ?? 0))
+      const leave = Effect.suspend(() => this.leave(tier, Exit.fail("circuit open")))
+      return tier.number === 1 ? leave : Effect.zipRight(refund(tier.rung), leave)
+    })
+  }
+
+  private attempt(tier: Current<X, E, R>): Climbing<X, E, R> {
+    const { observer } = this
+    const { groups, number, rung } = tier
+    if (number === 1) {
+      tier.span = observer.openTier(rung)
+      this.started++
+      for (const group of groups) group.started++
+    }
+    const now = number === 1 ? tier.enteredAt : observer.now()
+    tier.attempt = observer.openAttempt(rung, tier.span, number, tier.waited, now)
+    return Effect.flatMap(Scope.make(), (scope) => {
+      tier.scope = scope
+      const limit = this.limitOf(tier, now)
+      const fiber = new AttemptFiber(rung.attempt, scope, this.keepScope, tier.attempt, this.around, limit)
+      return Effect.matchCauseEffect(this.restore(fiber.exit()), {
+        onFailure: (cause) => Effect.flatMap(fiber.stop(), () => this.ended(tier, Exit.failCause(cause))),
+        onSuccess: (exit) => this.ended(tier, exit)
+      })
+    })
+  }
+
+  /** Classifies the attempt's exit, once, and tells the breaker. */
+  private ended(
+    tier: Current<X, E, R>,
+    exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>
+  ): Climbing<X, E, R> {
+    const { permit, rung } = tier
+    const outcome = heed(rung, rung.judge(exit))
+    const reported =
+      rung.breaker === undefined || permit === undefined
+        ? untold
+        : rung.breaker.reportIn(this.around.fiber, permit, outcome)
+    return flatMapNow(reported, (transition) => {
+      if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
+      tier.epoch = permit && epochAfter(permit, transition)
+      if (Exit.isSuccess(exit)) return this.won ? this.tooLate(tier) : this.commit(tier, exit.value)
+      return Effect.flatMap(
+        plan(tier, exit.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
+        (plan) => this.carryOut(tier, exit, outcome, plan)
+      )
+    })
+  }
+
+  private carryOut(
+    tier: Current<X, E, R>,
+    exit: Exit.Failure<X, E | Deadline.DeadlineExceeded>,
+    outcome: Outcome,
+    plan: Plan
+  ): Climbing<X, E, R> {
+    this.observer.closeAttempt(tier.attempt, exit, outcome, plan._tag)
+    switch (plan._tag) {
+      case "abort":
+        this.observer.closeTier(tier.span, exit)
+        return isOwn(exit.cause) ? Effect.failCause(exit.cause) : allTiersFailed(this.observer, "deadline")
+      case "nextTier":
+        return this.leave(tier, exit)
+      case "retry":
+        tier.number++
+        tier.backoff = plan.backoff
+        tier.waited = Duration.toMillis(plan.wait)
+        if (tier.waited === 0) return this.admit(tier)
+        return Effect.matchCauseEffect(this.restore(Effect.sleep(plan.wait)), {
+          onSuccess: () => this.admit(tier),
+          onFailure: (cause) => {
+            this.observer.closeTier(tier.span, Exit.failCause(cause))
+            return Effect.zipRight(refund(tier.rung), Effect.failCause(cause))
+          }
+        })
+    }
+  }
+
+  private below(): Climbing<X, E, R> {
+    return Effect.suspend(() => this.climb())
+  }
+
+  /** Gives a tier up. */
+  private leave(tier: Current<X, E, R>, exit: Exit.Exit<unknown, unknown>): Climbing<X, E, R> {
+    this.observer.closeTier(tier.span, exit)
+    return tier.otherwise ?? this.below()
+  }
+
+  private commit(tier: Current<X, E, R>, value: X): Climbing<X, E, R> {
+    this.won = true
+    const { keepScope, observer } = this
+    const { attempt, rung, span } = tier
+    observer.serves(attempt)
+    if (keepScope) observer.streams(attempt)
+    else {
+      observer.closeAttempt(attempt, Exit.void, success, undefined)
+      observer.closeTier(span, Exit.void)
+    }
+    const committed = Exit.succeed(new Committed(value, this, tier))
+    return rung.budget === undefined ? committed : Effect.zipRight(rung.budget.deposit, committed)
+  }
+
+  get fiber(): Around<R>["fiber"] {
+    return this.around.fiber
+  }
+
+  /** The rest of the ladder for a stream that has broken off, climbed in whatever fiber the stream is read in. */
+  wayOn(
+    transcript: Rung<X, E, R>["transcript"],
+    sent: unknown
+  ): ((restore: Restore) => Climbing<X, E, R>) | undefined {
+    const { around, ladder, observer } = this
+    const left = rest(ladder, this, transcript, sent)
+    if (left === undefined) return undefined
+    const context = Context.add(around.context, Deadline.Current, Number.POSITIVE_INFINITY)
+    return (restore) =>
+      Effect.suspend(() =>
+        new Run(left, true, restore, observer, { ...around, context }, observer.now()).climb()
+      )
+  }
+
+  /** Another tier's answer came first, in the very same moment. */
+  private tooLate({ attempt, rung, scope, span }: Current<X, E, R>): Climbing<X, E, R> {
+    const exit = Exit.interrupt(FiberId.none)
+    this.observer.closeAttempt(attempt, exit, rung.judge(exit), "abort")
+    this.observer.closeTier(span, exit)
+    return Effect.zipRight(Scope.close(scope, exit), exit)
+  }
+
+  /** The nearest of an attempt's bounds; its own wins a tie. */
+  private limitOf({ deadline, rung }: Current<X, E, R>, now: number): Limit {
+    const millis = Math.min(rung.attemptTimeout, deadline - now, this.deadline - now)
+    const bound =
+      millis === rung.attemptTimeout ? rung.attemptBound : millis === deadline - now ? "timeout" : "deadline"
+    return { clock: this.observer.clock, bound, millis, deadline: now + millis }
+  }
+}
+
+const untold: Effect.Effect<undefined> = Effect.succeed(undefined)

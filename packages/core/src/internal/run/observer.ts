@@ -1,0 +1,307 @@
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Tracer from "effect/Tracer"
+import * as Attempt from "../../Attempt.ts"
+import type { Change } from "../../CircuitBreaker.ts"
+import { type Next, type Outcome, success } from "../../Outcome.ts"
+import type { Ladder, Rung } from "./ladder.ts"
+import { annotate, openSpan } from "./span.ts"
+
+type AnyRung<E> = Rung<unknown, E, unknown>
+
+/** An attempt under way, and what becomes of it. */
+export interface OpenAttempt<out E> {
+  readonly rung: AnyRung<E>
+  readonly number: number
+  readonly waited: number
+  readonly startedAt: number
+  readonly span: Tracer.Span | undefined
+  readonly tierSpan: Tracer.Span | undefined
+  usage: Attempt.Usage | undefined
+  firstToken: number | undefined
+  endedAt: number
+  exit: Exit.Exit<unknown, unknown>
+  outcome: Outcome
+  next: Next | undefined
+  /** The one that had ended before it did. */
+  previous: OpenAttempt<E> | undefined
+}
+
+/**
+ * What is seen of a run from outside: its spans, its events and its record of attempts. Everything here is plain
+ * and synchronous; where nobody traces there are no spans, and where nobody listens there are no events.
+ */
+export class RunObserver<E> {
+  refusals: ReadonlyArray<Attempt.Refusal> = []
+  readonly clock: Clock.Clock
+  readonly startedAt: number
+  readonly span: Tracer.Span | undefined
+  private readonly ladder: Ladder<unknown, E, unknown>
+  private readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
+  private readonly listener: ((event: Attempt.Event) => void) | undefined
+  private servedBy: AnyRung<E> | undefined
+  /** What kept the first tier from serving. */
+  private missed: string | undefined
+  /** The last attempt that has ended, or whose stream has begun, and how many there are. */
+  private last: OpenAttempt<E> | undefined
+  /** The last one whose stream has broken off. */
+  private broken: OpenAttempt<E> | undefined
+  private count = 0
+
+  constructor(fiber: Fiber.RuntimeFiber<unknown, unknown>, ladder: Ladder<unknown, E, unknown>) {
+    this.fiber = fiber
+    this.ladder = ladder
+    this.clock = Context.get(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock)
+    this.listener = Context.get(fiber.currentContext, Attempt.Listener)
+    this.span = openSpan(fiber, `fallback ${ladder.name}`, "internal")
+    this.startedAt = this.now()
+  }
+
+  /** Milliseconds of the clock's monotonic time. */
+  now(): number {
+    return Number(this.clock.unsafeCurrentTimeNanos()) / 1e6
+  }
+
+  /** Those that have ended, in this order, and the one whose stream has begun. */
+  get attempts(): ReadonlyArray<Attempt.Attempt<E>> {
+    const attempts: Array<Attempt.Attempt<E>> = []
+    for (let each = this.last; each !== undefined; each = each.previous) attempts.push(record(each))
+    return attempts.reverse()
+  }
+
+  refused(rung: AnyRung<E>, retryAfter: Duration.Duration): void {
+    const refusal: Attempt.Refusal = { tier: rung.name, labels: rung.labels, retryAfter }
+    this.refusals = [...this.refusals, refusal]
+    if (rung === this.ladder.rungs[0]) this.missed = circuitOpen
+    if (this.span?.sampled) {
+      this.span.event("tier refused", this.clock.unsafeCurrentTimeNanos(), {
+        "understudy.tier": rung.name,
+        "understudy.retry_after_ms": Duration.toMillis(retryAfter)
+      })
+    }
+    this.emit({ _tag: "TierRefused", run: this.ladder.name, refusal })
+  }
+
+  breakerChanged(rung: AnyRung<E>, changes: ReadonlyArray<Change>): void {
+    const key = rung.breaker?.key
+    if (key === undefined) return
+    for (const change of changes) {
+      const transition = { key, ...change }
+      this.emit({
+        _tag: "BreakerChanged",
+        run: this.ladder.name,
+        tier: rung.name,
+        labels: rung.labels,
+        transition
+      })
+    }
+  }
+
+  openTier(rung: AnyRung<E>): Tracer.Span | undefined {
+    if (this.span === undefined) return undefined
+    return openSpan(this.fiber, rung.span.name, "client", rung.span.attributes, this.span)
+  }
+
+  closeTier(span: Tracer.Span | undefined, exit: Exit.Exit<unknown, unknown>): void {
+    if (span === undefined) return
+    const errorType = errorTypeOf(this.last?.outcome)
+    if (span.sampled && Exit.isFailure(exit) && errorType !== undefined)
+      span.attribute("error.type", errorType)
+    this.closeSpan(span, exit)
+  }
+
+  openAttempt(
+    rung: AnyRung<E>,
+    tier: Tracer.Span | undefined,
+    number: number,
+    waited: number,
+    startedAt: number
+  ): OpenAttempt<E> {
+    return {
+      rung,
+      number,
+      waited,
+      startedAt,
+      firstToken: undefined,
+      endedAt: startedAt,
+      exit: Exit.void,
+      outcome: success,
+      next: undefined,
+      previous: undefined,
+      usage: undefined,
+      tierSpan: tier,
+      span: tier && openSpan(this.fiber, "attempt", "client", numbered(rung.name, number), tier)
+    }
+  }
+
+  /** The attempt's answer is the run's. */
+  serves(attempt: OpenAttempt<E>): void {
+    this.servedBy = attempt.rung
+  }
+
+  /** The attempt's stream has begun. */
+  streams(attempt: OpenAttempt<E>): void {
+    attempt.endedAt = this.now()
+    attempt.firstToken = attempt.endedAt - attempt.startedAt
+    const { firstToken, tierSpan } = attempt
+    if (tierSpan?.sampled) tierSpan.attribute("understudy.time_to_first_token", firstToken / 1000)
+    this.append(attempt)
+  }
+
+  closeAttempt(
+    attempt: OpenAttempt<E>,
+    exit: Exit.Exit<unknown, unknown>,
+    outcome: Outcome,
+    next: Next | undefined
+  ): void {
+    attempt.endedAt = this.now()
+    attempt.exit = exit
+    attempt.outcome = outcome
+    attempt.next = next
+    if (attempt.firstToken === undefined) this.append(attempt)
+    else if (Exit.isFailure(exit)) this.broken = attempt
+    const { rung, span } = attempt
+    const errorType = errorTypeOf(outcome)
+    if (errorType !== undefined && rung === this.ladder.rungs[0]) this.missed = errorType
+    if (span !== undefined) {
+      if (span.sampled) {
+        span.attribute("understudy.outcome", attemptOutcome(outcome))
+        if (errorType !== undefined) span.attribute("error.type", errorType)
+      }
+      this.closeSpan(span, exit)
+    }
+    if (this.listener !== undefined) {
+      this.emit({ _tag: "AttemptEnded", run: this.ladder.name, attempt: record(attempt) })
+    }
+  }
+
+  close(exit: Exit.Exit<unknown, unknown>): void {
+    const { count, ladder, servedBy, span } = this
+    // What came after a stream had broken off, and did not go on with it, is not what the caller hears of.
+    const last = this.broken ?? this.last
+    if (span === undefined && this.listener === undefined) return
+    const outcome = runOutcome(exit, last)
+    const fallback = servedBy !== undefined && servedBy !== ladder.rungs[0]
+    const end: Attempt.RunEnded = {
+      _tag: "RunEnded",
+      run: ladder.name,
+      outcome,
+      servedBy: servedBy?.name,
+      labels: servedBy?.labels,
+      fallback,
+      // Only another tier's answer interrupts the first one and has the run go on.
+      fallbackReason: fallback ? (this.missed === "interrupted" ? "hedge" : this.missed) : undefined,
+      errorType: runErrorType(outcome, last),
+      attempts: count,
+      duration: Duration.millis(this.now() - this.startedAt),
+      span: spanIds(span)
+    }
+    if (span !== undefined) {
+      if (span.sampled) annotate(span, endAttributes(end))
+      this.closeSpan(span, exit)
+    }
+    this.emit(end)
+  }
+
+  private append(attempt: OpenAttempt<E>): void {
+    attempt.previous = this.last
+    this.last = attempt
+    this.count++
+  }
+
+  private closeSpan(span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void {
+    span.end(this.clock.unsafeCurrentTimeNanos(), exit)
+  }
+
+  private emit(event: Attempt.Event): void {
+    if (this.listener === undefined) return
+    try {
+      this.listener(event)
+    } catch {
+      // A listener cannot fail the call it listens to.
+    }
+  }
+}
+
+const numbered = (tier: string, number: number): Readonly<Record<string, unknown>> => ({
+  "understudy.tier": tier,
+  "understudy.attempt.number": number,
+  ...(number > 1 && { "http.request.resend_count": number - 1 })
+})
+
+const endAttributes = (end: Attempt.RunEnded): Readonly<Record<string, unknown>> => ({
+  "understudy.outcome": end.outcome,
+  "understudy.attempts": end.attempts,
+  "understudy.fallback": end.fallback,
+  ...(end.servedBy !== undefined && { "understudy.served_by": end.servedBy }),
+  ...(end.errorType !== undefined && { "error.type": end.errorType })
+})
+
+const spanIds = (span: Tracer.Span | undefined): Attempt.SpanIds | undefined =>
+  span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
+
+const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
+  const { endedAt, exit, firstToken, next, number, outcome, rung, span, startedAt, usage, waited } = attempt
+  return {
+    tier: rung.name,
+    labels: rung.labels,
+    attributes: rung.span.attributes,
+    number,
+    outcome: attemptOutcome(outcome),
+    errorType: errorTypeOf(outcome),
+    cause: Exit.isSuccess(exit) ? undefined : (exit.cause as Cause.Cause<E>),
+    duration: Duration.millis(endedAt - startedAt),
+    firstToken: firstToken === undefined ? undefined : Duration.millis(firstToken),
+    usage,
+    waited: Duration.millis(waited),
+    retryAfter: outcome._tag === "Failure" ? outcome.retryAfter : undefined,
+    next,
+    span: spanIds(span)
+  }
+}
+
+const errorTypeOf = (outcome: Outcome | undefined): string | undefined =>
+  outcome === undefined || outcome._tag === "Success" ? undefined : outcome.errorType
+
+const attemptOutcome = (outcome: Outcome): Attempt.AttemptOutcome => {
+  if (outcome._tag === "Success") return "success"
+  switch (outcome.errorType) {
+    case "timeout":
+    case "deadline":
+      return "timeout"
+    case "interrupted":
+      return "interrupted"
+    default:
+      return outcome._tag === "Failure" ? "failure" : "ignored"
+  }
+}
+
+const runOutcome = (
+  exit: Exit.Exit<unknown, unknown>,
+  last: OpenAttempt<unknown> | undefined
+): Attempt.RunOutcome => {
+  if (Exit.isSuccess(exit)) return "success"
+  if (Cause.isInterruptedOnly(exit.cause)) return "cancelled"
+  return last?.next === "abort" && attemptOutcome(last.outcome) === "ignored" ? "rejected" : "failure"
+}
+
+const runErrorType = (
+  outcome: Attempt.RunOutcome,
+  last: OpenAttempt<unknown> | undefined
+): string | undefined => {
+  switch (outcome) {
+    case "success":
+      return undefined
+    case "cancelled":
+      return "interrupted"
+    default:
+      return errorTypeOf(last?.outcome) ?? circuitOpen
+  }
+}
+
+const circuitOpen = "circuit_open"

@@ -1,0 +1,101 @@
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { Labels } from "../../Attempt.ts"
+import * as Backoff from "../../Backoff.ts"
+import type { CircuitBreaker } from "../../CircuitBreaker.ts"
+import * as Outcome from "../../Outcome.ts"
+import type { RetryBudget } from "../../RetryBudget.ts"
+import type { Rung } from "./ladder.ts"
+
+/** The policy of a tier, whatever it runs. */
+export interface RungOptions<in E> {
+  readonly name: string
+  readonly labels?: Labels | undefined
+  readonly timeout?: Duration.DurationInput | undefined
+  readonly backoff?: Backoff.Backoff | undefined
+  readonly maxRetryAfter?: Duration.DurationInput | undefined
+  readonly retryTimeouts?: boolean | undefined
+  readonly breaker?: CircuitBreaker | undefined
+  readonly budget?: RetryBudget | undefined
+  readonly classify?: Outcome.Classify<E> | undefined
+  readonly span?:
+    | {
+        readonly name?: string | undefined
+        readonly attributes?: Readonly<Record<string, unknown>> | undefined
+      }
+    | undefined
+}
+
+export const rung = <X, E, R>(
+  options: RungOptions<E>,
+  attempt: Effect.Effect<X, E, R>,
+  attemptBound: AttemptBound,
+  attemptTimeout: Duration.DurationInput | undefined,
+  going?: Going<X, E, R>
+): Rung<X, E, R> => runs(fixed(options, attemptBound, attemptTimeout), attempt, options.classify, going)
+
+type AttemptBound = Rung<never, never, never>["attemptBound"]
+
+/** How others go on with a tier's stream, and it with theirs. */
+export type Going<X, E, R> = Pick<Rung<X, E, R>, "transcript" | "resume">
+
+/** What stays the same of a tier, whatever it runs. */
+export interface Fixed
+  extends Omit<Rung<unknown, unknown, unknown>, "attempt" | "judge" | keyof Going<0, 0, 0>> {
+  readonly retryTimeouts: boolean
+}
+
+export const fixed = (
+  options: Omit<RungOptions<never>, "classify">,
+  attemptBound: AttemptBound,
+  attemptTimeout: Duration.DurationInput | undefined
+): Fixed => ({
+  name: options.name,
+  labels: options.labels ?? {},
+  span: {
+    name: options.span?.name ?? `tier ${options.name}`,
+    attributes: { ...options.span?.attributes, "understudy.tier": options.name }
+  },
+  timeout: bound(options.timeout),
+  attemptTimeout: bound(attemptTimeout),
+  attemptBound,
+  backoff: options.backoff ?? Backoff.none,
+  maxRetryAfter: Duration.toMillis(options.maxRetryAfter ?? "5 seconds"),
+  retryTimeouts: options.retryTimeouts ?? false,
+  breaker: options.breaker,
+  budget: options.budget,
+  groups: [],
+  hedgeAfter: Number.POSITIVE_INFINITY
+})
+
+export const runs = <X, E, R>(
+  fixed: Fixed,
+  attempt: Effect.Effect<X, E, R>,
+  classify: Outcome.Classify<E> = Outcome.classifyError,
+  { resume, transcript }: Going<X, E, R> = nowhere
+): Rung<X, E, R> => ({
+  // Made for every tier of every run: V8 takes fifty times as long to add to a spread.
+  name: fixed.name,
+  labels: fixed.labels,
+  span: fixed.span,
+  attempt,
+  timeout: fixed.timeout,
+  attemptTimeout: fixed.attemptTimeout,
+  attemptBound: fixed.attemptBound,
+  backoff: fixed.backoff,
+  maxRetryAfter: fixed.maxRetryAfter,
+  breaker: fixed.breaker,
+  budget: fixed.budget,
+  // The engine passes only exits of this very attempt.
+  judge: (exit) => Outcome.fromExit(exit as Exit.Exit<X, E>, classify, fixed),
+  groups: fixed.groups,
+  hedgeAfter: fixed.hedgeAfter,
+  transcript,
+  resume
+})
+
+const nowhere: Going<never, never, never> = { transcript: undefined, resume: undefined }
+
+const bound = (input: Duration.DurationInput | undefined): number =>
+  input === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(input)

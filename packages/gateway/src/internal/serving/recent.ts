@@ -1,0 +1,66 @@
+import type * as Attempt from "@understudy/core/Attempt"
+import type * as CircuitBreaker from "@understudy/core/CircuitBreaker"
+import * as Log from "../../Log.ts"
+
+/** The last attempts of a gateway, as its log has them, and what last changed its breakers. Bounded. */
+export interface Recent {
+  /** Knows of these tiers alone, from now on. */
+  readonly follow: (tiers: ReadonlyArray<readonly [route: string, tier: string]>) => void
+  readonly hear: (requestId: string, event: Attempt.Event, at: Date) => void
+  /** The newest first. */
+  readonly attempts: () => ReadonlyArray<Log.Entry>
+  /** The newest last. */
+  readonly ofTier: (route: string, tier: string) => ReadonlyArray<Log.Entry>
+  readonly change: (route: string, tier: string) => Change | undefined
+}
+
+export interface Change {
+  readonly at: Date
+  readonly reason: CircuitBreaker.Transition["reason"]
+}
+
+/** As many as anybody looks at, in all and of each tier. */
+export const kept = 40
+
+/** Follows no tier yet. */
+export const make = (): Recent => {
+  const all: Array<Heard> = []
+  const byTier = new Map<string, Array<Heard>>()
+  const changes = new Map<string, Change>()
+  return {
+    follow: (tiers) => {
+      const known = new Map(byTier)
+      byTier.clear()
+      for (const tier of tiers.map(([route, tier]) => key(route, tier)))
+        byTier.set(tier, known.get(tier) ?? [])
+      for (const tier of changes.keys()) if (!byTier.has(tier)) changes.delete(tier)
+    },
+    hear: (requestId, event, at) => {
+      if (event._tag === "BreakerChanged") {
+        changes.set(key(event.run, event.tier), { at, reason: event.transition.reason })
+      }
+      if (event._tag !== "AttemptEnded") return
+      const own = byTier.get(key(event.run, event.attempt.tier))
+      if (own === undefined) return
+      const heard = { requestId, event, at }
+      for (const list of [all, own]) {
+        list.push(heard)
+        if (list.length > kept) list.shift()
+      }
+    },
+    attempts: () => all.map(entryOf).reverse(),
+    ofTier: (route, tier) => (byTier.get(key(route, tier)) ?? []).map(entryOf),
+    change: (route, tier) => changes.get(key(route, tier))
+  }
+}
+
+/** What to make an entry of, where anybody looks: most are gone before. */
+interface Heard {
+  readonly requestId: string
+  readonly event: Attempt.Event
+  readonly at: Date
+}
+
+const entryOf = ({ at, event, requestId }: Heard): Log.Entry => Log.entry(requestId, event, at)
+
+const key = (route: string, tier: string): string => `${route.length} ${route}${tier}`

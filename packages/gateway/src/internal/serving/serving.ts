@@ -1,0 +1,87 @@
+import { isDeepStrictEqual } from "node:util"
+import type * as Attempt from "@understudy/core/Attempt"
+import * as Health from "@understudy/core/Health"
+import * as Admission from "@understudy/http/Admission"
+import * as Callers from "@understudy/http/Callers"
+import * as ContentCapture from "@understudy/http/ContentCapture"
+import * as OpenAiRouter from "@understudy/http/OpenAiRouter"
+import type { Provider } from "@understudy/http/Provider"
+import * as Route from "@understudy/http/Route"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
+import type * as Scope from "effect/Scope"
+import type { Config } from "../../Config.ts"
+import * as Server from "../../Server.ts"
+import { alertsOf } from "../file/alertsOf.ts"
+import * as Breakers from "./breakers.ts"
+import * as Providers from "./providers.ts"
+
+/** What one file makes of requests, from callers' keys down to connections upstream. */
+export interface Serving {
+  readonly config: Config
+  readonly routes: ReadonlyArray<Route.Route>
+  readonly health: Health.Health
+  readonly handler: OpenAiRouter.Handler
+  readonly admission: Admission.Admission
+  readonly breakers: Breakers.Breakers
+}
+
+/** What goes on whatever is served. */
+export interface House {
+  readonly onEvent: (requestId: string, event: Attempt.Event) => void
+  readonly pages: Readonly<
+    Record<string, (request: OpenAiRouter.Request) => Effect.Effect<OpenAiRouter.Response>>
+  >
+  readonly ready: Effect.Effect<boolean>
+  /** Whether prompts and answers go onto spans. Default: they go nowhere. */
+  readonly capturesContent?: boolean | undefined
+}
+
+/** Takes over from the one before what the file has not changed: breakers, health, and the count of who is in. */
+export const make = (
+  config: Config,
+  house: House,
+  before?: Serving
+): Effect.Effect<Serving, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const providers = yield* Effect.all(
+      Record.map(config.providers, (provider, name) =>
+        Effect.map(Server.upstream, (upstream) => {
+          const made = Providers.make(name, provider, upstream)
+          return house.capturesContent ? ContentCapture.capture(made) : made
+        })
+      )
+    )
+    const breakers = yield* Breakers.make(config, before?.breakers)
+    const routes = yield* Route.makeAll(
+      Record.map(config.routes, (policy) => ({
+        ...policy,
+        tiers: Arr.map(policy.tiers, (tier) => ({ ...tier, provider: providers[tier.provider] as Provider }))
+      })),
+      { breaker: breakers.of }
+    )
+    const alerts = alertsOf(config)
+    const health =
+      before !== undefined && isDeepStrictEqual(alerts, alertsOf(before.config))
+        ? before.health
+        : yield* Health.make({ alerts })
+    const admission =
+      before !== undefined && isDeepStrictEqual(limitsOf(config), limitsOf(before.config))
+        ? before.admission
+        : Admission.make(config.server)
+    const { apiKeys } = config.server
+    const handler = OpenAiRouter.make({
+      ...house,
+      routes,
+      callers: apiKeys.length === 0 ? Callers.anyone : yield* Callers.fromKeys(apiKeys),
+      onEvent: (requestId, event) => {
+        health.listener(event)
+        house.onEvent(requestId, event)
+      },
+      admission
+    })
+    return { config, routes, health, handler, admission, breakers }
+  })
+
+const limitsOf = ({ server: { maxInFlight, maxQueue, maxWait } }: Config) => [maxInFlight, maxQueue, maxWait]

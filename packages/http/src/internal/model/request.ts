@@ -1,0 +1,272 @@
+import * as Encoding from "effect/Encoding"
+import * as JSONSchema from "effect/JSONSchema"
+import * as Schema from "effect/Schema"
+import type { ChatRequest } from "../../ChatCompletion.ts"
+import * as Utf8 from "../bytes/utf8.ts"
+
+/** What a vendor understands beyond these types; sent as it is, over what is said elsewhere. */
+export interface Extra {
+  readonly extra?: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
+ * What the application says to the model.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SystemMessage extends Extra {
+  readonly role: "system" | "developer"
+  readonly content: string
+}
+
+/**
+ * What the user says: text, or pieces of several kinds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface UserMessage extends Extra {
+  readonly role: "user"
+  readonly content: string | ReadonlyArray<Content>
+}
+
+/**
+ * What the model said before.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AssistantMessage extends Extra {
+  readonly role: "assistant"
+  readonly content?: string | undefined
+  readonly toolCalls?: ReadonlyArray<ToolCall> | undefined
+}
+
+/**
+ * What a tool had to say to a call.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolMessage extends Extra {
+  readonly role: "tool"
+  /** The call that this answers. */
+  readonly toolCallId: string
+  readonly content: string
+}
+
+/**
+ * A message of a conversation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage
+
+/**
+ * A piece of what a user says.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Content =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image"; readonly url: string; readonly detail?: string | undefined }
+  | {
+      readonly type: "image"
+      readonly data: Uint8Array
+      readonly mediaType: string
+      readonly detail?: string | undefined
+    }
+  | { readonly type: "audio"; readonly data: Uint8Array; readonly format: "wav" | "mp3" }
+  | { readonly type: "file"; readonly data: Uint8Array; readonly mediaType: string; readonly name: string }
+  /** Any other, in the words of the protocol and sent as it is. */
+  | { readonly type: "raw"; readonly part: Readonly<Record<string, unknown>> }
+
+/**
+ * The model's wish to have a tool called.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolCall extends Extra {
+  readonly id: string
+  readonly name: string
+  /** JSON as the model wrote it, which need not be valid. */
+  readonly arguments: string
+}
+
+/**
+ * A JSON Schema as it is, or an Effect `Schema` whose encoded side one is made of.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type SchemaLike = Schema.Schema.All | JSONSchema.JsonSchema7 | { readonly [keyword: string]: unknown }
+
+/**
+ * What the model may have called.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tool {
+  readonly name: string
+  readonly description?: string | undefined
+  /** Of its arguments. Default: none. */
+  readonly parameters?: SchemaLike | undefined
+  /** Whether the arguments must fit, where the provider can see to it. */
+  readonly strict?: boolean | undefined
+}
+
+/**
+ * Whether to call tools, or which one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ToolChoice = "auto" | "none" | "required" | { readonly name: string }
+
+/**
+ * Text, any JSON, or JSON that fits.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ResponseFormat =
+  | "text"
+  | "json"
+  | {
+      readonly name: string
+      readonly description?: string | undefined
+      readonly schema: SchemaLike
+      /** Default: true. A strict schema has no optional fields, at OpenAI and elsewhere. */
+      readonly strict?: boolean | undefined
+    }
+
+/**
+ * What is asked: messages, tools, the form of the answer, and how to sample it.
+ *
+ * Every `extra` goes out as it is, over whatever else says the same: a vendor's own parameters belong there.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Request extends Extra {
+  readonly messages: ReadonlyArray<Message>
+  readonly tools?: ReadonlyArray<Tool> | undefined
+  readonly toolChoice?: ToolChoice | undefined
+  readonly parallelToolCalls?: boolean | undefined
+  readonly responseFormat?: ResponseFormat | undefined
+  readonly temperature?: number | undefined
+  readonly topP?: number | undefined
+  /** Sent as `max_completion_tokens`. */
+  readonly maxTokens?: number | undefined
+  readonly stop?: string | ReadonlyArray<string> | undefined
+  readonly seed?: number | undefined
+  readonly frequencyPenalty?: number | undefined
+  readonly presencePenalty?: number | undefined
+  readonly reasoningEffort?: string | undefined
+}
+
+/** The request in OpenAI's protocol. Of a stream the usage is asked for too. */
+export const encode = (model: string, request: Request, stream: boolean): ChatRequest => ({
+  model,
+  stream,
+  body: Utf8.encode(
+    JSON.stringify({
+      model,
+      messages: request.messages.map(message),
+      tools: list(request.tools, tool),
+      tool_choice:
+        typeof request.toolChoice === "object"
+          ? { type: "function", function: request.toolChoice }
+          : request.toolChoice,
+      parallel_tool_calls: request.parallelToolCalls,
+      response_format: request.responseFormat && responseFormat(request.responseFormat),
+      temperature: request.temperature,
+      top_p: request.topP,
+      max_completion_tokens: request.maxTokens,
+      stop: request.stop,
+      seed: request.seed,
+      frequency_penalty: request.frequencyPenalty,
+      presence_penalty: request.presencePenalty,
+      reasoning_effort: request.reasoningEffort,
+      stream_options: stream ? { include_usage: true } : undefined,
+      ...request.extra,
+      stream: stream || undefined
+    })
+  )
+})
+
+/** Of nothing it is nothing, for OpenAI refuses empty lists. */
+const list = <A>(
+  items: ReadonlyArray<A> = [],
+  write: (item: A) => object
+): ReadonlyArray<object> | undefined => (items.length === 0 ? undefined : items.map(write))
+
+const message = (message: Message): object => {
+  const { content, extra, role } = message
+  switch (role) {
+    case "system":
+    case "developer":
+      return { role, content, ...extra }
+    case "user":
+      return { role, content: typeof content === "string" ? content : content.map(part), ...extra }
+    case "assistant":
+      return { role, content: content ?? null, tool_calls: list(message.toolCalls, toolCall), ...extra }
+    case "tool":
+      return { role, tool_call_id: message.toolCallId, content, ...extra }
+  }
+}
+
+const part = (content: Content): object => {
+  switch (content.type) {
+    case "text":
+      return content
+    case "image": {
+      const url = "url" in content ? content.url : dataUrl(content)
+      return { type: "image_url", image_url: { url, detail: content.detail } }
+    }
+    case "audio":
+      return {
+        type: "input_audio",
+        input_audio: { data: Encoding.encodeBase64(content.data), format: content.format }
+      }
+    case "file":
+      return { type: "file", file: { filename: content.name, file_data: dataUrl(content) } }
+    case "raw":
+      return content.part
+  }
+}
+
+const dataUrl = ({ data, mediaType }: { readonly data: Uint8Array; readonly mediaType: string }): string =>
+  `data:${mediaType};base64,${Encoding.encodeBase64(data)}`
+
+const toolCall = ({ arguments: json, extra, id, name }: ToolCall): object => ({
+  id,
+  type: "function",
+  function: { name, arguments: json },
+  ...extra
+})
+
+const tool = ({ description, name, parameters, strict }: Tool): object => ({
+  type: "function",
+  function: { name, description, parameters: parameters && jsonSchema(parameters), strict }
+})
+
+const responseFormat = (format: ResponseFormat): object => {
+  if (format === "text") return { type: "text" }
+  if (format === "json") return { type: "json_object" }
+  const { description, name, schema, strict = true } = format
+  return { type: "json_schema", json_schema: { name, description, schema: jsonSchema(schema), strict } }
+}
+
+/** Without `$schema`, and with an object rather than a reference at the top, as strict providers want it. */
+const jsonSchema = (schema: SchemaLike): object => {
+  if (!Schema.isSchema(schema)) return schema
+  const definitions = {}
+  const top = JSONSchema.fromAST(schema.ast, { definitions, topLevelReferenceStrategy: "skip" })
+  return Object.keys(definitions).length === 0 ? top : { ...top, $defs: definitions }
+}

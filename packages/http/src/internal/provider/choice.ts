@@ -1,0 +1,84 @@
+import type { Usage } from "../../ChatCompletion.ts"
+import * as Json from "../bytes/json.ts"
+
+// OpenAI allows 128. Whoever counts up to a chunk's `choices` must not count for ever.
+const maxChoices = 1024
+
+export interface Choice {
+  readonly index: number | undefined
+  /** Whether its delta holds anything a reader would see. */
+  readonly hasDelta: boolean
+  readonly hasMessage: boolean
+  readonly finishReason: string | undefined
+  readonly failed: boolean
+}
+
+export const readChoices = (value: unknown): ReadonlyArray<Choice> =>
+  Array.isArray(value) ? value.map(readChoice) : []
+
+const readChoice = (value: unknown): Choice => {
+  const choice = Json.asObject<"index" | "delta" | "message" | "error" | "finish_reason">(value) ?? {}
+  // Some servers send an empty one until the last.
+  const ended = typeof choice.finish_reason === "string" && choice.finish_reason !== ""
+  const index = count(choice.index)
+  return {
+    index: index !== undefined && index < maxChoices ? index : undefined,
+    hasDelta: hasContent(choice.delta),
+    hasMessage: Json.asObject(choice.message) !== undefined,
+    finishReason: ended ? String(choice.finish_reason) : undefined,
+    failed: Json.isGiven(choice.error) || choice.finish_reason === "error"
+  }
+}
+
+const contentFields = [
+  "content",
+  "reasoning",
+  "reasoning_content",
+  "reasoning_details",
+  "refusal",
+  "tool_calls",
+  "function_call",
+  "audio"
+] as const
+
+const hasContent = (value: unknown): boolean => {
+  const delta = Json.asObject<(typeof contentFields)[number]>(value)
+  return delta !== undefined && contentFields.some((field) => isFilled(delta[field]))
+}
+
+export const isFilled = (value: unknown): boolean =>
+  typeof value === "string"
+    ? value !== ""
+    : typeof value === "object" && value !== null && Object.keys(value).length > 0
+
+export const readUsage = (value: unknown): Usage | undefined => {
+  const usage = Json.asObject<
+    "prompt_tokens" | "completion_tokens" | "prompt_tokens_details" | "completion_tokens_details"
+  >(value)
+  const input = count(usage?.prompt_tokens)
+  const output = count(usage?.completion_tokens)
+  if (input === undefined && output === undefined) return undefined
+  const ofInput = Json.asObject<"cached_tokens" | "cache_write_tokens">(usage?.prompt_tokens_details)
+  const ofOutput = Json.asObject<"reasoning_tokens">(usage?.completion_tokens_details)
+  return detailed(input, output, {
+    cacheRead: count(ofInput?.cached_tokens),
+    cacheWrite: count(ofInput?.cache_write_tokens),
+    reasoning: count(ofOutput?.reasoning_tokens)
+  })
+}
+
+/** Without the details that nobody gave. */
+export const detailed = (
+  input: number | undefined,
+  output: number | undefined,
+  { cacheRead, cacheWrite, reasoning }: Omit<Usage, "input" | "output">
+): Usage => ({
+  input,
+  output,
+  ...(cacheRead !== undefined && { cacheRead }),
+  ...(cacheWrite !== undefined && { cacheWrite }),
+  ...(reasoning !== undefined && { reasoning })
+})
+
+export const count = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined

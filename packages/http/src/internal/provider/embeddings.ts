@@ -1,0 +1,34 @@
+import type { RouteTier } from "../../Route.ts"
+import * as Json from "../bytes/json.ts"
+import * as Utf8 from "../bytes/utf8.ts"
+import { readUsage } from "./choice.ts"
+import type { Whole } from "./dialect.ts"
+import { isError } from "./errorBody.ts"
+
+/** A whole answer of embeddings, its numbers and their coding untouched. */
+export const readWhole = (body: Uint8Array): Whole => {
+  const text = Utf8.withoutMark(Utf8.decode(body))
+  const json = Json.parse(text)
+  if (isError(json)) return { _tag: "Error", body: text }
+  const answer = Json.asObject<"data" | "model" | "usage">(json)
+  if (!Array.isArray(answer?.data) || answer.data.length === 0) return { _tag: "Malformed" }
+  const facts = {
+    id: undefined,
+    model: Json.asText(answer.model),
+    finishReasons: [],
+    usage: readUsage(answer.usage)
+  }
+  return { _tag: "Answer", body, facts }
+}
+
+/** A tier that could not stand in for the first one: it makes no vectors, or others. */
+export const misfit = (
+  tiers: ReadonlyArray<Pick<RouteTier, "name" | "embeddings" | "provider">>
+): string | undefined => {
+  const made = tiers[0]?.embeddings
+  const other = tiers.find(
+    ({ embeddings, provider }) =>
+      embeddings !== made || (made !== undefined && provider.embeddings === undefined)
+  )
+  return other?.name
+}

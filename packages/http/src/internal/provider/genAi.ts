@@ -1,0 +1,97 @@
+import * as Attempt from "@understudy/core/Attempt"
+import * as Effect from "effect/Effect"
+import type { ChatRequest, Usage } from "../../ChatCompletion.ts"
+import * as Json from "../bytes/json.ts"
+import * as Utf8 from "../bytes/utf8.ts"
+
+// The names are those of OpenTelemetry's conventions for generative AI as they are now; whoever needs those of a
+// former version has them renamed by the exporter.
+
+/** What an answer says of itself beside its content. */
+export interface Facts {
+  readonly id: string | undefined
+  readonly model: string | undefined
+  /** One for each choice; `error` for one that did not come to its end. */
+  readonly finishReasons: ReadonlyArray<string>
+  readonly usage: Usage | undefined
+}
+
+/** Tells what is known of an answer when nothing more of it will come, however it ended. */
+export const answered = (facts: Facts): Effect.Effect<void> => {
+  const used = units(facts.usage)
+  const annotated = Attempt.annotateTier(() => responseAttributes(facts, used))
+  return used === undefined ? annotated : Effect.zipRight(Attempt.recordUsage(used), annotated)
+}
+
+/** Tells what was asked for. */
+export const asked = (request: ChatRequest): Effect.Effect<void> =>
+  Attempt.annotateTier(() => requestAttributes(request))
+
+const units = (usage: Usage | undefined): Attempt.Usage | undefined => {
+  if (usage === undefined) return undefined
+  const { cacheRead, cacheWrite, input, output, reasoning } = usage
+  return {
+    ...(input !== undefined && { input_tokens: input }),
+    ...(output !== undefined && { output_tokens: output }),
+    ...(cacheRead !== undefined && { "cache_read.input_tokens": cacheRead }),
+    ...(cacheWrite !== undefined && { "cache_write.input_tokens": cacheWrite }),
+    ...(reasoning !== undefined && { "reasoning.output_tokens": reasoning })
+  }
+}
+
+const responseAttributes = (
+  { finishReasons, id, model }: Facts,
+  used: Attempt.Usage = {}
+): Readonly<Record<string, unknown>> => ({
+  ...(id !== undefined && { "gen_ai.response.id": short(id) }),
+  ...(model !== undefined && { "gen_ai.response.model": short(model) }),
+  ...(finishReasons.length > 0 && { "gen_ai.response.finish_reasons": finishReasons.map(short) }),
+  ...Object.fromEntries(Object.entries(used).map(([unit, count]) => [`gen_ai.usage.${unit}`, count]))
+})
+
+type Read = (value: unknown) => unknown
+
+const number: Read = (value) => (typeof value === "number" ? value : undefined)
+const integer: Read = (value) => (Number.isSafeInteger(value) ? value : undefined)
+const text: Read = (value) => (typeof value === "string" ? short(value) : undefined)
+const several: Read = (value) => (Number.isSafeInteger(value) && value !== 1 ? value : undefined)
+const texts: Read = (value) => {
+  const all = typeof value === "string" ? [value] : Array.isArray(value) ? value : []
+  return all.length > 0 ? all.slice(0, 16).map(String).map(short) : undefined
+}
+const outputType: Read = (value) => {
+  const type = Json.asObject<"type">(value)?.type
+  return type === "json_object" || type === "json_schema" ? "json" : type === "text" ? type : undefined
+}
+
+/** By the field of a request: the attribute that tells of it, and how. Of two fields the later one counts. */
+const parameters: ReadonlyArray<readonly [field: string, attribute: string, read: Read]> = [
+  ["temperature", "gen_ai.request.temperature", number],
+  ["top_p", "gen_ai.request.top_p", number],
+  ["top_k", "gen_ai.request.top_k", integer],
+  ["max_tokens", "gen_ai.request.max_tokens", integer],
+  ["max_completion_tokens", "gen_ai.request.max_tokens", integer],
+  ["frequency_penalty", "gen_ai.request.frequency_penalty", number],
+  ["presence_penalty", "gen_ai.request.presence_penalty", number],
+  ["seed", "gen_ai.request.seed", integer],
+  ["n", "gen_ai.request.choice.count", several],
+  ["stop", "gen_ai.request.stop_sequences", texts],
+  ["reasoning_effort", "gen_ai.request.reasoning.level", text],
+  ["encoding_format", "gen_ai.request.encoding_formats", texts],
+  ["dimensions", "gen_ai.embeddings.dimension.count", integer],
+  ["response_format", "gen_ai.output.type", outputType]
+]
+
+const requestAttributes = ({ body, stream }: ChatRequest): Readonly<Record<string, unknown>> => {
+  const attributes: Record<string, unknown> = {}
+  if (stream) attributes["gen_ai.request.stream"] = true
+  const request = Json.asObject<string>(Json.parse(Utf8.decode(body))) ?? {}
+  for (const [field, attribute, read] of parameters) {
+    const value = read(request[field])
+    if (value !== undefined) attributes[attribute] = value
+  }
+  return attributes
+}
+
+/** Whatever callers and upstreams send, as long as names are. */
+const short = (text: string): string => text.slice(0, 128)

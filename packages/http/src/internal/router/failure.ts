@@ -1,0 +1,96 @@
+import type * as Attempt from "@understudy/core/Attempt"
+import { AllTiersFailed } from "@understudy/core/Fallback"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { Response } from "../../OpenAiRouter.ts"
+import type { ProviderError } from "../../ProviderError.ts"
+import { attemptList, encode, providerError } from "./envelope.ts"
+
+/** The one answer for a run that no tier served. */
+export const response = (
+  route: string,
+  attempts: ReadonlyArray<Attempt.Attempt<unknown>>,
+  cause: Cause.Cause<unknown>
+): Response => {
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  const last = attempts.at(-1)
+  const passed = last && passedThrough(last)
+  if (passed !== undefined) return passed
+
+  const list = attemptList(attempts)
+  const reason = error instanceof AllTiersFailed ? error.reason : undefined
+  const refusals = error instanceof AllTiersFailed ? error.refusals.length : 0
+  if (reason === "open") {
+    return ours(
+      503,
+      "all_tiers_open",
+      `Every tier of ${route} is resting after failures.`,
+      list,
+      retryAfter(error)
+    )
+  }
+  if (reason === "deadline") {
+    return ours(504, "deadline_exceeded", `The deadline of ${route} passed before a tier answered.`, list)
+  }
+  if (last?.errorType === "defect") {
+    return ours(500, "internal_error", "The gateway failed to handle this request.", list)
+  }
+  if (
+    refusals === 0 &&
+    attempts.length > 0 &&
+    attempts.every(({ errorType }) => errorType === "rate_limited")
+  ) {
+    return ours(429, "rate_limited", `Every tier of ${route} is rate limited.`, list, retryAfter(error) ?? 1)
+  }
+  if (attempts.length > 0 && attempts.every(({ errorType }) => errorType === "auth")) {
+    return ours(502, "upstream_auth_error", `Every tier of ${route} refused the gateway's credentials.`, list)
+  }
+  const named = attempts.flatMap((attempt) => attempt.retryAfter ?? [])
+  const soonest = named.length === 0 ? undefined : wholeSeconds(named.reduce(Duration.min))
+  return ours(503, "all_tiers_failed", `No tier of ${route} could answer.`, list, soonest)
+}
+
+/** A failure of the request itself, or one that no other tier could mend, goes back as the upstream put it. */
+const passedThrough = (attempt: Attempt.Attempt<unknown>): Response | undefined => {
+  const error = providerError(attempt)
+  if (error?.answer === undefined || !speaksToCaller(error, attempt)) return undefined
+  const { body, contentType, status } = Redacted.value(error.answer)
+  return { status, headers: { "content-type": contentType ?? "application/json", ...noRetry }, body }
+}
+
+// What a server cannot do at all, its 501, is no word about the request; a 401 or 403 may name keys and projects.
+const speaksToCaller = ({ kind, status }: ProviderError, attempt: Attempt.Attempt<unknown>): boolean =>
+  attempt.next === "abort" ||
+  (status !== 401 && status !== 403 && lastWord.has(kind)) ||
+  (kind === "unsupported" && status !== 501)
+
+const lastWord: ReadonlySet<string> = new Set(["context_length", "request_too_large", "model_not_found"])
+
+// A client's own retry would only multiply ours, so it is told not to unless waiting helps.
+const noRetry = { "x-should-retry": "false" }
+
+const ours = (
+  status: number,
+  code: string,
+  message: string,
+  attempts: ReadonlyArray<object>,
+  retryAfter?: number
+): Response => ({
+  status,
+  headers: {
+    "content-type": "application/json",
+    ...(retryAfter === undefined ? noRetry : { "retry-after": String(retryAfter) })
+  },
+  body: encode({ code, message, type: status === 429 ? "rate_limit_error" : "upstream_error", attempts })
+})
+
+const retryAfter = (error: unknown): number | undefined =>
+  error instanceof AllTiersFailed && error.retryAfter !== undefined
+    ? wholeSeconds(error.retryAfter)
+    : undefined
+
+/** From 1 to 60: what lies outside, clients ignore, obey for days, or answer by giving up. */
+const wholeSeconds = (wait: Duration.Duration): number =>
+  Math.min(60, Math.max(1, Math.ceil(Duration.toSeconds(wait))))

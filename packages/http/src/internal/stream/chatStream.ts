@@ -1,0 +1,187 @@
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Part } from "../../Provider.ts"
+import * as ProviderError from "../../ProviderError.ts"
+import * as Sse from "../../Sse.ts"
+import { concat } from "../bytes/bytes.ts"
+import * as Utf8 from "../bytes/utf8.ts"
+import { answered, type Facts } from "../provider/genAi.ts"
+import { endSoonAfter } from "./grace.ts"
+
+/** Reads the events of one answer, and knows when the model has finished it. */
+export interface ChatReader {
+  readonly read: (event: Sse.Event) => Read
+  /** The model has finished all that it had begun. */
+  readonly isWhole: () => boolean
+  /** It has finished all that it was asked for: nothing of it is still to come. */
+  readonly hasAll: () => boolean
+  /** What it knows of the answer by now. */
+  readonly facts: () => Facts
+}
+
+export type Piece = { readonly _tag: "Part" } & Part
+
+/** What one event comes to. */
+export type Read =
+  | Piece
+  | { readonly _tag: "Nothing" }
+  | { readonly _tag: "Malformed" }
+  /** The upstream says that it is done; `last` goes out before the end. */
+  | { readonly _tag: "End"; readonly last: Part | undefined }
+  | { readonly _tag: "ErrorEvent"; readonly body: string }
+
+export const part = (bytes: Uint8Array, content = false, usage: Part["usage"] = undefined): Piece => ({
+  _tag: "Part",
+  bytes,
+  content,
+  usage
+})
+
+export const nothing: Read = { _tag: "Nothing" }
+
+export const malformed: Read = { _tag: "Malformed" }
+
+/**
+ * A streamed answer as parts of whole events, ending with `[DONE]` if and only if the model finished it. Malformed
+ * events are left out and counted.
+ */
+export const chatStream = (
+  read: Effect.Effect<Uint8Array | undefined, ProviderError.ProviderError>,
+  reader: ChatReader,
+  errorIn: (body: string) => Effect.Effect<never, ProviderError.ProviderError>
+): Stream.Stream<Part, ProviderError.ProviderError> =>
+  Stream.suspend(() => {
+    const steps = makeSteps(reader)
+    const readInTime = endSoonAfter(read, reader.hasAll)
+    // What follows the parts that have been given.
+    let then: Pull | undefined
+
+    const given = (all: ReadonlyArray<Step>): Pull => {
+      const parts: Array<Part> = []
+      for (const step of all) {
+        if (step._tag === "Part") {
+          parts.push(step)
+          continue
+        }
+        if (step._tag === "Finished") parts.push(finished)
+        then = ends(step)
+        break
+      }
+      return parts.length === 0 ? next : Effect.succeed(Chunk.unsafeFromArray(parts))
+    }
+
+    const ends = (step: Exclude<Step, Piece>): Pull => {
+      switch (step._tag) {
+        case "Finished":
+          return Effect.fail(Option.none())
+        case "Failed":
+          return Effect.fail(Option.some(step.error))
+        case "ErrorEvent":
+          return Effect.mapError(errorIn(step.body), Option.some)
+      }
+    }
+
+    // One layer for all there is to do at every chunk: a stream pays for each of its layers.
+    const next: Pull = Effect.suspend(
+      () =>
+        then ??
+        Effect.matchEffect(readInTime, {
+          onSuccess: (chunk) => given(chunk === undefined ? steps.end() : steps.push(chunk)),
+          // A connection that breaks after the model has finished takes nothing away from its answer.
+          onFailure: (error) => (reader.isWhole() ? given(steps.end()) : Effect.fail(Option.some(error)))
+        })
+    )
+
+    return Stream.ensuring(
+      Stream.repeatEffectChunkOption(next),
+      Effect.suspend(() =>
+        Effect.zipRight(
+          answered(reader.facts()),
+          steps.malformed === 0
+            ? Effect.void
+            : Effect.annotateCurrentSpan("understudy.stream.malformed_events", steps.malformed)
+        )
+      )
+    )
+  })
+
+type Pull = Effect.Effect<Chunk.Chunk<Part>, Option.Option<ProviderError.ProviderError>>
+
+const finished: Part = { bytes: Sse.done, content: false, usage: undefined }
+
+type Step =
+  | Piece
+  | { readonly _tag: "Finished" }
+  | { readonly _tag: "Failed"; readonly error: ProviderError.ProviderError }
+  | { readonly _tag: "ErrorEvent"; readonly body: string }
+
+// More than any upstream says before it comes to the point.
+const maxPreambleBytes = 1024 * 1024
+
+const makeSteps = (reader: ChatReader) => {
+  const events = Sse.make()
+  // What comes before the first content is held back, for another tier may yet have to answer.
+  let preambleBytes = 0
+  const steps = {
+    malformed: 0,
+    push: (chunk: Uint8Array): ReadonlyArray<Step> => read(() => events.push(chunk)),
+    end: (): ReadonlyArray<Step> => [...read(() => events.end().flatMap(closed)), end()]
+  }
+
+  const end = (): Step => (reader.isWhole() ? { _tag: "Finished" } : truncated)
+
+  const read = (next: () => ReadonlyArray<Sse.Event>): ReadonlyArray<Step> => {
+    const pieces: Array<Part> = []
+    const parts = (): ReadonlyArray<Step> => {
+      if (pieces.length === 0) return []
+      const part = joined(pieces)
+      preambleBytes = part.content ? Number.NEGATIVE_INFINITY : preambleBytes + part.bytes.length
+      return preambleBytes > maxPreambleBytes ? [tooLong] : [{ _tag: "Part", ...part }]
+    }
+    let blocks: ReadonlyArray<Sse.Event>
+    try {
+      blocks = next()
+    } catch (error) {
+      if (!(error instanceof Sse.SseTooLarge)) throw error
+      return [tooLong]
+    }
+    for (const block of blocks) {
+      const event = reader.read(block)
+      switch (event._tag) {
+        case "Part":
+          pieces.push(event)
+          break
+        case "Nothing":
+          break
+        case "Malformed":
+          steps.malformed++
+          break
+        case "End":
+          if (event.last !== undefined) pieces.push(event.last)
+          return [...parts(), end()]
+        case "ErrorEvent":
+          return [...parts(), event]
+      }
+    }
+    return parts()
+  }
+
+  return steps
+}
+
+const blankLine = Utf8.encode("\n\n")
+
+/** The event that a stream broke off in. As it is, what follows would become a part of it. */
+const closed = (event: Sse.Event): ReadonlyArray<Sse.Event> =>
+  event.data === undefined ? [] : [{ ...event, raw: concat([event.raw, blankLine]) }]
+
+const joined = (pieces: ReadonlyArray<Part>): Part => ({
+  bytes: concat(pieces.map(({ bytes }) => bytes)),
+  content: pieces.some(({ content }) => content),
+  usage: pieces.findLast(({ usage }) => usage !== undefined)?.usage
+})
+
+const tooLong: Step = { _tag: "Failed", error: ProviderError.make({ kind: "stream_error" }) }
+const truncated: Step = { _tag: "Failed", error: ProviderError.make({ kind: "stream_truncated" }) }

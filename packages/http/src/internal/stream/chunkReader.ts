@@ -1,0 +1,46 @@
+import { type Delta, readChunk } from "../../ChatCompletion.ts"
+import type * as Sse from "../../Sse.ts"
+import type { Facts } from "../provider/genAi.ts"
+import { type ChatReader, malformed, nothing, part, type Read } from "./chatStream.ts"
+
+/** Reads OpenAI's own chunks, and leaves their bytes as they are. `n` choices were asked for. */
+export const chunkReader = (n = 1): ChatReader => {
+  const begun = new Set<number>()
+  const finished = new Map<number, string>()
+  let known: Omit<Facts, "finishReasons"> = { id: undefined, model: undefined, usage: undefined }
+
+  const read = ({ data, event, raw }: Sse.Event): Read => {
+    // Clients of OpenAI take a name without data for an event and fail on its empty data.
+    if (data === undefined) return event === "" ? part(raw) : nothing
+    if (event === "error") return { _tag: "ErrorEvent", body: data }
+    const chunk = readChunk(data)
+    switch (chunk._tag) {
+      case "Malformed":
+        return malformed
+      case "Done":
+        return { _tag: "End", last: undefined }
+      case "Error":
+        return { _tag: "ErrorEvent", body: chunk.body }
+      case "Delta":
+        if (chunk.failed) return { _tag: "ErrorEvent", body: data }
+        for (let index = 0; index < chunk.choices; index++) begun.add(index)
+        for (const [at, index] of chunk.finished.entries()) finished.set(index, chunk.finishReasons[at] ?? "")
+        note(chunk)
+        return part(raw, chunk.meaningful, chunk.usage)
+    }
+  }
+
+  const note = ({ id, model, usage }: Delta): void => {
+    if (known.id === undefined || usage !== undefined) {
+      known = { id: known.id ?? id, model: known.model ?? model, usage: usage ?? known.usage }
+    }
+  }
+
+  // Some upstreams give one choice however many were asked for, and others one after the other.
+  const isWhole = (): boolean => begun.size > 0 && finished.size === begun.size
+  const facts = (): Facts => ({
+    ...known,
+    finishReasons: [...begun].map((index) => finished.get(index) ?? "error")
+  })
+  return { read, isWhole, hasAll: () => finished.size >= n && isWhole(), facts }
+}

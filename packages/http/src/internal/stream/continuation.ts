@@ -1,0 +1,71 @@
+import type { Transcript } from "@understudy/core/FallbackStream"
+import * as Stream from "effect/Stream"
+import type { ChatRequest } from "../../ChatCompletion.ts"
+import type { Part } from "../../Provider.ts"
+import * as ProviderError from "../../ProviderError.ts"
+import type { RouteTier } from "../../Route.ts"
+import * as RawJson from "../bytes/rawJson.ts"
+import * as Utf8 from "../bytes/utf8.ts"
+import { readDelta } from "./delta.ts"
+import { type Begun, eventsOf, follow, type Head, type Parts } from "./follow.ts"
+import { takesPrefix } from "./prefill.ts"
+
+/** What a caller was given of an answer that is nothing but text so far. */
+export interface Said {
+  readonly text: string
+  readonly head: Head | undefined
+}
+
+// Far more than a model says in one answer.
+const maxTextLength = 1024 * 1024
+
+/** Nobody goes on with an answer that has ended, that is more than the text of one choice, or that has no bounds. */
+export const transcript: Transcript<Part, Said> = {
+  empty: { text: "", head: undefined },
+  add: (said, part) => {
+    let { head, text } = said
+    for (const { data } of eventsOf(part)) {
+      if (data === undefined) continue
+      const delta = readDelta(data)
+      if (delta === undefined || delta.thinks || delta.more || delta.ends) return undefined
+      text += delta.text
+      // The first chunk of some servers has no choice, and no name.
+      if (delta.text !== "") head ??= headOf(data)
+    }
+    return text.length > maxTextLength ? undefined : { text, head }
+  }
+}
+
+const headOf = (data: string): Head => {
+  const chunk = RawJson.members(Utf8.encode(data))
+  return ["id", "created", "model"].map((name) => [name, RawJson.written(chunk.get(name))])
+}
+
+/** Whether a tier is to be given a prefix that its provider would not go on from. */
+export const answersAnew = ({ continue: way, provider }: Tier): boolean =>
+  way === "prefill" && provider.prefill === undefined
+
+type Tier = Pick<RouteTier, "continue" | "provider">
+
+/** The rest of an answer that has broken off, as this tier has it. */
+export const goOn = (
+  { continue: way, provider }: Tier,
+  { head = [], text }: Said,
+  request: ChatRequest,
+  ask: (request: ChatRequest) => Parts
+): Parts => {
+  const follows = (parts: Parts, begun: Begun): Parts =>
+    Stream.mapError(follow(parts, begun, head), notTheCallers)
+  if (way === "restart") return follows(ask(request), { must: text, may: "" })
+  // A model would say its own white space after that at the end, and some servers refuse it there.
+  const prefix = text.trimEnd()
+  if (prefix === "" || !takesPrefix(request)) return Stream.fail(ProviderError.make({ kind: "unsupported" }))
+  return follows(ask({ ...request, prefix }), {
+    must: provider.prefill === "whole" ? prefix : "",
+    may: text.slice(prefix.length)
+  })
+}
+
+/** The request was good enough for the tier that began: what is wrong with it now is how it is asked. */
+const notTheCallers = (error: ProviderError.ProviderError): ProviderError.ProviderError =>
+  error.kind === "invalid_request" ? ProviderError.make({ ...error, kind: "unsupported" }) : error

@@ -1,0 +1,34 @@
+import * as Json from "../bytes/json.ts"
+import { isFilled } from "../provider/choice.ts"
+
+/** What a chunk adds to the only choice of an answer. */
+export interface Delta {
+  readonly text: string
+  /** Whether it shows what the model thinks. */
+  readonly thinks: boolean
+  /** Whether there is anything else: a call of a tool, a refusal, sound. */
+  readonly more: boolean
+  readonly ends: boolean
+}
+
+/** A chunk without a choice, such as one of usage, adds nothing; what is no chunk, or of another choice, is `undefined`. */
+export const readDelta = (data: string): Delta | undefined => {
+  const chunk = Json.asObject<"choices">(Json.parse(data))
+  if (chunk === undefined) return undefined
+  const choices: ReadonlyArray<unknown> = Array.isArray(chunk.choices) ? chunk.choices : []
+  if (choices.length === 0) return nothing
+  const choice = Json.asObject<"index" | "delta" | "finish_reason">(choices[0])
+  if (choices.length > 1 || choice === undefined || (choice.index ?? 0) !== 0) return undefined
+  const { content, role: _, ...others } = Json.asObject<"content" | "role">(choice.delta) ?? {}
+  const names = Object.entries(others).flatMap(([name, value]) => (isFilled(value) ? [name] : []))
+  return {
+    text: typeof content === "string" ? content : "",
+    thinks: names.some((name) => thoughts.has(name)),
+    more: (typeof content !== "string" && isFilled(content)) || names.some((name) => !thoughts.has(name)),
+    ends: isFilled(choice.finish_reason)
+  }
+}
+
+const thoughts: ReadonlySet<string> = new Set(["reasoning", "reasoning_content", "reasoning_details"])
+
+const nothing: Delta = { text: "", thinks: false, more: false, ends: false }

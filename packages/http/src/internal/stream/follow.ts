@@ -1,0 +1,105 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Part } from "../../Provider.ts"
+import * as ProviderError from "../../ProviderError.ts"
+import * as Sse from "../../Sse.ts"
+import { concat } from "../bytes/bytes.ts"
+import * as Json from "../bytes/json.ts"
+import * as RawJson from "../bytes/rawJson.ts"
+import * as Utf8 from "../bytes/utf8.ts"
+import { readDelta } from "./delta.ts"
+
+export type Parts = Stream.Stream<Part, ProviderError.ProviderError>
+
+/** What every chunk of an answer says of it, as its first one put it. */
+export type Head = ReadonlyArray<readonly [name: string, value: RawJson.Text | undefined]>
+
+/** The events of a part, which are whole. */
+export const eventsOf = ({ bytes }: Part): ReadonlyArray<Sse.Event> => {
+  const reader = Sse.make({ maxEventBytes: bytes.length + 1 })
+  return [...reader.push(bytes), ...reader.end()]
+}
+
+/**
+ * What an answer adds to one that was begun by another, under that one's head. It has to begin with `must`, and may go
+ * on with `may`, as far as it does; both are left out, and so is all else before it adds something. One that begins
+ * otherwise, or ends sooner, is another answer and fails.
+ */
+export const follow = (parts: Parts, { may, must }: Begun, head: Head): Parts =>
+  mapEvents(parts, () => {
+    let left = must + may
+    let begun = false
+    return ({ data, raw }) => {
+      if (data === undefined) return begun ? raw : leftOut
+      if (begun) return isChunk(data) ? Sse.data(underHead(data, head)) : raw
+      const delta = readDelta(data)
+      if (delta === undefined) return diverged
+      const common = commonLength(left, delta.text)
+      left = left.slice(common)
+      if (common === delta.text.length && !delta.more && !delta.ends) return leftOut
+      if (left.length > may.length) return diverged
+      begun = true
+      return Sse.data(underHead(common === 0 ? data : without(data, common), head))
+    }
+  })
+
+export interface Begun {
+  readonly must: string
+  readonly may: string
+}
+
+const diverged = ProviderError.make({ kind: "stream_diverged" })
+
+const leftOut = "leftOut"
+
+/** What becomes of an event: its bytes, nothing, or the end of all. */
+type Step = (event: Sse.Event) => Uint8Array | typeof leftOut | ProviderError.ProviderError
+
+const mapEvents = (parts: Parts, makeStep: () => Step): Parts =>
+  Stream.suspend(() => {
+    const step = makeStep()
+    return Stream.filterMapEffect(parts, (part) => changed(part, step))
+  })
+
+/** A part of which nothing is left is none. */
+const changed = (part: Part, step: Step): Option.Option<Effect.Effect<Part, ProviderError.ProviderError>> => {
+  const kept: Array<Uint8Array> = []
+  for (const event of eventsOf(part)) {
+    const next = step(event)
+    if (next === leftOut) continue
+    if (!(next instanceof Uint8Array)) return Option.some(next)
+    kept.push(next)
+  }
+  return kept.length === 0 ? Option.none() : Option.some(Effect.succeed({ ...part, bytes: concat(kept) }))
+}
+
+/** The end of a stream is none. */
+const isChunk = (data: string): boolean => Json.asObject(Json.parse(data)) !== undefined
+
+const commonLength = (one: string, other: string): number => {
+  let length = 0
+  while (length < one.length && one[length] === other[length]) length++
+  return length
+}
+
+/** The chunk without so much of its text. What it says of single tokens goes with it. */
+const without = (data: string, length: number): string => {
+  const chunk = RawJson.update(Utf8.encode(data), [...choice, "delta", "content"], (content) =>
+    Utf8.encode(JSON.stringify(String(RawJson.read(content)).slice(length)))
+  )
+  return Utf8.decode(RawJson.update(chunk, [...choice, "logprobs"], () => Utf8.encode("null")))
+}
+
+/** The role was said. What the tiers before have used is in nobody's usage, and so that is marked. */
+const underHead = (data: string, head: Head): string => {
+  const chunk = RawJson.withMembers(Utf8.encode(data), head)
+  const roleless = RawJson.update(chunk, [...choice, "delta"], (delta) =>
+    RawJson.withMembers(delta, [["role", undefined]])
+  )
+  return Utf8.decode(
+    RawJson.update(roleless, ["usage"], (usage) => RawJson.withMembers(usage, [["incomplete", "true"]]))
+  )
+}
+
+const choice = ["choices", 0] as const
