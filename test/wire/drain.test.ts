@@ -135,7 +135,7 @@ describe("a gateway that is stopped", () => {
     Effect.gen(function* () {
       const only = yield* wall
       const { stop, url } = yield* stoppable([only], "1h")
-      const idle = yield* Effect.fork(exchange(url, "GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n"))
+      const idle = yield* Effect.fork(exchange(url, "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"))
       const silent = yield* Effect.fork(exchange(url, ""))
       const half = yield* Effect.fork(exchange(url, "GET /health/live HT"))
       yield* Effect.repeat(get(url, "/health/live"), { times: 5 })
@@ -155,7 +155,7 @@ describe("a gateway that is stopped", () => {
       const body = JSON.stringify(chatBody({ stream: true }))
       const socket = connect(Number(new URL(url).port), "127.0.0.1")
       socket.write(
-        `POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+        `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`
       )
       let text = ""
       socket.on("data", (chunk) => {
@@ -166,7 +166,7 @@ describe("a gateway that is stopped", () => {
       yield* eventually(() => text.includes("Hel"))
       const stopping = yield* stop
       yield* Effect.repeat(refused(url), { until: (yes) => yes })
-      socket.write("GET /health/ready HTTP/1.1\r\nhost: a\r\n\r\n")
+      socket.write("GET /health/ready HTTP/1.1\r\nhost: localhost\r\n\r\n")
       send(content("lo"), finish)
       end()
       yield* Fiber.join(stopping)

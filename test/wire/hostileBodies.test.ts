@@ -5,7 +5,7 @@ import { chat, gateway } from "../support/gateway.ts"
 import { wall } from "../support/wall.ts"
 
 const post = (fields: string, body = "") =>
-  `POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\n${fields}\r\n${body}`
+  `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n${fields}\r\n${body}`
 
 /** Whoever asks properly afterwards is answered as if nothing had been. */
 const livesOn = (url: string) =>

@@ -18,7 +18,7 @@ import {
 } from "../support/wall.ts"
 
 const post = (fields: string, body = "") =>
-  `POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\n${fields}\r\n${body}`
+  `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n${fields}\r\n${body}`
 
 /** Whoever asks properly afterwards is answered as if nothing had been. */
 const livesOn = (url: string) =>
@@ -35,24 +35,32 @@ describe("a hostile connection", () => {
     "a coding that hides chunks": post("transfer-encoding: chunked, identity\r\n", "0\r\n\r\n"),
     "chunks that are none": post("transfer-encoding: chunked\r\n", "zz\r\n"),
     "a header folded over lines": post("x-a: 1\r\n b: 2\r\ncontent-length: 0\r\n"),
-    "a header name with a space": get("host: a\r\nx a: 1\r\n"),
+    "a header name with a space": get("host: localhost\r\nx a: 1\r\n"),
     "a space before the colon": get("host : a\r\n"),
-    "a header with NUL": get("host: a\r\nx-a: \0\r\n"),
-    "lines that end in LF": "GET /v1/models HTTP/1.1\nhost: a\n\n",
-    "a bare CR in a header": get("host: a\r\nx-a: 1\rx-b: 2\r\n"),
+    "a header with NUL": get("host: localhost\r\nx-a: \0\r\n"),
+    "lines that end in LF": "GET /v1/models HTTP/1.1\nhost: localhost\n\n",
+    "a bare CR in a header": get("host: localhost\r\nx-a: 1\rx-b: 2\r\n"),
     "no HTTP": "EHLO mail.example\r\n\r\n",
-    "HTTP of another version": "GET / HTTP/3.7\r\nhost: a\r\n\r\n",
+    "HTTP of another version": "GET / HTTP/3.7\r\nhost: localhost\r\n\r\n",
     TLS: "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "HTTP/2": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "a path with a space": "GET /v1/mo dels HTTP/1.1\r\nhost: a\r\n\r\n",
+    "a path with a space": "GET /v1/mo dels HTTP/1.1\r\nhost: localhost\r\n\r\n",
     "no host": get("")
   }
   const refusals: Readonly<Record<string, readonly [string, number, string]>> = {
     ...Record.map(malformed, (request) => [request, 400, "malformed_request"] as const),
     "a header of 64 kB": [post(`x-a: ${"x".repeat(65_536)}\r\n`), 431, "headers_too_large"],
     "a key of 64 kB": [post(`authorization: Bearer ${"x".repeat(65_536)}\r\n`), 431, "headers_too_large"],
-    "a path of 64 kB": [`GET /${"x".repeat(65_536)} HTTP/1.1\r\nhost: a\r\n\r\n`, 431, "headers_too_large"],
-    "thousands of headers": [get(`host: a\r\n${"x: y\r\n".repeat(20_000)}`), 431, "headers_too_large"],
+    "a path of 64 kB": [
+      `GET /${"x".repeat(65_536)} HTTP/1.1\r\nhost: localhost\r\n\r\n`,
+      431,
+      "headers_too_large"
+    ],
+    "thousands of headers": [
+      get(`host: localhost\r\n${"x: y\r\n".repeat(20_000)}`),
+      431,
+      "headers_too_large"
+    ],
     "a chunk with 64 kB of extensions": [
       post("transfer-encoding: chunked\r\n", `2;${"x".repeat(65_536)}\r\n{}\r\n0\r\n\r\n`),
       413,
@@ -61,21 +69,31 @@ describe("a hostile connection", () => {
     "an expectation": [post("expect: the-unexpected\r\ncontent-length: 0\r\n"), 417, "expectation_failed"],
     "HTTP/0.9": ["GET /nowhere\r\n\r\n", 404, "not_found"],
     "a proxy's absolute path": [
-      "GET http://evil.example/ HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n",
+      "GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
       404,
       "not_found"
     ],
+    "a name of elsewhere that leads here": [
+      "GET /status HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n",
+      403,
+      "forbidden_host"
+    ],
+    "a name that looks like this machine's": [
+      "GET / HTTP/1.1\r\nhost: 127.0.0.1.evil.example:80\r\nconnection: close\r\n\r\n",
+      403,
+      "forbidden_host"
+    ],
     "a path of dots": [
-      "GET /v1/models/../../health/../etc/passwd HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+      "GET /v1/models/../../health/../etc/passwd HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
       404,
       "model_not_found"
     ],
     "a method nobody has": [
-      "PURGE /v1/models HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+      "PURGE /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
       405,
       "method_not_allowed"
     ],
-    TRACE: ["TRACE /nowhere HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 404, "not_found"]
+    TRACE: ["TRACE /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", 404, "not_found"]
   }
   for (const [name, [request, status, code]] of Object.entries(refusals)) {
     it.scopedLive(`of ${name}: ${status} ${code}, and nobody else is hurt`, () =>
@@ -154,7 +172,7 @@ describe("a hostile connection", () => {
   )
 
   const keyed = (fields: string) =>
-    `POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${fields}content-length: 16\r\n\r\n{"model":"chat"}`
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n${fields}content-length: 16\r\n\r\n{"model":"chat"}`
   const keys: Readonly<Record<string, readonly [string, number]>> = {
     "two keys, the wrong one first": ["authorization: Bearer no\r\nauthorization: Bearer sk-1\r\n", 401],
     "two keys, the right one first": ["authorization: Bearer sk-1\r\nauthorization: Bearer no\r\n", 200],
@@ -205,7 +223,7 @@ describe("a hostile connection", () => {
       const { url } = yield* gateway(chat([only.url]))
       const body = JSON.stringify(chatBody())
       const one = post(`content-length: ${body.length}\r\n`, body)
-      const two = "GET /v1/models HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+      const two = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
       const text = yield* exchange(url, one + two)
       assert.strictEqual(text.split("HTTP/1.1 200 OK").length, 3)
       assert.isBelow(text.indexOf("chat.completion"), text.indexOf('"object":"list"'))

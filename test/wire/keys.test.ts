@@ -56,7 +56,7 @@ describe("a caller without the key", () => {
     Effect.gen(function* () {
       const only = yield* wall
       const { url } = yield* gateway(chat([only.url], { server: `apiKeys: ["${key}"]` }))
-      const head = "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-length: 32000000\r\n\r\n"
+      const head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 32000000\r\n\r\n"
       for (let round = 0; round < 5; round++) {
         const text = yield* writeAllThenRead(url, head + " ".repeat(32_000_000))
         assert.match(text, /^HTTP\/1\.1 401 .*"code":"invalid_api_key"/s)

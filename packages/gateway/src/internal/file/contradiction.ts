@@ -1,5 +1,5 @@
-import { isIPv4 } from "node:net"
 import type { Config } from "../../Config.ts"
+import { isLoopback } from "../network/loopback.ts"
 import { type Problem, quote } from "./issue.ts"
 import { suggest } from "./nearest.ts"
 import { prefills } from "./providerFile.ts"
@@ -65,6 +65,3 @@ const openToAll = ({ server }: Config): Problem | undefined =>
         reason: "others can reach this host and server.apiKeys is empty",
         remedy: "add a key or listen on 127.0.0.1"
       }
-
-const isLoopback = (host: string): boolean =>
-  host.toLowerCase() === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."))

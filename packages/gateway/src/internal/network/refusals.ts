@@ -16,6 +16,9 @@ const refuse = (...args: Parameters<typeof refusal>): Refusal => {
 
 export const noHost = (): Refusal => refuse(400, "malformed_request", "The request names no host.")
 
+export const foreignHost = (): Refusal =>
+  refuse(403, "forbidden_host", "A gateway without keys answers only as localhost; server.apiKeys opens it.")
+
 export const expectation = (): Refusal =>
   refuse(417, "expectation_failed", "The gateway expects no more than 100-continue.")
 

@@ -14,6 +14,8 @@ import type * as Scope from "effect/Scope"
 import type { Config } from "../../Config.ts"
 import * as Server from "../../Server.ts"
 import { alertsOf } from "../file/alertsOf.ts"
+import { isLoopback, nameIn } from "../network/loopback.ts"
+import * as Refusals from "../network/refusals.ts"
 import * as Breakers from "./breakers.ts"
 import * as Providers from "./providers.ts"
 
@@ -71,7 +73,7 @@ export const make = (
         ? before.admission
         : Admission.make(config.server)
     const { apiKeys } = config.server
-    const handler = OpenAiRouter.make({
+    const router = OpenAiRouter.make({
       ...house,
       routes,
       callers: apiKeys.length === 0 ? Callers.anyone : yield* Callers.fromKeys(apiKeys),
@@ -81,7 +83,18 @@ export const make = (
       },
       admission
     })
+    const handler = apiKeys.length === 0 ? fromHere(router) : router
     return { config, routes, health, handler, admission, breakers }
   })
+
+/** Where anybody on this machine may call, a web page of elsewhere whose name leads here is still not anybody. */
+const fromHere =
+  (handler: OpenAiRouter.Handler): OpenAiRouter.Handler =>
+  (request) => {
+    const { host } = request.headers
+    return host === undefined || isLoopback(nameIn(host))
+      ? handler(request)
+      : Effect.sync(Refusals.foreignHost)
+  }
 
 const limitsOf = ({ server: { maxInFlight, maxQueue, maxWait } }: Config) => [maxInFlight, maxQueue, maxWait]
