@@ -3,6 +3,7 @@ import {
   installChromium,
   installJaeger,
   installLlama,
+  installPromtool,
   installPythonOpenAi
 } from "../test/interop/counterparts.mjs"
 import { install } from "./lib/install.mjs"
