@@ -8,8 +8,6 @@ import * as Headers from "@effect/platform/Headers"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import * as Attempt from "@understudy/core/Attempt"
-import * as Fallback from "@understudy/core/Fallback"
-import * as FallbackStream from "@understudy/core/FallbackStream"
 import * as Policy from "@understudy/core/Policy"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
@@ -20,17 +18,16 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import * as Admission from "./Admission.ts"
 import type { Callers } from "./Callers.ts"
-import { type ChatRequest, readRequest } from "./ChatCompletion.ts"
-import * as Utf8 from "./internal/bytes/utf8.ts"
-import { asBearer } from "./internal/router/basic.ts"
-import * as envelope from "./internal/router/envelope.ts"
+import { readRequest } from "./ChatCompletion.ts"
+import { answerStream, answerWhole } from "./internal/router/answers.ts"
 import * as failure from "./internal/router/failure.ts"
+import { authorized, type Endpoint, forMethod, shown, within } from "./internal/router/guards.ts"
 import * as httpApp from "./internal/router/httpApp.ts"
+import { json, refusal, servesOther, unknownRoute, withHeaders } from "./internal/router/responses.ts"
 import type { Route } from "./Route.ts"
-import * as Sse from "./Sse.ts"
 
 /**
  * A request, of whatever server.
@@ -78,35 +75,7 @@ export interface Response {
   readonly farewell?: Uint8Array | undefined
 }
 
-/**
- * A refusal in OpenAI's error envelope, which tells clients not to try again: for what a server turns down before
- * the router sees it.
- *
- * @example
- * import { OpenAiRouter } from "@understudy/http"
- *
- * const { body } = OpenAiRouter.refusal(431, "headers_too_large", "The headers are larger than 16 KiB.")
- *
- * console.log(JSON.parse(new TextDecoder().decode(body)).error.code) // => headers_too_large
- *
- * @since 0.1.0
- * @category constructors
- */
-export const refusal = (
-  status: number,
-  code: string,
-  message: string,
-  param?: string | null
-): Response & { readonly body: Uint8Array } => ({
-  status,
-  headers: { "content-type": "application/json", "x-should-retry": "false" },
-  body: envelope.encode({
-    message,
-    code,
-    type: status >= 500 ? "server_error" : "invalid_request_error",
-    param: param ?? null
-  })
-})
+export { refusal } from "./internal/router/responses.ts"
 
 /**
  * Answers one request. The scope must stay open until the response's body has been sent or the caller has left;
@@ -270,100 +239,6 @@ export const toHttpApp: (
   options?: { readonly maxBody?: number | undefined }
 ) => HttpApp.Default<never, Scope.Scope> = httpApp.toHttpApp
 
-type Endpoint = (
-  request: Request,
-  requestId: string,
-  parameter?: string
-) => Effect.Effect<Response, never, Scope.Scope>
-
-const authorized =
-  (callers: Callers, endpoint: Endpoint): Endpoint =>
-  (request, requestId, parameter) =>
-    Effect.flatMap(callers.admits(request.headers["authorization"]), (admitted) =>
-      admitted
-        ? endpoint(request, requestId, parameter)
-        : Effect.succeed(
-            refusal(401, "invalid_api_key", "Send a valid key as `Authorization: Bearer <key>`.")
-          )
-    )
-
-const forMethod =
-  (method: string, endpoint: Endpoint): Endpoint =>
-  (request, requestId, parameter) =>
-    request.method === method
-      ? endpoint(request, requestId, parameter)
-      : Effect.succeed(
-          withHeaders(refusal(405, "method_not_allowed", `Use ${method} for this path.`), { allow: method })
-        )
-
-const within =
-  ({ enter }: Admission.Admission, endpoint: Endpoint): Endpoint =>
-  (request, requestId, parameter) =>
-    Effect.flatMap(enter, (admitted) =>
-      admitted ? endpoint(request, requestId, parameter) : Effect.succeed(overloaded)
-    )
-
-const shown = (callers: Callers, page: (request: Request) => Effect.Effect<Response>): Endpoint => {
-  const endpoint = authorized(callers, page)
-  return (request, requestId) => {
-    const authorization = asBearer(request.headers["authorization"])
-    return Effect.map(
-      endpoint({ ...request, headers: { ...request.headers, authorization } }, requestId),
-      (response) => (response.status === 401 ? withHeaders(response, askForKey) : response)
-    )
-  }
-}
-
-const askForKey = { "www-authenticate": 'Basic realm="understudy", charset="UTF-8"' }
-
-const answerWhole = (route: Route, request: ChatRequest, timeout: Duration.Duration) =>
-  Effect.map(
-    Fallback.served(Fallback.within(route.complete(request), timeout)),
-    (served): Response => ({
-      status: 200,
-      headers: { "content-type": "application/json", ...servedBy(served) },
-      body: served.value.body
-    })
-  )
-
-const answerStream = (route: Route, request: ChatRequest, timeout: Duration.Duration) =>
-  Effect.map(
-    FallbackStream.served(FallbackStream.within(route.stream(request), timeout)),
-    (served): Response => ({
-      status: 200,
-      headers: {
-        "content-type": "text/event-stream",
-        "cache-control": "no-cache, no-transform",
-        "x-accel-buffering": "no",
-        ...servedBy(served)
-      },
-      farewell: interrupted,
-      body: served.value.pipe(
-        Stream.map((part) => part.bytes),
-        // The status is sent already: only an event can say that the answer is not whole.
-        Stream.catchAllCause((cause) =>
-          Cause.isInterruptedOnly(cause) ? Stream.empty : Stream.make(interrupted)
-        )
-      )
-    })
-  )
-
-const interrupted = Sse.data(
-  Utf8.decode(
-    envelope.encode({
-      message: "The answer was cut short after it had begun.",
-      type: "upstream_error",
-      code: "stream_interrupted"
-    })
-  )
-)
-
-const servedBy = (served: Fallback.Served<unknown, unknown>): Record<string, string> => ({
-  "x-understudy-tier": headerText(served.tier),
-  "x-understudy-model": headerText(served.labels["model"] ?? ""),
-  "x-understudy-attempts": String(served.attempts.length)
-})
-
 const callersTimeout = (header: string | undefined): Either.Either<Duration.Duration, string> =>
   header === undefined
     ? Either.right(Duration.infinity)
@@ -398,46 +273,5 @@ const decodePath = (path: string): string => {
 }
 
 const model = (route: Route) => ({ id: route.name, object: "model", created: 0, owned_by: "understudy" })
-
-const json = (status: number, body: object): Response => ({
-  status,
-  headers: { "content-type": "application/json" },
-  body: Utf8.encode(JSON.stringify(body))
-})
-
-const overloaded: Response = {
-  ...refusal(503, "overloaded", "The gateway has as many requests under way as it may."),
-  headers: { "content-type": "application/json", "retry-after": "1" }
-}
-
-const unknownRoute = refusal(
-  404,
-  "model_not_found",
-  "No route has this name; GET /v1/models lists them.",
-  "model"
-)
-
-const servesOther = {
-  chat: refusal(
-    404,
-    "model_not_found",
-    "This route makes no embeddings; POST /v1/chat/completions.",
-    "model"
-  ),
-  embeddings: refusal(
-    404,
-    "model_not_found",
-    "This route makes embeddings alone; POST /v1/embeddings.",
-    "model"
-  )
-}
-
-const withHeaders = (response: Response, headers: Record<string, string>): Response => ({
-  ...response,
-  headers: { ...response.headers, ...headers }
-})
-
-// Header values are Latin-1; names from a file need not be.
-const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/gu, encodeURIComponent)
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0")

@@ -1,0 +1,75 @@
+import * as Fallback from "@understudy/core/Fallback"
+import * as FallbackStream from "@understudy/core/FallbackStream"
+import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ChatRequest } from "../../ChatCompletion.ts"
+import type { Response } from "../../OpenAiRouter.ts"
+import type { ProviderError } from "../../ProviderError.ts"
+import type { Route } from "../../Route.ts"
+import * as Sse from "../../Sse.ts"
+import * as Utf8 from "../bytes/utf8.ts"
+import * as envelope from "./envelope.ts"
+
+export const answerWhole = (
+  route: Route,
+  request: ChatRequest,
+  timeout: Duration.Duration
+): Effect.Effect<Response, ProviderError | Fallback.AllTiersFailed<ProviderError>> =>
+  Effect.map(
+    Fallback.served(Fallback.within(route.complete(request), timeout)),
+    (served): Response => ({
+      status: 200,
+      headers: { "content-type": "application/json", ...servedBy(served) },
+      body: served.value.body
+    })
+  )
+
+export const answerStream = (
+  route: Route,
+  request: ChatRequest,
+  timeout: Duration.Duration
+): Effect.Effect<Response, StreamFailure | Fallback.AllTiersFailed<StreamFailure>, Scope.Scope> =>
+  Effect.map(
+    FallbackStream.served(FallbackStream.within(route.stream(request), timeout)),
+    (served): Response => ({
+      status: 200,
+      headers: {
+        "content-type": "text/event-stream",
+        "cache-control": "no-cache, no-transform",
+        "x-accel-buffering": "no",
+        ...servedBy(served)
+      },
+      farewell: interrupted,
+      body: served.value.pipe(
+        Stream.map((part) => part.bytes),
+        // The status is sent already: only an event can say that the answer is not whole.
+        Stream.catchAllCause((cause) =>
+          Cause.isInterruptedOnly(cause) ? Stream.empty : Stream.make(interrupted)
+        )
+      )
+    })
+  )
+
+type StreamFailure = ProviderError | FallbackStream.EmptyStream
+
+const interrupted = Sse.data(
+  Utf8.decode(
+    envelope.encode({
+      message: "The answer was cut short after it had begun.",
+      type: "upstream_error",
+      code: "stream_interrupted"
+    })
+  )
+)
+
+const servedBy = (served: Fallback.Served<unknown, unknown>): Record<string, string> => ({
+  "x-understudy-tier": headerText(served.tier),
+  "x-understudy-model": headerText(served.labels["model"] ?? ""),
+  "x-understudy-attempts": String(served.attempts.length)
+})
+
+// Header values are Latin-1; names from a file need not be.
+const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/gu, encodeURIComponent)
