@@ -124,6 +124,6 @@ describe("packed packages", () => {
     // The guide says how much.
     const guide = readFileSync(join(import.meta.dirname, "../../docs/benchmarks.md"), "utf8")
     const [, said = ""] = /(\d+) kB of its own/.exec(guide) ?? []
-    assert.approximately(apart.ours / 1000, Number(said), Number(said) * 0.25)
+    assert.approximately(apart.ours / 1000, Number(said), Number(said) * 0.1)
   })
 })

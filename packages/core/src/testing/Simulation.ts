@@ -248,8 +248,7 @@ export interface Slice extends Tally {
  * of one.
  *
  * @example
- * import { Effect } from "effect"
- * import { Either } from "effect"
+ * import { Effect, Either } from "effect"
  * import { Fallback, Tier } from "@understudy/core"
  * import { Script, Simulation } from "@understudy/core/testing"
  *

@@ -5,7 +5,7 @@ import * as Duration from "effect/Duration"
 import { Counter, entry, Histogram, type Room, seconds, tokens } from "./series.ts"
 
 /** More than any policy has series: a bound for callers that name their runs by what they ask. */
-export const maxEntries = 10_000
+const maxEntries = 10_000
 
 /** What is said where there is nothing to say. */
 export const none = "none"

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
  */
 export type Histogram = HashMap.HashMap<number, number>
 
-export const relativeError = 0.01
+const relativeError = 0.01
 
 /** The latencies that are told apart, in milliseconds: what is shorter or longer counts as the nearest of them. */
 export const shortest = 1

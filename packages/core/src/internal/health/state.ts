@@ -53,7 +53,7 @@ export interface Watch {
 }
 
 /** More series than a policy has tiers: a bound for callers that name their runs by what they ask. */
-export const maxSeries = 1_000
+const maxSeries = 1_000
 
 export const initial = ({ alerts }: Config): State => ({
   now: 0,
