@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { ask, call, chatBody, envelope, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
-import { program } from "../support/program.ts"
+import { command, program } from "../support/program.ts"
 import { answer, content, fails, finish, held, role, silence, wall } from "../support/wall.ts"
 
 const statusOf = (url: string): Effect.Effect<StatusPage.Status> =>
@@ -202,4 +202,41 @@ describe("the program", () => {
       timeout
     )
   }
+
+  it.scopedLive(
+    "on a SIGHUP that comes while it is still being loaded serves the file anew once it listens",
+    () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        const { lines, stop } = yield* program(chat([only.url]), { NODE_OPTIONS: `--import ${hangsUp}` })
+        yield* eventually(() => lines.length === 2)
+        assert.deepStrictEqual(
+          lines.map(({ message }) => message),
+          ["listening", "reload"]
+        )
+        assert.strictEqual(yield* Effect.promise(() => stop()), 0)
+      }),
+    timeout
+  )
+
+  it.live(
+    "ends on SIGHUP where its command reads no file anew",
+    () =>
+      Effect.gen(function* () {
+        const { code, stdout } = yield* command(["check"], { NODE_OPTIONS: `--import ${hangsUp}` })
+        assert.deepStrictEqual([code, stdout], [null, ""])
+      }),
+    timeout
+  )
 })
+
+/** Sends the process SIGHUP as soon as Effect, and with it the first of what it imports, is there. */
+const hangsUp = `data:text/javascript,${encodeURIComponent(`
+  Object.defineProperty(globalThis, "effect/GlobalValue", {
+    configurable: true,
+    set(value) {
+      Object.defineProperty(globalThis, "effect/GlobalValue", { value })
+      process.kill(process.pid, "SIGHUP")
+    }
+  })
+`)}`

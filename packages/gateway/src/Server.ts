@@ -98,13 +98,7 @@ export interface Options {
  * @since 0.1.0
  * @category constructors
  */
-export const serve = (
-  options: Options
-): Effect.Effect<
-  { readonly url: string; readonly accepting: Effect.Effect<boolean> },
-  ListenError,
-  Scope.Scope
-> =>
+export const serve = (options: Options): Effect.Effect<{ readonly url: string }, ListenError, Scope.Scope> =>
   Effect.gen(function* () {
     const { drain, handler, host, maxBody, port } = options
     const stallMillis = Math.min(Duration.toMillis(options.stallTimeout), longestTimer)
@@ -174,10 +168,7 @@ export const serve = (
       })
     )
     const { address, family, port: bound } = server.address() as AddressInfo
-    return {
-      url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}`,
-      accepting: Effect.sync(() => server.listening)
-    }
+    return { url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}` }
   })
 
 const longestTimer = 2 ** 31 - 1

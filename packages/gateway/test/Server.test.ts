@@ -169,21 +169,20 @@ describe("Server.serve", () => {
       const stop = yield* Effect.fork(
         Effect.scoped(
           Effect.gen(function* () {
-            const { accepting, url } = yield* serve(
+            const { url } = yield* serve(
               traced(log, () => Effect.never),
               { drain: Duration.millis(20) }
             )
-            assert.isTrue(yield* accepting)
             yield* Effect.forkDaemon(ask(url))
             const socket = connect(Number(new URL(url).port), "127.0.0.1")
             socket.on("close", () => log.push("idle one closed"))
             yield* eventually(() => log.length === 1)
-            return { accepting }
+            return url
           })
         )
       )
-      const { accepting } = yield* Fiber.join(stop)
-      assert.isFalse(yield* accepting)
+      const url = yield* Fiber.join(stop)
+      assert.strictEqual((yield* ask(url)).status, 0)
       yield* eventually(() => log.length === 3)
       assert.sameMembers(log, ["open", "close Failure", "idle one closed"])
     })

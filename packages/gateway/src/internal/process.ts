@@ -1,0 +1,53 @@
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Cli from "../Cli.ts"
+
+/** Runs the command line that this process was started with, and ends the process with it. */
+export const run = (onHangup: Cli.Terminal["onHangup"]): void => {
+  // What is printed in one turn of the event loop is written at once: a write costs more than the line.
+  let printed = ""
+  const flush = () => {
+    if (printed !== "") process.stdout.write(printed)
+    printed = ""
+  }
+  process.on("exit", flush)
+
+  const fiber = Effect.runFork(
+    Cli.run(process.argv.slice(2), {
+      env: process.env,
+      isTty: process.stdout.isTTY === true,
+      onHangup,
+      print: (line) => {
+        if (printed === "") setImmediate(flush)
+        printed += `${line}\n`
+      },
+      progress:
+        process.stderr.isTTY === true ? (text) => void process.stderr.write(`\r\x1b[K${text}`) : undefined
+    })
+  )
+
+  // The first signal drains, the second one does not wait.
+  let stopping = false
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(1)
+      stopping = true
+      fiber.unsafeInterruptAsFork(fiber.id())
+    })
+  }
+
+  // What was printed is out before the process ends: whoever reads it may be slow.
+  const end = (code: number) => {
+    flush()
+    process.stdout.write("", () => process.exit(code))
+  }
+
+  fiber.addObserver((exit) => {
+    if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return end(0)
+    const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+    process.stderr.write(`understudy: ${error?.message ?? Cause.pretty(exit.cause)}\n`)
+    end(1)
+  })
+}
