@@ -1,25 +1,44 @@
 import { Policy } from "@understudy/core"
-import { type ChatCompletion, Route, Sandbox } from "@understudy/http"
+import { type ChatCompletion, type Provider, Route, Sandbox } from "@understudy/http"
 import { Array as Arr, type Duration, Effect, Either, Fiber, Random, TestClock } from "effect"
 import { recordedSpans } from "./spans.ts"
 
 type Script = NonNullable<Sandbox.Options["script"]>
 
-/** A route `chat` of the tiers `primary` (large) and `standby` (small), which meet with this. */
-export const route = (primary: Script, standby: Script = ["ok"], policy: object = {}, tier: object = {}) => {
-  const file = { name: "primary", retry: { times: 0 }, ...tier }
-  const decoded = Either.getOrThrow(Policy.decode({ ...policy, tiers: [file, { name: "standby" }] }))
+interface Options {
+  /** Of the run, and of its first tier, as in a file. */
+  readonly policy?: object
+  readonly tier?: object
+  /** How every tier goes on with a stream. */
+  readonly continue?: Route.Continue
+}
+
+/** A route `chat` whose tier `primary` asks the first of these for `large`, and `standby` the second one for `small`. */
+export const routeOver = (providers: Arr.NonEmptyReadonlyArray<Provider.Provider>, options: Options = {}) =>
+  Effect.suspend(() => {
+    const tiers = Arr.map(providers, (_, index) =>
+      index === 0 ? { name: "primary", retry: { times: 0 }, ...options.tier } : { name: "standby" }
+    )
+    const policy = Either.getOrThrow(Policy.decode({ ...options.policy, tiers }))
+    return Route.make("chat", {
+      ...policy,
+      tiers: Arr.map(policy.tiers, (tier, index) => ({
+        ...tier,
+        provider: providers[index] ?? providers[0],
+        model: index === 0 ? "large" : "small",
+        ...(options.continue && { continue: options.continue })
+      }))
+    })
+  })
+
+/** The same over sandboxes that meet with this. */
+export const route = (
+  primary: Script,
+  { standby = ["ok"], ...options }: Options & { readonly standby?: Script } = {}
+) => {
   const sandbox = (name: string, script: Script) =>
     Sandbox.make({ name, latency: "100 millis", chunkEvery: "10 millis", script })
-  const [first, second] = [sandbox("one", primary), sandbox("two", standby)]
-  return Route.make("chat", {
-    ...decoded,
-    tiers: Arr.map(decoded.tiers, (tier, index) =>
-      index === 0
-        ? { ...tier, provider: first, model: "large" }
-        : { ...tier, provider: second, model: "small" }
-    )
-  })
+  return routeOver([sandbox("one", primary), sandbox("two", standby)], options)
 }
 
 export const request = (fields: object = {}, stream = false): ChatCompletion.ChatRequest => ({

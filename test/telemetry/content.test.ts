@@ -1,28 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Policy } from "@understudy/core"
 import { Config, Gateway } from "@understudy/gateway"
-import { ContentCapture, type Provider, Route, Sandbox } from "@understudy/http"
-import { Effect, Either, Stream } from "effect"
+import { ContentCapture, type Provider, Sandbox } from "@understudy/http"
+import { Effect, Stream } from "effect"
 import { ask, chatBody } from "../support/caller.ts"
 import { chat } from "../support/gateway.ts"
 import { recordedSpans } from "../support/spans.ts"
+import { request, routeOver } from "../support/tracedRun.ts"
 import { answer, content, role, stream, wall } from "../support/wall.ts"
-
-const encode = (body: object) => new TextEncoder().encode(JSON.stringify(body))
 
 /** What is on the span of the tier after it was asked this of this provider. */
 const captured = (provider: Provider.Provider, fields: object, streamed = false) =>
   Effect.gen(function* () {
-    const policy = Either.getOrThrow(Policy.decode({ tiers: [{ name: "primary", retry: { times: 0 } }] }))
-    const [tier] = policy.tiers
-    const route = yield* Route.make("chat", { ...policy, tiers: [{ ...tier, provider, model: "large" }] })
+    const route = yield* routeOver([provider])
     const spans = recordedSpans()
-    const request = {
-      model: "chat",
-      stream: streamed,
-      body: encode({ model: "chat", stream: streamed, ...fields })
-    }
-    const run = streamed ? Stream.runDrain(route.stream(request)) : Effect.asVoid(route.complete(request))
+    const asked = request(fields, streamed)
+    const run = streamed ? Stream.runDrain(route.stream(asked)) : Effect.asVoid(route.complete(asked))
     yield* Effect.exit(Effect.withTracer(run, spans.tracer))
     const [span] = spans.named("chat large")
     const messages = (of: "input" | "output") =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { broken, first, routeOf, stream, upstream, whole } from "../../packages/http/test/continuing.ts"
-import { recordedSpans } from "../support/spans.ts"
+import { seen } from "../support/tracedRun.ts"
 
 const oops = "data: {oops\n\n"
 const hel = [first.role, oops, ...first.says("Hel"), oops, "data: 7\n\n"]
@@ -14,9 +14,7 @@ describe("malformed events of a stream, before its first content and after", () 
     it.effect(`are counted on the attempt, and there alone: one ${name}`, () =>
       Effect.gen(function* () {
         const route = yield* routeOf({ provider: upstream(act).provider })
-        const spans = recordedSpans()
-        yield* Effect.withTracer(stream(route), spans.tracer)
-        const tree = spans.tree().map((line) => line.trim())
+        const tree = (yield* seen(stream(route))).map((line) => line.trim())
         const counted = "understudy.stream.malformed_events=3"
         assert.deepStrictEqual(
           tree.filter((line) => line.includes("malformed")),

@@ -59,12 +59,9 @@ describe("the spans of a run", () => {
     Effect.gen(function* () {
       assert.deepStrictEqual(
         yield* seen(
-          (yield* route(
-            [{ status: 500 }, "ok"],
-            ["ok"],
-            {},
-            { retry: { times: 1, base: "1s", jitter: "none" } }
-          )).complete(request())
+          (yield* route([{ status: 500 }, "ok"], {
+            tier: { retry: { times: 1, base: "1s", jitter: "none" } }
+          })).complete(request())
         ),
         [
           "fallback chat (internal) 0-1200 ok",
@@ -102,7 +99,7 @@ describe("the spans of a run", () => {
   it.effect("fallback: a tier that gave up is an error, the run is none", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
-        yield* seen((yield* route(["hang"], ["ok"], {}, { timeout: "2s" })).complete(request())),
+        yield* seen((yield* route(["hang"], { tier: { timeout: "2s" } })).complete(request())),
         [
           "fallback chat (internal) 0-2100 ok",
           '  understudy.outcome="success"',
@@ -142,12 +139,9 @@ describe("the spans of a run", () => {
 
   it.effect("breaker refusal: an event of the run, and no tier", () =>
     Effect.gen(function* () {
-      const { complete } = yield* route(
-        [{ status: 503 }],
-        ["ok"],
-        {},
-        { breaker: { consecutive: 1, openFor: "1m", jitter: 0 } }
-      )
+      const { complete } = yield* route([{ status: 503 }], {
+        tier: { breaker: { consecutive: 1, openFor: "1m", jitter: 0 } }
+      })
       yield* Effect.zipRight(Effect.fork(complete(request())), TestClock.adjust("5 seconds"))
       assert.deepStrictEqual(yield* seen(complete(request())), [
         "fallback chat (internal) 5000-5100 ok",
@@ -254,7 +248,7 @@ describe("the spans of a run", () => {
   it.effect("deadline: the time of the run ends the attempt and the run", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
-        yield* seen((yield* route(["hang"], ["ok"], { deadline: "4s" })).complete(request())),
+        yield* seen((yield* route(["hang"], { policy: { deadline: "4s" } })).complete(request())),
         [
           "fallback chat (internal) 0-4000 error",
           '  understudy.outcome="failure"',

@@ -100,4 +100,49 @@ describe("the spans of a streamed run", () => {
       )
     })
   )
+
+  it.effect("that breaks off and is gone on with: a tier that failed, and one that served", () =>
+    Effect.gen(function* () {
+      const { stream } = yield* route([{ breaks: "reset", after: 3 }], { continue: "restart" })
+      assert.deepStrictEqual(yield* seen(Stream.runDrain(stream(request({}, true)))), [
+        "fallback chat (internal) 0-330 ok",
+        '  understudy.outcome="success"',
+        "  understudy.attempts=2",
+        "  understudy.fallback=true",
+        '  understudy.served_by="standby"',
+        "    chat large (client) 0-130 error",
+        '      gen_ai.operation.name="chat"',
+        '      gen_ai.provider.name="sandbox"',
+        '      gen_ai.request.model="large"',
+        '      understudy.tier="primary"',
+        "      gen_ai.request.stream=true",
+        "      understudy.time_to_first_token=0.11",
+        '      gen_ai.response.id="chatcmpl-8v6hd"',
+        '      gen_ai.response.model="large"',
+        '      gen_ai.response.finish_reasons=["error"]',
+        '      error.type="connection"',
+        "        attempt (client) 0-130 error",
+        '          understudy.tier="primary"',
+        "          understudy.attempt.number=1",
+        "          http.response.status_code=200",
+        '          understudy.outcome="failure"',
+        '          error.type="connection"',
+        "    chat small (client) 130-330 ok",
+        '      gen_ai.operation.name="chat"',
+        '      gen_ai.provider.name="sandbox"',
+        '      gen_ai.request.model="small"',
+        '      understudy.tier="standby"',
+        "      gen_ai.request.stream=true",
+        "      understudy.time_to_first_token=0.14",
+        '      gen_ai.response.id="chatcmpl-3ciaim"',
+        '      gen_ai.response.model="small"',
+        '      gen_ai.response.finish_reasons=["stop"]',
+        "        attempt (client) 130-330 ok",
+        '          understudy.tier="standby"',
+        "          understudy.attempt.number=1",
+        "          http.response.status_code=200",
+        '          understudy.outcome="success"'
+      ])
+    })
+  )
 })

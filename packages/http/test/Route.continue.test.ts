@@ -10,6 +10,7 @@ import {
   first,
   hi,
   refuses,
+  resumed,
   routeOf,
   second,
   stream,
@@ -26,14 +27,10 @@ const ways = ["restart", "prefill"] as const
 
 /** The stream of a first tier that breaks off with this, over one that could go on. */
 const after = (sends: ReadonlyArray<string>, way: (typeof ways)[number], n?: number) =>
-  Effect.gen(function* () {
-    const standby = upstream(hello)
-    const route = yield* routeOf(
-      { provider: upstream(broken(first.role, ...sends)).provider },
-      { provider: standby.provider, continue: way }
-    )
-    return { ...(yield* stream(route, hi, n)), asked: standby.asked.length }
-  })
+  Effect.map(resumed(sends, upstream(hello), way, hi, n), (got) => ({
+    ...got,
+    asked: got.standby.asked.length
+  }))
 
 describe("a stream that breaks off is not gone on with", () => {
   const hel = first.chunk({ content: "Hel" })
@@ -205,14 +202,7 @@ describe("a stream that breaks off is gone on with", () => {
           FastCheck.array(events, { maxLength: 12 }),
           FastCheck.constantFrom(...ways),
           async (sends, way) => {
-            const run = Effect.gen(function* () {
-              const route = yield* routeOf(
-                { provider: upstream(broken(first.role, ...first.says("Hel"))).provider },
-                { provider: upstream(whole(...sends)).provider, continue: way }
-              )
-              return yield* stream(route)
-            })
-            const got = await Effect.runPromise(run)
+            const got = await Effect.runPromise(resumed(first.says("Hel"), upstream(whole(...sends)), way))
             assert.deepStrictEqual([got.roles, got.heads.size], [1, 1], got.sent)
             assert.isTrue(got.said.startsWith("Hel"))
             assert.strictEqual(got.dones, got.error === undefined ? 1 : 0)
@@ -229,19 +219,11 @@ describe("a stream that breaks off is gone on with", () => {
       const usage = { prompt_tokens: 9007199254740991, completion_tokens: 2 }
       const counted = (marked: object) => [null, null, null, { ...usage, ...marked }]
       const ends = [second.chunk({}, "stop", { usage: null }), second.usage(usage), second.done]
-      const route = yield* routeOf(
-        {
-          provider: upstream(broken(first.role, first.chunk({ content: "Hel" }, null, { usage: null })))
-            .provider
-        },
-        {
-          provider: upstream(
-            whole(second.role, second.chunk({ content: "lo" }, null, { usage: null }), ...ends)
-          ).provider,
-          continue: "prefill"
-        }
+      const got = yield* resumed(
+        [first.chunk({ content: "Hel" }, null, { usage: null })],
+        upstream(whole(second.role, second.chunk({ content: "lo" }, null, { usage: null }), ...ends)),
+        "prefill"
       )
-      const got = yield* stream(route)
       assertWhole(got, "Hello")
       assert.deepStrictEqual(
         got.json.slice(1).map(({ usage }) => usage),

@@ -8,6 +8,7 @@ import {
   first,
   hi,
   refuses,
+  resumed,
   routeOf,
   second,
   stream,
@@ -32,15 +33,8 @@ const goesOn = (text: string) => (request: string) => {
   return whole(second.role, ...second.says(...text.slice(content.length)), second.stop, second.done)
 }
 
-const prefill = (begun: ReadonlyArray<string>, standby: ReturnType<typeof upstream>, body = hi, n?: number) =>
-  Effect.gen(function* () {
-    const primary = upstream(broken(first.role, ...first.says(...begun)))
-    const route = yield* routeOf(
-      { provider: primary.provider },
-      { provider: standby.provider, continue: "prefill" }
-    )
-    return yield* stream(route, body, n)
-  })
+const prefill = (begun: ReadonlyArray<string>, standby: ReturnType<typeof upstream>, body = hi) =>
+  resumed(first.says(...begun), standby, "prefill", body)
 
 describe("continue: prefill", () => {
   it.effect("goes on wherever the first one breaks off", () =>

@@ -5,6 +5,7 @@ import {
   assertWhole,
   broken,
   first,
+  resumed,
   routeOf,
   second,
   stream,
@@ -22,16 +23,11 @@ const cutAt = (text: string, ...positions: ReadonlyArray<number>): ReadonlyArray
 
 /** The first tier says this and breaks off; the second says that. */
 const restart = (begun: ReadonlyArray<string>, again: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const primary = upstream(broken(first.role, ...first.says(...begun)))
-    const standby = upstream(whole(second.role, ...second.says(...again), second.stop, second.done))
-    const route = yield* routeOf(
-      { provider: primary.provider },
-      { provider: standby.provider, continue: "restart" }
-    )
-    const got = yield* stream(route)
-    return { ...got, asked: standby.asked }
-  })
+  resumed(
+    first.says(...begun),
+    upstream(whole(second.role, ...second.says(...again), second.stop, second.done)),
+    "restart"
+  )
 
 describe("continue: restart", () => {
   it.effect("goes on wherever the first one breaks off, however the second one puts it", () =>
@@ -101,7 +97,6 @@ describe("continue: restart", () => {
   it.effect("asks what the first was asked, and leaves its role, thoughts and comments out", () =>
     Effect.gen(function* () {
       const thinks = second.chunk({ content: "", reasoning_content: "Hm." })
-      const primary = upstream(broken(first.role, ...first.says("Hel")))
       const standby = upstream(
         whole(
           ": ping\n\n",
@@ -116,15 +111,11 @@ describe("continue: restart", () => {
           second.done
         )
       )
-      const route = yield* routeOf(
-        { provider: primary.provider },
-        { provider: standby.provider, continue: "restart" }
-      )
-      const got = yield* stream(route)
+      const got = yield* resumed(first.says("Hel"), standby, "restart")
       assertWhole(got, "Hello")
       assert.notInclude(got.sent, "Hm.")
       assert.deepStrictEqual(got.sent.match(/: p.ng/g), [": pong"])
-      assert.strictEqual(standby.asked[0], primary.asked[0]?.replace("m1", "m2"))
+      assert.strictEqual(standby.asked[0], got.primary.asked[0]?.replace("m1", "m2"))
     })
   )
 
@@ -158,15 +149,10 @@ describe("continue: restart", () => {
       const call = second.chunk({
         tool_calls: [{ index: 0, id: "call_1", function: { name: "f", arguments: "{}" } }]
       })
-      const primary = upstream(broken(first.role, ...first.says("Let me see.")))
       const standby = upstream(
         whole(second.role, ...second.says("Let me see."), call, second.chunk({}, "tool_calls"), second.done)
       )
-      const route = yield* routeOf(
-        { provider: primary.provider },
-        { provider: standby.provider, continue: "restart" }
-      )
-      const got = yield* stream(route)
+      const got = yield* resumed(first.says("Let me see."), standby, "restart")
       assert.deepStrictEqual([got.said, got.ends, got.error], ["Let me see.", ["tool_calls"], undefined])
       assert.include(got.sent, "call_1")
     })

@@ -108,6 +108,22 @@ export const stream = (route: Route.Route, body = hi, n?: number) =>
     }
   })
 
+/** What a caller is given where the first tier sends this and breaks off, and this upstream goes on with it. */
+export const resumed = (
+  sends: ReadonlyArray<string>,
+  standby: ReturnType<typeof upstream>,
+  way: Route.Continue,
+  ...asked: [body?: string, n?: number]
+) =>
+  Effect.gen(function* () {
+    const primary = upstream(broken(first.role, ...sends))
+    const route = yield* routeOf(
+      { provider: primary.provider },
+      { provider: standby.provider, continue: way }
+    )
+    return { ...(yield* stream(route, ...asked)), primary, standby }
+  })
+
 /** A stream as a client of OpenAI's reads it. */
 const read = (sent: string) => {
   const data = Sse.make()
