@@ -101,6 +101,71 @@ describe("a file that is served in place of another", () => {
   )
 
   it.scopedLive(
+    "leaves no breaker open that is there no more, whether its tier has another one or is gone",
+    () =>
+      Effect.gen(function* () {
+        const [first, second] = [yield* wall, yield* wall]
+        first.script(fails(503))
+        const yaml = chat([first.url, second.url], { tier: touchy })
+        const { log, reload, url } = yield* gateway(yaml)
+        const changes = () =>
+          log
+            .filter(({ message }) => message === "breaker")
+            .map(({ from, request_id, to }) => [from, to, request_id !== undefined])
+        const series = (name: string) =>
+          Effect.map(get(url, "/metrics"), ({ text }) =>
+            (text.match(new RegExp(`^${name}\\{.*tier="tier1".*$`, "gm")) ?? []).sort()
+          )
+        yield* ask(url)
+        yield* reload(yaml.replace("model1,", "model3,"))
+        assert.deepStrictEqual(changes(), [
+          ["Closed", "Open", true],
+          ["Open", "Closed", false]
+        ])
+        const { breaker } = (yield* statusOf(url)).routes[0]!.tiers[0]!
+        assert.deepStrictEqual([breaker.state, breaker.reason], ["closed", "retired"])
+        assert.deepStrictEqual(yield* series("understudy_breaker_state"), [
+          'understudy_breaker_state{route="chat",tier="tier1"} 0'
+        ])
+        yield* ask(url)
+        yield* reload(chat([second.url]).replaceAll("1", "2"))
+        assert.deepStrictEqual(changes().slice(2), [
+          ["Closed", "Open", true],
+          ["Open", "Closed", false]
+        ])
+        assert.deepStrictEqual(yield* series("understudy_breaker_state"), [])
+        const labels = 'route="chat",tier="tier1"'
+        assert.deepStrictEqual(yield* series("understudy_breaker_transitions_total"), [
+          `understudy_breaker_transitions_total{${labels},from="closed",to="open",reason="consecutive"} 2`,
+          `understudy_breaker_transitions_total{${labels},from="open",to="closed",reason="retired"} 2`
+        ])
+      })
+  )
+
+  it.scopedLive("hears nothing of a breaker that only a run of before still asks", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      let fail = () => {}
+      first.script((response) => {
+        fail = () => response.writeHead(500).end()
+      })
+      const yaml = chat([first.url, second.url], { tier: touchy })
+      const { log, reload, url } = yield* gateway(yaml)
+      const { answer: answered } = yield* call(url)
+      yield* eventually(() => first.received.length === 1)
+      yield* reload(yaml.replace("model1,", "model3,"))
+      fail()
+      assert.strictEqual((yield* answered).headers["x-understudy-tier"], "tier2")
+      assert.deepStrictEqual(
+        log.map(({ message }) => message),
+        ["attempt", "attempt", "run"]
+      )
+      const { breaker } = (yield* statusOf(url)).routes[0]!.tiers[0]!
+      assert.deepStrictEqual([breaker.state, breaker.since], ["closed", null])
+    })
+  )
+
+  it.scopedLive(
     "that is wrong changes nothing, and the status says what is wrong until a good one comes",
     () =>
       Effect.gen(function* () {

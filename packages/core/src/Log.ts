@@ -24,6 +24,20 @@ export interface Line {
 }
 
 /**
+ * What a log has of attempts beside what every attempt has: what is to be said of their errors and of what they used up,
+ * which only those know who made the tiers. Each writes its fields into the line; one that is `undefined` keeps its place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Details {
+  /** Of the typed error that the attempt failed of, `undefined` where there is none. Its place is before the outcome. */
+  readonly error: (fields: Line, error: unknown) => void
+  /** Of what the attempt used up, as far as it has told. Its place is after the type of its error. */
+  readonly usage: (fields: Line, usage: Attempt.Usage | undefined) => void
+}
+
+/**
  * How much an event matters: an attempt that failed is a warning, and so is a breaker that opens; a run that failed is
  * an error.
  *
@@ -75,7 +89,7 @@ export const message = {
  * **Details**
  * - The place comes first, `route`, `tier` and the tier's labels; then what happened, and `trace_id` and `span_id` where
  *   there is a span.
- * - `status` is that of an attempt's error, where it has one that is a number.
+ * - `details` adds to an attempt's line what it knows of its error and of what it used up. Default: nothing.
  *
  * @example
  * import { Duration } from "effect"
@@ -89,7 +103,7 @@ export const message = {
  * @since 0.1.0
  * @category writing
  */
-export const write = <L extends Line>(line: L, event: Attempt.Event): L => {
+export const write = <L extends Line>(line: L, event: Attempt.Event, details?: Details): L => {
   // Field by field, in the order of the line: to add to what was spread takes V8 many times as long.
   const fields: Line = line
   fields["route"] = clean(event.run)
@@ -98,11 +112,10 @@ export const write = <L extends Line>(line: L, event: Attempt.Event): L => {
       const { attempt } = event
       rung(fields, attempt.tier, attempt.labels)
       fields["attempt"] = attempt.number
-      fields["status"] = statusOf(attempt)
+      details?.error(fields, attempt.cause && Option.getOrUndefined(Cause.failureOption(attempt.cause)))
       fields["outcome"] = attempt.outcome
       fields["error_type"] = attempt.errorType && clean(attempt.errorType)
-      fields["input_tokens"] = attempt.usage?.["input_tokens"]
-      fields["output_tokens"] = attempt.usage?.["output_tokens"]
+      details?.usage(fields, attempt.usage)
       fields["waited_ms"] = ms(attempt.waited)
       fields["latency_ms"] = ms(attempt.duration)
       trace(fields, attempt.span)
@@ -134,7 +147,8 @@ export const write = <L extends Line>(line: L, event: Attempt.Event): L => {
  * Logs the runs of a program through Effect's `Logger`: with the loggers, the least level and the annotations of the
  * fiber that the run is in, the fields as annotations. Whoever listens already still does.
  *
- * With `attempts: false` there is no line for an attempt; default: there is.
+ * With `attempts: false` there is no line for an attempt; default: there is. What `details` adds is in those lines; default:
+ * nothing.
  *
  * @example
  * import { Effect, Logger } from "effect"
@@ -156,7 +170,10 @@ export const write = <L extends Line>(line: L, event: Attempt.Event): L => {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options?: { readonly attempts?: boolean | undefined }): Layer.Layer<Attempt.Listener> =>
+export const layer = (options?: {
+  readonly attempts?: boolean | undefined
+  readonly details?: Details | undefined
+}): Layer.Layer<Attempt.Listener> =>
   Layer.effect(
     Attempt.Listener,
     Effect.map(Attempt.Listener, (listening) => (event: Attempt.Event) => {
@@ -164,7 +181,7 @@ export const layer = (options?: { readonly attempts?: boolean | undefined }): La
       if (event._tag === "AttemptEnded" && options?.attempts === false) return
       const logged = Effect.annotateLogs(
         Effect.logWithLevel(levels[level(event)], message[event._tag]),
-        given(write({}, event))
+        given(write({}, event, options?.details))
       )
       // It is called in the fiber of the run.
       const fiber = Option.getOrUndefined(Fiber.getCurrentFiber())
@@ -189,13 +206,6 @@ const given = (line: Line): Record<string, unknown> =>
 const rung = (fields: Line, tier: string, labels: Attempt.Labels = {}): void => {
   fields["tier"] = clean(tier)
   for (const name in labels) fields[name] = clean(labels[name] ?? "")
-}
-
-const statusOf = ({ cause }: Attempt.Attempt<unknown>): number | undefined => {
-  const error = cause && Option.getOrUndefined(Cause.failureOption(cause))
-  return typeof error === "object" && error !== null && "status" in error && typeof error.status === "number"
-    ? error.status
-    : undefined
 }
 
 const ms = (duration: Duration.Duration): number => Math.round(Duration.toMillis(duration) * 10) / 10

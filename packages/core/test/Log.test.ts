@@ -5,6 +5,15 @@ import { timed } from "./scripted.ts"
 
 class Busy extends Data.TaggedError("Busy")<{ readonly status: number }> {}
 
+const details: Log.Details = {
+  error: (fields, error) => {
+    fields["status"] = error instanceof Busy ? error.status : undefined
+  },
+  usage: (fields, usage) => {
+    fields["output_tokens"] = usage?.["output_tokens"]
+  }
+}
+
 /** What a program logs: each line's level, message and annotations. */
 const logged = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.gen(function* () {
@@ -77,8 +86,24 @@ const ended = [
 describe("Log.layer", () => {
   it.effect("logs every event of a run once, in order, through the program's logger", () =>
     Effect.gen(function* () {
-      const lines = yield* logged(Effect.provide(Effect.flatten(run), Log.layer()))
+      const lines = yield* logged(Effect.provide(Effect.flatten(run), Log.layer({ details })))
       assert.deepStrictEqual(lines, [failed(1, 0), breaker, failed(2, 1_000), answered, ended] as never)
+    })
+  )
+
+  it.effect("says nothing of errors and usage where nobody says what is to be said of them", () =>
+    Effect.gen(function* () {
+      const lines = yield* logged(Effect.provide(Effect.flatten(run), Log.layer()))
+      const known = [
+        ...Object.keys(failed(1, 0)[2]!),
+        ...Object.keys(answered[2]!),
+        ...Object.keys(ended[2]!)
+      ]
+      const unknown = ["status", "output_tokens"]
+      assert.sameMembers(
+        [...new Set(lines.flatMap(([, , fields]) => Object.keys(fields)))],
+        [...new Set([...known, "from", "to"])].filter((field) => !unknown.includes(field))
+      )
     })
   )
 

@@ -41,7 +41,7 @@ export interface Server {
   readonly maxQueue: number
   /** How long one waits for a place at most. */
   readonly maxWait: Duration.Duration
-  /** How long a caller may leave its answer lying without taking a byte of it. */
+  /** How long a caller may leave its answer lying without taking a byte, or take for a megabyte of it. */
   readonly stallTimeout: Duration.Duration
   /** How long a stop waits for the requests that are under way. */
   readonly drain: Duration.Duration

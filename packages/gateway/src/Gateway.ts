@@ -15,6 +15,7 @@ import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import type { Config, ConfigError, Server as ServerConfig } from "./Config.ts"
 import * as AlertWatch from "./internal/serving/alertWatch.ts"
+import * as Breakers from "./internal/serving/breakers.ts"
 import * as Serving from "./internal/serving/serving.ts"
 import * as Succession from "./internal/serving/succession.ts"
 import * as Probe from "./Probe.ts"
@@ -36,7 +37,8 @@ export interface Gateway {
    * **Details**
    * - Runs under way end as they began, with the policies and the connections of before; those close after the last.
    * - A tier keeps its breaker, and what that knows, where neither the file's words about the tier's name, model,
-   *   breaker and provider have changed nor those about the provider; any other begins with a new one.
+   *   breaker and provider have changed nor those about the provider; any other begins with a new one. Of a breaker that
+   *   is gone and was not closed it is told that it changed to `Closed`, for it was `retired`.
    * - What is known of the tiers' health goes on, unless an alert was changed. So does the count of requests under
    *   way, unless its limits were.
    */
@@ -48,7 +50,8 @@ export interface Gateway {
 /**
  * Starts serving and gives the address. Closing the scope drains and stops it.
  *
- * `onEvent` hears what happens in every run, with the request's id.
+ * `onEvent` hears what happens in every run, with the request's id; and without one that a breaker was retired by a
+ * reload, while it was not closed.
  *
  * @example
  * import { Effect } from "effect"
@@ -72,7 +75,7 @@ export interface Gateway {
  */
 export const start = (
   config: Config,
-  onEvent: (requestId: string, event: Attempt.Event) => void,
+  onEvent: (requestId: string | undefined, event: Attempt.Event) => void,
   options: {
     /** Counts what happens; by default the gateway has its own. */
     readonly metrics?: Metrics.Metrics | undefined
@@ -109,6 +112,14 @@ export const start = (
       status.show(serving.current())
     })
     yield* announce
+    const takeOver = (next: Config) =>
+      Effect.gen(function* () {
+        const before = serving.current()
+        yield* serving.replace(Serving.make(next, house, before))
+        yield* announce
+        const retired = yield* Breakers.retire(before.routes, before.breakers, serving.current().breakers)
+        for (const event of retired) house.onEvent(undefined, event)
+      })
     const alerts = Effect.suspend(() => serving.current().health.alerts)
     yield* counted.observe(Effect.map(alerts, (alerts) => [firing(alerts)]))
     yield* counted.observe(Effect.suspend(() => breakerStates(serving.current())))
@@ -145,10 +156,8 @@ export const start = (
       reload: (next) =>
         next.pipe(
           Effect.tapError((error) => Effect.sync(() => status.refuse(error.message))),
-          Effect.tap((next) =>
-            serving.replace(Effect.suspend(() => Serving.make(next, house, serving.current())))
-          ),
-          Effect.zipLeft(Effect.zipRight(announce, probe)),
+          Effect.tap(takeOver),
+          Effect.zipLeft(probe),
           Effect.map((next) =>
             needRestart.filter((key) => !isDeepStrictEqual(next.server[key], config.server[key]))
           ),

@@ -7,6 +7,7 @@
 import type * as Attempt from "@understudy/core/Attempt"
 import type * as Health from "@understudy/core/Health"
 import * as Core from "@understudy/core/Log"
+import { logDetails } from "@understudy/http/Provider"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type { ConfigError } from "./Config.ts"
@@ -48,14 +49,14 @@ export interface Entry {
  * @since 0.1.0
  * @category constructors
  */
-export const entry = (requestId: string, event: Attempt.Event, at: Date): Entry => {
+export const entry = (requestId: string | undefined, event: Attempt.Event, at: Date): Entry => {
   const line: Writable = {
     timestamp: at.toISOString(),
     level: Core.level(event),
     message: Core.message[event._tag],
     request_id: requestId
   }
-  Core.write(line, event)
+  Core.write(line, event, logDetails)
   // Providers answer with no other.
   if (event._tag === "AttemptEnded" && event.attempt.cause === undefined) line["status"] = 200
   return line

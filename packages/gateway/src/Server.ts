@@ -15,7 +15,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import type { Dispatcher } from "undici"
-import { send } from "./internal/network/answer.ts"
+import { longestTimer, send } from "./internal/network/answer.ts"
 import { reading } from "./internal/network/body.ts"
 import { decoded } from "./internal/network/coding.ts"
 import * as Connections from "./internal/network/connections.ts"
@@ -58,7 +58,7 @@ export interface Options {
   readonly port: number
   /** Bytes. */
   readonly maxBody: number
-  /** How long a caller may leave its answer lying without taking a byte of it. */
+  /** How long a caller may leave its answer lying without taking a byte, or take for a megabyte of it. */
   readonly stallTimeout: Duration.Duration
   /** How long a stop waits for the requests that are under way. */
   readonly drain: Duration.Duration
@@ -70,7 +70,8 @@ export interface Options {
  *
  * **Details**
  * - Every request runs in a fiber and a scope of its own. A caller that leaves interrupts it, which closes the
- *   upstream's connection; so does one that does not read its answer for `stallTimeout`.
+ *   upstream's connection; so does one that does not read its answer for `stallTimeout`, or takes longer than that for a
+ *   megabyte of it.
  * - A response that breaks after its head was sent has its connection destroyed: it never ends as if it were whole.
  * - At the end of `drain` a stream ends with its `farewell`, and a request without an answer gets a 503.
  * - What is no request of HTTP/1.1 is refused in OpenAI's error envelope: 400, 408, 413, 417 or 431. Headers may be
@@ -126,7 +127,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
           Effect.flatMap(handler(toRequest(incoming, maxBody)), (response) => {
             farewell = response.farewell
             if (!server.listening) outgoing.setHeader("connection", "close")
-            return send(outgoing, response)
+            return send(outgoing, response, stallMillis)
           })
         )
       )
@@ -170,8 +171,6 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
     const { address, family, port: bound } = server.address() as AddressInfo
     return { url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}` }
   })
-
-const longestTimer = 2 ** 31 - 1
 
 const listen = (server: Http.Server, host: string, port: number): Effect.Effect<void, ListenError> =>
   Effect.async((resume) => {

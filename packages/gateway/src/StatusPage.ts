@@ -33,7 +33,7 @@ export type {
  */
 export interface StatusPage {
   /** To be told of every event of every run. */
-  readonly hear: (requestId: string, event: Attempt.Event) => void
+  readonly hear: (requestId: string | undefined, event: Attempt.Event) => void
   /** What came of a synthetic check, as the log has it. */
   readonly probed: (entry: Log.Entry) => void
   /** What is served from now on. */

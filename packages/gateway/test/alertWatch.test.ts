@@ -37,4 +37,28 @@ describe("watching alerts", () => {
       assert.strictEqual(told.length, 3)
     })
   )
+
+  it.effect("tells of the end of one that is watched no more", () =>
+    Effect.gen(function* () {
+      const health = yield* Health.make({
+        alerts: [Health.alert({ run: "chat", tier: "primary", atLeast: 1 })]
+      })
+      const told: Array<unknown> = []
+      let watched = health.alerts
+      yield* Effect.fork(
+        watch(
+          Effect.suspend(() => watched),
+          ({ alert, firing }) => told.push([alert.tier, firing])
+        )
+      )
+      health.listener(refused)
+      yield* TestClock.adjust("1 second")
+      watched = Effect.succeed([])
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(told, [
+        ["primary", true],
+        ["primary", false]
+      ])
+    })
+  )
 })

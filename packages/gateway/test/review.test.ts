@@ -153,6 +153,25 @@ describe("a report", () => {
     assert.include(text(found), "3 lines of synthetic checks")
   })
 
+  it("has no breaker that is open beyond the process that it is in", () => {
+    const listening = (timestamp: string) =>
+      JSON.stringify({ timestamp, level: "INFO", message: "listening", url: "http://127.0.0.1:8787" })
+    const opens = (timestamp: string) =>
+      line("breaker", { timestamp, from: "Closed", to: "Open", request_id: "req_2" })
+    const spans = (...lines: ReadonlyArray<string>) => reviewed(...lines).breakers[0]?.spans
+    const last = attempt("success", { timestamp: at(2) })
+    assert.deepStrictEqual(spans(listening(at(0)), opens(at(1)), last, listening(at(90)), opens(at(91))), [
+      { from: at(1), to: at(2) },
+      { from: at(91), to: at(91) }
+    ])
+    assert.deepStrictEqual(spans(opens(at(1)), listening(at(90))), [{ from: at(1), to: at(1) }])
+    // What came after it stands first, in a file of its own.
+    assert.deepStrictEqual(spans(listening(at(90)), opens(at(91)), listening(at(0)), opens(at(1)), last), [
+      { from: at(1), to: at(90) },
+      { from: at(91), to: at(91) }
+    ])
+  })
+
   it("counts what is not ours and goes on", () => {
     const { lines, routes } = reviewed(
       "",

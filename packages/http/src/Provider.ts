@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
+import type { Details } from "@understudy/core/Log"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { ChatRequest, Usage } from "./ChatCompletion.ts"
 import { load, type OrConfig } from "./internal/provider/orConfig.ts"
-import type { ProviderError } from "./ProviderError.ts"
+import { ProviderError } from "./ProviderError.ts"
 import { Upstream } from "./Upstream.ts"
 
 /**
@@ -99,3 +100,44 @@ export const fromConfig = <Options extends { readonly upstream: Upstream }>(
       catch: (thrown) => ConfigError.InvalidData([], `the provider cannot be made: ${thrown}`)
     })
   )
+
+/**
+ * What a log has of attempts that asked a provider: `status`, that of the error, where there was an answer; and
+ * `input_tokens` and `output_tokens`, as far as the provider has said.
+ *
+ * @example
+ * import { Effect, Logger } from "effect"
+ * import { Log } from "@understudy/core"
+ * import { ChatModel, Provider, Sandbox } from "@understudy/http"
+ *
+ * const lines: Array<string> = []
+ * const logger = Logger.make(({ annotations, message }) => {
+ *   const { output_tokens, status } = Object.fromEntries(annotations)
+ *   lines.push(`${message} ${status ?? "-"} ${output_tokens ?? "-"}`)
+ * })
+ * const provider = Sandbox.make({ name: "stage", latency: "1 millis", script: [{ status: 503 }, "ok"] })
+ * const chat = ChatModel.layer({ tiers: [{ name: "primary", provider, model: "large", retry: { base: "1 millis" } }] })
+ * const ask = Effect.flatMap(ChatModel.ChatModel, ({ complete }) =>
+ *   complete({ messages: [{ role: "user", content: "Who are you?" }] })
+ * )
+ * const program = ask.pipe(
+ *   Effect.provide(Log.layer({ details: Provider.logDetails })),
+ *   Effect.provide(chat),
+ *   Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+ * )
+ *
+ * await Effect.runPromise(program)
+ * console.log(lines) // => [ 'attempt 503 -', 'attempt - 10', 'run - -' ]
+ *
+ * @since 0.1.0
+ * @category telling
+ */
+export const logDetails: Details = {
+  error: (fields, error) => {
+    fields["status"] = error instanceof ProviderError ? error.status : undefined
+  },
+  usage: (fields, usage) => {
+    fields["input_tokens"] = usage?.["input_tokens"]
+    fields["output_tokens"] = usage?.["output_tokens"]
+  }
+}

@@ -148,7 +148,7 @@ export type Event =
  * - It opened: `consecutive`, `rate` and `slow` name the trigger; `pushback`, an outcome asked for it; `probe`, a
  *   probe failed; `lease`, a probe was never heard of again; `tripped`, what somebody else met with concerns it too.
  * - It became half-open: `elapsed`. It closed: `recovered`.
- * - By hand: `isolated`, `released`, `reset`.
+ * - By hand: `isolated`, `released`, `reset`. It was not closed when its tier got another one, or none: `retired`.
  *
  * @since 0.1.0
  * @category models
@@ -166,6 +166,7 @@ export type Reason =
   | "isolated"
   | "released"
   | "reset"
+  | "retired"
 
 /**
  * A breaker that goes from one state to another.

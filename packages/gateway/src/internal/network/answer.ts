@@ -3,23 +3,30 @@ import type { Response } from "@understudy/http/OpenAiRouter"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
-/** Writes a response, no faster than the caller reads it; done when all of it has been handed over. */
-export const send = (outgoing: ServerResponse, response: Response): Effect.Effect<void> =>
+/**
+ * Writes a response, no faster than the caller reads it; done when all of it has been handed over. Of what lies there for
+ * it a caller has to take a megabyte, or all, in `stallMillis`: one that takes a byte now and then would hold a place for days.
+ */
+export const send = (
+  outgoing: ServerResponse,
+  response: Response,
+  stallMillis: number
+): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (response.body instanceof Uint8Array) {
       const { req } = outgoing
       // What was left unread of a request cannot be skipped: the connection has nothing more to say.
       if (!req.complete) outgoing.setHeader("connection", "close")
       outgoing.writeHead(response.status, { ...response.headers, "content-length": response.body.length })
-      if (req.complete) return end(outgoing, response.body)
+      if (req.complete) return end(outgoing, stallMillis, response.body)
       outgoing.write(response.body)
-      return Effect.zipRight(linger(req), end(outgoing))
+      return Effect.zipRight(linger(req), end(outgoing, stallMillis))
     }
     outgoing.writeHead(response.status, response.headers)
     outgoing.flushHeaders()
     return Effect.zipRight(
-      Stream.runForEach(response.body, (chunk) => write(outgoing, chunk)),
-      end(outgoing)
+      Stream.runForEach(response.body, (chunk) => write(outgoing, stallMillis, chunk)),
+      end(outgoing, stallMillis)
     )
   })
 
@@ -33,16 +40,48 @@ const linger = (incoming: IncomingMessage): Effect.Effect<void> =>
     incoming.resume()
   }).pipe(Effect.timeoutOption("5 seconds"), Effect.asVoid)
 
-const write = (outgoing: ServerResponse, chunk: Uint8Array): Effect.Effect<void> =>
+const write = (outgoing: ServerResponse, stallMillis: number, chunk: Uint8Array): Effect.Effect<void> =>
   Effect.suspend(() =>
     outgoing.write(chunk)
       ? Effect.void
-      : Effect.async<void>((resume) => {
-          const onDrain = () => resume(Effect.void)
-          outgoing.once("drain", onDrain)
-          return Effect.sync(() => outgoing.off("drain", onDrain))
+      : taken(outgoing, stallMillis, (done) => {
+          outgoing.once("drain", done)
+          return () => outgoing.off("drain", done)
         })
   )
 
-const end = (outgoing: ServerResponse, body?: Uint8Array): Effect.Effect<void> =>
-  Effect.async((resume) => void outgoing.end(body, () => resume(Effect.void)))
+const end = (outgoing: ServerResponse, stallMillis: number, body?: Uint8Array): Effect.Effect<void> =>
+  taken(outgoing, stallMillis, (done) => {
+    outgoing.end(body, done)
+    return () => {}
+  })
+
+/** Waits until the caller has taken what was written, and destroys the connection of one that is not done in time. */
+const taken = (
+  outgoing: ServerResponse,
+  stallMillis: number,
+  waitFor: (done: () => void) => () => void
+): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    let timer: NodeJS.Timeout | undefined
+    const forget = waitFor(() => {
+      clearTimeout(timer)
+      resume(Effect.void)
+    })
+    const megabytes = Math.ceil(outgoing.writableLength / 1e6)
+    // Nearly always the system has taken all of it already.
+    if (megabytes > 0) {
+      const late = () => {
+        // It is not this answer's turn yet: one to an earlier request of the connection is still being sent.
+        if (outgoing.socket === null) timer?.refresh()
+        else outgoing.destroy()
+      }
+      timer = setTimeout(late, Math.min(stallMillis * megabytes, longestTimer))
+    }
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      forget()
+    })
+  })
+
+export const longestTimer = 2 ** 31 - 1

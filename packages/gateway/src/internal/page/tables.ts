@@ -58,7 +58,8 @@ const reasons: Record<NonNullable<BreakerStatus["reason"]>, string> = {
   recovered: "it had recovered",
   isolated: "by hand",
   released: "by hand",
-  reset: "by hand"
+  reset: "by hand",
+  retired: "it was another one"
 }
 
 const figure = (of: string, text: string): Html => html`<td class="n" data-of="${of}">${text}</td>`

@@ -5,6 +5,7 @@ export type Line =
   | RunLine
   | BreakerLine
   | AlertLine
+  | StartLine
   | { readonly kind: "synthetic" | "else" }
 
 interface OfTier {
@@ -50,6 +51,12 @@ export interface AlertLine extends OfTier {
   readonly firing: boolean
 }
 
+/** A process begins, and knows nothing of the one before. */
+export interface StartLine {
+  readonly kind: "start"
+  readonly at: number
+}
+
 /** Reads one line; `foreign` is JSON that is not ours, `broken` what is no JSON at all. */
 export const read = (text: string): Line | "foreign" | "broken" => {
   let line: unknown
@@ -74,7 +81,8 @@ const known = (line: Readonly<Record<string, unknown>>): Line | undefined => {
   const at = Date.parse(text("timestamp"))
   const kind = text("message")
   if (Number.isNaN(at) || line["level"] === undefined) return undefined
-  if (kind === "listening" || kind === "reload") return { kind: "else" }
+  if (kind === "listening") return { kind: "start", at }
+  if (kind === "reload") return { kind: "else" }
   const route = text("route")
   if (route === "") return undefined
   // A breaker is the same for checks and for users.

@@ -96,7 +96,7 @@ export interface SliceReview {
 }
 
 export const review = (tally: Tally): Review => {
-  const { alerts, breakers, lines, timeline } = tally
+  const { alerts, breakers, ends, lines, timeline } = tally
   const { length, slices } = timeline.read()
   const tiers = [...tally.tiers.values()].sort(
     by(
@@ -116,7 +116,7 @@ export const review = (tally: Tally): Review => {
     tiers: tiers.map(tierReview),
     models: models(tiers),
     errors: errors.entries().map(([error_type, count]) => ({ error_type, count })),
-    breakers: end === null ? [] : breakerReviews(breakers, end),
+    breakers: end === null ? [] : breakerReviews(breakers, ends, end),
     alerts: [...alerts]
       .sort(by(({ at }) => at))
       .map(({ at, firing, route, tier }) => ({ at: iso(at), route, tier, firing })),
@@ -201,7 +201,13 @@ const models = (tiers: ReadonlyArray<TierTally>): ReadonlyArray<ModelReview> =>
     }
   })
 
-const breakerReviews = (lines: ReadonlyArray<BreakerLine>, end: number): ReadonlyArray<BreakerReview> => {
+const breakerReviews = (
+  lines: ReadonlyArray<BreakerLine>,
+  ends: ReadonlyArray<number>,
+  end: number
+): ReadonlyArray<BreakerReview> => {
+  // No process begins with a breaker that is not closed.
+  const closed = ends.map((at) => ({ at, to: "Closed" }))
   return [...new Map(lines.map((line) => [JSON.stringify([line.route, line.tier]), line])).values()]
     .sort(
       by(
@@ -213,7 +219,7 @@ const breakerReviews = (lines: ReadonlyArray<BreakerLine>, end: number): Readonl
       const own = lines.filter((line) => line.route === route && line.tier === tier).sort(by(({ at }) => at))
       const spans: Array<{ from: number; to: number }> = []
       let openedAt: number | undefined
-      for (const { at, to } of own) {
+      for (const { at, to } of [...own, ...closed].sort(by(({ at }) => at))) {
         if (to !== "Closed") openedAt ??= at
         else if (openedAt !== undefined) {
           spans.push({ from: openedAt, to: at })

@@ -18,8 +18,11 @@ export class Tally {
   readonly tiers = new Map<string, TierTally>()
   readonly breakers: Array<BreakerLine> = []
   readonly alerts: Array<AlertLine> = []
+  /** The last that was heard of processes before another one began. */
+  readonly ends: Array<number> = []
   /** Changes of breakers and alerts beyond what is kept. */
   left = 0
+  private latest = Number.POSITIVE_INFINITY
   /** By their request: what each of its tiers did last. */
   private readonly underway = new Map<string, Map<string, Last>>()
 
@@ -51,6 +54,8 @@ export class Tally {
     else if (line.kind === "breaker") this.keep(this.breakers, line)
     else if (line.kind === "alert") this.keep(this.alerts, line)
     else if (line.kind === "synthetic") this.lines.synthetic++
+    else if (line.kind === "start" && this.ends.length < most) this.ends.push(Math.min(this.latest, line.at))
+    if ("at" in line) this.latest = line.at
   }
 
   private keep<A extends BreakerLine | AlertLine>(list: Array<A>, line: A): void {
@@ -169,7 +174,7 @@ export class Tally {
   }
 }
 
-/** Of routes and tiers, and of the changes of breakers. */
+/** Of routes and tiers, of the changes of breakers, and of processes. */
 const most = 5_000
 const mostUnderway = 50_000
 

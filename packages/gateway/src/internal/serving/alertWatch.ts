@@ -12,11 +12,13 @@ export const watch = (
 ): Effect.Effect<never> =>
   Effect.suspend(() => {
     // By name, for a file that is served next may have others.
-    let firing: ReadonlySet<string> = new Set()
+    let firing: ReadonlyMap<string, AlertStatus> = new Map()
     return Effect.repeat(
       Effect.map(alerts, (now) => {
+        const names = new Set(now.map(nameOf))
+        for (const [name, status] of firing) if (!names.has(name)) tell({ ...status, firing: false })
         for (const status of now) if (status.firing !== firing.has(nameOf(status))) tell(status)
-        firing = new Set(now.filter(({ firing }) => firing).map(nameOf))
+        firing = new Map(now.filter(({ firing }) => firing).map((status) => [nameOf(status), status]))
       }),
       Schedule.spaced("1 second")
     )

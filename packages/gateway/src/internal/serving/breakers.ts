@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto"
+import type * as Attempt from "@understudy/core/Attempt"
 import * as CircuitBreaker from "@understudy/core/CircuitBreaker"
+import * as Deadline from "@understudy/core/Deadline"
+import type { Route } from "@understudy/http/Route"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Config from "../../Config.ts"
@@ -11,6 +14,9 @@ export interface Breakers {
     tier: { readonly name: string }
   ) => Effect.Effect<CircuitBreaker.CircuitBreaker>
   readonly byIdentity: ReadonlyMap<string, CircuitBreaker.CircuitBreaker>
+  /** Those of any file so far that no tier has any more: runs of before may still ask them, and nobody else. */
+  readonly retired: WeakSet<CircuitBreaker.CircuitBreaker>
+  readonly isRetired: (route: string, tier: string) => boolean
 }
 
 /**
@@ -33,10 +39,49 @@ export const make = (config: Config.Config, before?: Breakers): Effect.Effect<Br
         byName.set(nameOf(route, name), own)
       }
     }
+    const retired = before?.retired ?? new WeakSet()
     return {
       of: (route, { name }) => Effect.fromNullable(byName.get(nameOf(route, name))).pipe(Effect.orDie),
-      byIdentity
+      byIdentity,
+      retired,
+      isRetired: (route, tier) => {
+        const own = byName.get(nameOf(route, tier))
+        return own !== undefined && retired.has(own)
+      }
     }
+  })
+
+/** Retires the breakers of these routes that are none of `after`; of those that were not closed it is to be told. */
+export const retire = (
+  routes: ReadonlyArray<Route>,
+  before: Breakers,
+  after: Breakers
+): Effect.Effect<ReadonlyArray<Attempt.Event>> =>
+  Effect.gen(function* () {
+    const kept = new Set(after.byIdentity.values())
+    const events: Array<Attempt.Event> = []
+    for (const { breakers, name } of routes) {
+      for (const { labels, tier } of breakers) {
+        const own = yield* before.of(name, { name: tier })
+        if (kept.has(own)) continue
+        const { _tag: from } = yield* own.state
+        before.retired.add(own)
+        if (from === "Closed") continue
+        const transition: CircuitBreaker.Transition = {
+          key: own.key,
+          from,
+          to: "Closed",
+          reason: "retired",
+          // That of one which has not changed yet, as what stands in its place.
+          epoch: CircuitBreaker.initial.epoch,
+          at: yield* Deadline.now,
+          retryAfter: undefined,
+          consecutiveOpenings: undefined
+        }
+        events.push({ _tag: "BreakerChanged", run: name, tier, labels, transition })
+      }
+    }
+    return events
   })
 
 const nameOf = (route: string, tier: string): string => JSON.stringify([route, tier])

@@ -6,7 +6,7 @@ import * as Log from "../../Log.ts"
 export interface Recent {
   /** Knows of these tiers alone, from now on. */
   readonly follow: (tiers: ReadonlyArray<readonly [route: string, tier: string]>) => void
-  readonly hear: (requestId: string, event: Attempt.Event, at: Date) => void
+  readonly hear: (requestId: string | undefined, event: Attempt.Event, at: Date) => void
   /** The newest first. */
   readonly attempts: () => ReadonlyArray<Log.Entry>
   /** The newest last. */
@@ -17,6 +17,8 @@ export interface Recent {
 export interface Change {
   readonly at: Date
   readonly reason: CircuitBreaker.Transition["reason"]
+  /** Of the breaker, which began with it: one that has taken its place knows nothing of it. */
+  readonly epoch: number
 }
 
 /** As many as anybody looks at, in all and of each tier. */
@@ -37,7 +39,8 @@ export const make = (): Recent => {
     },
     hear: (requestId, event, at) => {
       if (event._tag === "BreakerChanged") {
-        changes.set(key(event.run, event.tier), { at, reason: event.transition.reason })
+        const { epoch, reason } = event.transition
+        changes.set(key(event.run, event.tier), { at, reason, epoch })
       }
       if (event._tag !== "AttemptEnded") return
       const own = byTier.get(key(event.run, event.attempt.tier))
@@ -56,7 +59,7 @@ export const make = (): Recent => {
 
 /** What to make an entry of, where anybody looks: most are gone before. */
 interface Heard {
-  readonly requestId: string
+  readonly requestId: string | undefined
   readonly event: Attempt.Event
   readonly at: Date
 }

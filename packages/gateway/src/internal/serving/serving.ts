@@ -31,7 +31,8 @@ export interface Serving {
 
 /** What goes on whatever is served. */
 export interface House {
-  readonly onEvent: (requestId: string, event: Attempt.Event) => void
+  /** Without an id what happens in no run. */
+  readonly onEvent: (requestId: string | undefined, event: Attempt.Event) => void
   readonly pages: Readonly<
     Record<string, (request: OpenAiRouter.Request) => Effect.Effect<OpenAiRouter.Response>>
   >
@@ -79,7 +80,9 @@ export const make = (
       callers: apiKeys.length === 0 ? Callers.anyone : yield* Callers.fromKeys(apiKeys),
       onEvent: (requestId, event) => {
         health.listener(event)
-        house.onEvent(requestId, event)
+        // What becomes of a breaker that only runs of before still ask is nobody's news.
+        const isNews = event._tag !== "BreakerChanged" || !breakers.isRetired(event.run, event.tier)
+        if (isNews) house.onEvent(requestId, event)
       },
       admission
     })

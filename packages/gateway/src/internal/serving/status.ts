@@ -242,15 +242,18 @@ const routeStatus = (
 
 const breakerStatus = (
   breaker: CircuitBreaker.CircuitBreaker,
-  change: Recent.Change | undefined
+  last: Recent.Change | undefined
 ): Effect.Effect<BreakerStatus> =>
-  Effect.map(Effect.all([breaker.state, Deadline.now]), ([state, now]) => ({
-    state: words[state._tag],
-    retry_in_ms: state._tag === "Open" ? Math.max(0, Math.round(state.until - now)) : null,
-    failures: state._tag === "Closed" ? state.consecutive : null,
-    since: change?.at.toISOString() ?? null,
-    reason: change?.reason ?? null
-  }))
+  Effect.map(Effect.all([breaker.state, Deadline.now]), ([state, now]) => {
+    const change = last?.epoch === state.epoch ? last : undefined
+    return {
+      state: words[state._tag],
+      retry_in_ms: state._tag === "Open" ? Math.max(0, Math.round(state.until - now)) : null,
+      failures: state._tag === "Closed" ? state.consecutive : null,
+      since: change?.at.toISOString() ?? null,
+      reason: change?.reason ?? null
+    }
+  })
 
 const words = { Closed: "closed", Open: "open", HalfOpen: "half-open", Isolated: "isolated" } as const
 

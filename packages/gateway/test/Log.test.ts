@@ -1,0 +1,67 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Attempt } from "@understudy/core"
+import { ProviderError } from "@understudy/http"
+import { Cause, Duration } from "effect"
+import * as Log from "../src/Log.ts"
+
+const attempt = (of: Partial<Attempt.Attempt<unknown>>): Attempt.Event => ({
+  _tag: "AttemptEnded",
+  run: "chat",
+  attempt: {
+    tier: "primary",
+    labels: { model: "large", provider: "openai" },
+    attributes: {},
+    number: 1,
+    outcome: "success",
+    errorType: undefined,
+    cause: undefined,
+    duration: Duration.millis(812.34),
+    firstToken: undefined,
+    usage: undefined,
+    waited: Duration.zero,
+    retryAfter: undefined,
+    next: undefined,
+    span: undefined,
+    ...of
+  }
+})
+
+const span = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", sampled: true }
+
+const lines: ReadonlyArray<readonly [string, Attempt.Event, string]> = [
+  [
+    "an answer",
+    attempt({ usage: { input_tokens: 9, output_tokens: 12, "cache_read.input_tokens": 3 }, span }),
+    '{"timestamp":"1970-01-01T00:00:00.000Z","level":"INFO","message":"attempt","request_id":"req_1","route":"chat","tier":"primary","model":"large","provider":"openai","attempt":1,"status":200,"outcome":"success","input_tokens":9,"output_tokens":12,"waited_ms":0,"latency_ms":812.3,"trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331"}'
+  ],
+  [
+    "an error with a status",
+    attempt({
+      number: 2,
+      outcome: "failure",
+      errorType: "overloaded",
+      cause: Cause.fail(ProviderError.make({ kind: "overloaded", status: 503 })),
+      waited: Duration.millis(250),
+      next: "retry"
+    }),
+    '{"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"attempt","request_id":"req_1","route":"chat","tier":"primary","model":"large","provider":"openai","attempt":2,"status":503,"outcome":"failure","error_type":"overloaded","waited_ms":250,"latency_ms":812.3}'
+  ],
+  [
+    "an error without one, of an attempt that has used up tokens",
+    attempt({
+      outcome: "failure",
+      errorType: "connection",
+      cause: Cause.fail(ProviderError.make({ kind: "connection" })),
+      usage: { output_tokens: 4 }
+    }),
+    '{"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"attempt","request_id":"req_1","route":"chat","tier":"primary","model":"large","provider":"openai","attempt":1,"outcome":"failure","error_type":"connection","output_tokens":4,"waited_ms":0,"latency_ms":812.3}'
+  ]
+]
+
+describe("a line of the log, byte for byte", () => {
+  for (const [what, event, line] of lines) {
+    it(`of ${what}`, () => {
+      assert.strictEqual(Log.render(Log.entry("req_1", event, new Date(0)), "json"), line)
+    })
+  }
+})
