@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as MutableRef from "effect/MutableRef"
 import type { Event, Labels } from "./Attempt.ts"
 import * as Deadline from "./Deadline.ts"
+import * as part from "./internal/health/part.ts"
 import * as fold from "./internal/health/snapshot.ts"
 import * as state from "./internal/health/state.ts"
 
@@ -160,6 +161,70 @@ export interface Health {
   readonly snapshot: Effect.Effect<Snapshot>
   /** In the order in which they were given. */
   readonly alerts: Effect.Effect<ReadonlyArray<AlertStatus>>
+  /** What `snapshot` is made of, for {@link together}. */
+  readonly part: Effect.Effect<Part>
+  /** What `alerts` are judged by, for {@link judge}. */
+  readonly watched: Effect.Effect<ReadonlyArray<Watched>>
+}
+
+/**
+ * What one of several processes has seen over the window, as plain data that one can send to another.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Part {
+  readonly overMillis: number
+  readonly runs: ReadonlyArray<{
+    readonly run: string
+    readonly window: ReadonlyArray<
+      Slice<{
+        readonly due: number
+        readonly served: number
+        readonly answered: number
+        readonly fallbacks: number
+      }>
+    >
+  }>
+  readonly tiers: ReadonlyArray<{
+    readonly run: string
+    readonly tier: string
+    readonly labels: Labels
+    readonly window: ReadonlyArray<
+      Slice<{
+        readonly due: number
+        readonly served: number
+        readonly fallbacks: number
+        /** How many there are in each bin. */
+        readonly latencies: ReadonlyArray<readonly [bin: number, count: number]>
+      }>
+    >
+  }>
+  readonly uncounted: number
+}
+
+/**
+ * What was counted in one slice of a window; slices are numbered from 1970 on, and so the same in every process.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Slice<out A> {
+  readonly index: number
+  readonly value: A
+}
+
+/**
+ * What one of several processes has seen of the runs that an alert judges by, as plain data.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Watched {
+  readonly run: string | undefined
+  readonly tier: string
+  readonly overMillis: number
+  readonly window: ReadonlyArray<Slice<{ readonly due: number; readonly served: number }>>
 }
 
 /**
@@ -231,10 +296,75 @@ export const make = (options?: {
         MutableRef.update(ref, (known) => state.record(config, known, event, now()))
       },
       snapshot: Effect.map(Deadline.now, (now) => fold.snapshot(config, MutableRef.get(ref), now)),
-      alerts: Effect.map(Deadline.now, (now) => fold.alerts(MutableRef.get(ref), now))
+      alerts: Effect.map(Deadline.now, (now) => fold.alerts(MutableRef.get(ref), now)),
+      part: Effect.map(Deadline.now, (now) => part.of(config, MutableRef.get(ref), now)),
+      watched: Effect.sync(() => part.watched(MutableRef.get(ref)))
     }
   })
 }
+
+/**
+ * What several have seen, as if one had. Their windows must be of the same length.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Attempt, Health, Tier } from "@understudy/core"
+ *
+ * const ask = Tier.make({ name: "primary", effect: Effect.succeed("answer") })
+ * const program = Effect.gen(function* () {
+ *   const [one, other] = [yield* Health.make(), yield* Health.make()]
+ *   yield* Effect.provideService(ask, Attempt.Listener, one.listener)
+ *   yield* Effect.provideService(ask, Attempt.Listener, other.listener)
+ *   const { tiers } = yield* Health.together([yield* one.part, yield* other.part])
+ *   return tiers.map(({ served, tier }) => `${tier} served ${served}`)
+ * })
+ *
+ * console.log(Effect.runSync(program)) // => [ 'primary served 2' ]
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const together = (parts: readonly [Part, ...ReadonlyArray<Part>]): Effect.Effect<Snapshot> =>
+  Effect.map(Deadline.now, (now) => {
+    const config: state.Config = { over: Duration.millis(parts[0].overMillis), alerts: [] }
+    return fold.snapshot(config, part.together(config, parts), now)
+  })
+
+/**
+ * What alerts have to say of what several have seen. Whether one fires depends on whether it did: `before` is what
+ * they said last.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Attempt, Health, Tier } from "@understudy/core"
+ *
+ * const alerts = [Health.alert({ tier: "primary", atLeast: 2 })]
+ * const ask = Effect.ignore(Tier.make({ name: "primary", effect: Effect.fail("down") }))
+ * const program = Effect.gen(function* () {
+ *   const [one, other] = [yield* Health.make({ alerts }), yield* Health.make({ alerts })]
+ *   yield* Effect.provideService(ask, Attempt.Listener, one.listener)
+ *   yield* Effect.provideService(ask, Attempt.Listener, other.listener)
+ *   const [alone] = yield* one.alerts
+ *   const [both] = yield* Health.judge(alerts, [...(yield* one.watched), ...(yield* other.watched)], [])
+ *   return [alone?.firing, both?.firing]
+ * })
+ *
+ * console.log(Effect.runSync(program)) // => [ false, true ]
+ *
+ * @since 0.1.0
+ * @category decisions
+ */
+export const judge = (
+  alerts: ReadonlyArray<Alert>,
+  seen: ReadonlyArray<Watched>,
+  before: ReadonlyArray<AlertStatus>
+): Effect.Effect<ReadonlyArray<AlertStatus>> =>
+  Effect.map(Deadline.now, (now) =>
+    alerts.map((alert) => {
+      const fired = before.some((status) => status.alert === alert && status.firing)
+      return part.status(alert, seen, fired, now)
+    })
+  )
 
 /**
  * What an event says of the success rate of a tier, for whoever counts by himself; `undefined` where it says

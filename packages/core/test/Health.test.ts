@@ -16,6 +16,9 @@ import {
 import { law } from "./law.ts"
 import { callersFault, classify, nextTier, retryable, scripted } from "./scripted.ts"
 
+/** As it is when another process has it. */
+const sent = <A>(data: A): A => structuredClone(data)
+
 describe("Health", () => {
   law(
     "law: counts what a model counts that forgets nothing",
@@ -146,6 +149,37 @@ describe("Health", () => {
       }
       assert.deepStrictEqual(watched.snapshot(), left.snapshot())
       assert.deepStrictEqual(watched.alerts(), left.alerts())
+    }
+  )
+
+  law(
+    "law: what several have heard is together what one would have that had heard it all",
+    [histories(30), alerts, FastCheck.infiniteStream(FastCheck.nat(2)), FastCheck.nat(2 * window)],
+    (history, alert, whose, later) => {
+      const alone = underClock([alert])
+      const several = [underClock([alert]), underClock([alert]), underClock([alert])]
+      for (const heard of history) {
+        const chosen = whose.next().value
+        alone.hear(heard)
+        for (const [index, one] of several.entries()) {
+          if (index === chosen) one.hear(heard)
+          else one.wait(heard.after)
+        }
+      }
+      for (const one of [alone, ...several]) one.wait(later)
+      const [first, second, third] = several.map((one) => sent(one.part()))
+      assert.deepStrictEqual(alone.run(Health.together([first!, second!, third!])), alone.snapshot())
+      const seen = several.flatMap((one) => sent(one.watched()))
+      const [now] = alone.alerts()
+      // Between the two bounds it depends on how it came there.
+      for (const firing of [true, false]) {
+        const [judged] = alone.run(Health.judge([alert], seen, [{ ...now!, firing }]))
+        assert.deepStrictEqual({ ...judged, firing: now?.firing }, { ...now })
+        const low = now!.due > 0 && now!.served / now!.due < alert.successBelow
+        const high = now!.due === 0 || now!.served / now!.due >= (alert.successBelow + 1) / 2
+        const enough = now!.due >= alert.atLeast
+        assert.strictEqual(judged?.firing, now!.due > 0 && (enough ? low || (firing && !high) : firing))
+      }
     }
   )
 

@@ -123,8 +123,11 @@ export const underClock = (alerts: ReadonlyArray<Health.Alert> = []) => {
       now += heard.after
       health.listener(heard.event)
     },
+    run,
     snapshot: () => run(health.snapshot),
-    alerts: () => run(health.alerts)
+    alerts: () => run(health.alerts),
+    part: () => run(health.part),
+    watched: () => run(health.watched)
   }
 }
 

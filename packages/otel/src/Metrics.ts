@@ -14,6 +14,7 @@ import type { Semconv } from "./GenAi.ts"
 import { families } from "./internal/families.ts"
 import { genAiFamilies } from "./internal/genAiFamilies.ts"
 import { Ledger, words } from "./internal/ledger.ts"
+import { point } from "./internal/series.ts"
 
 /**
  * All that is measured under one name.
@@ -227,6 +228,44 @@ export const breakerStates = (
       points
     })
   )
+
+/**
+ * What several processes have measured, as if one had: counters and histograms are added up, of a gauge the largest
+ * value counts, and of exemplars the last. Families and series come in the order in which they are first met.
+ *
+ * @example
+ * import { Metrics } from "@understudy/otel"
+ *
+ * const requests = (value: number): Metrics.Family => ({
+ *   type: "counter",
+ *   name: "understudy_requests",
+ *   help: "Runs that have ended.",
+ *   points: [{ labels: { route: "chat" }, value }]
+ * })
+ * const [merged] = Metrics.merge([[requests(2)], [requests(3)]])
+ *
+ * console.log(merged?.points) // => [ { labels: { route: 'chat' }, value: 5 } ]
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const merge = (several: ReadonlyArray<ReadonlyArray<Family>>): ReadonlyArray<Family> =>
+  oneEach(several.flat()).map((family): Family => {
+    if (family.type === "histogram") {
+      return { ...family, points: byLabels(family.points).map((same) => point(same[0].labels, same)) }
+    }
+    const both = family.type === "counter" ? (a: number, b: number) => a + b : Math.max
+    const points = byLabels(family.points).map((same) => ({
+      labels: same[0].labels,
+      value: same.map(({ value }) => value).reduce((a, b) => both(a, b))
+    }))
+    return { ...family, points }
+  })
+
+const byLabels = <P extends { readonly labels: PointLabels }>(
+  points: ReadonlyArray<P>
+): ReadonlyArray<Arr.NonEmptyReadonlyArray<P>> =>
+  Object.values(Arr.groupBy(points, ({ labels }) => JSON.stringify(labels)))
 
 const states = ["closed", "half-open", "open", "isolated"]
 

@@ -256,4 +256,31 @@ describe("Metrics", () => {
       assert.deepStrictEqual(yield* points(metrics, "up"), [])
     })
   )
+
+  it.effect("of several add up to what one says that hears it all; of gauges the largest counts", () =>
+    Effect.gen(function* () {
+      const [all, ...several] = [yield* Metrics.make, yield* Metrics.make, yield* Metrics.make]
+      const runs = ["answer", "answer", "busy", "answer"].map((says) =>
+        tier("a", says === "busy" ? Effect.fail(says) : Effect.delay(Effect.succeed(says), "3 seconds"))
+      )
+      for (const [index, run] of runs.entries()) {
+        const listener = (event: Attempt.Event) => {
+          for (const metrics of [all, several[index % 2]!]) metrics.listener(event)
+        }
+        const fiber = yield* Effect.fork(heard({ ...all, listener }, run))
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(fiber)
+      }
+      const gauge = (value: number): Metrics.Family => ({
+        type: "gauge",
+        name: "state",
+        help: "",
+        points: [{ labels: { tier: "a" }, value }]
+      })
+      const measured = (metrics: Metrics.Metrics, state: number) =>
+        Effect.map(metrics.read, (families) => structuredClone([...families, gauge(state)]))
+      const merged = Metrics.merge([yield* measured(several[0]!, 2), yield* measured(several[1]!, 1)])
+      assert.deepStrictEqual(merged, yield* measured(all, 2))
+    })
+  )
 })

@@ -49,7 +49,7 @@ export class Histogram {
 /** What several histograms of the same bounds have seen together. */
 export const point = (
   labels: HistogramPoint["labels"],
-  histograms: ReadonlyArray<Histogram>
+  histograms: ReadonlyArray<Pick<HistogramPoint, "counts" | "sum" | "exemplars">>
 ): HistogramPoint => {
   const [first] = histograms
   return {

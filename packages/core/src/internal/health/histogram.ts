@@ -20,8 +20,14 @@ const ratio = (1 + relativeError) / (1 - relativeError)
 const binOf = (millis: number): number =>
   Math.ceil(Math.log(Math.min(longest, Math.max(shortest, millis))) / Math.log(ratio))
 
-export const add = (self: Histogram, millis: number): Histogram =>
-  HashMap.modifyAt(self, binOf(millis), (count) => Option.some(Option.getOrElse(count, () => 0) + 1))
+export const add = (self: Histogram, millis: number): Histogram => count(self, binOf(millis), 1)
+
+/** What both have seen. */
+export const merge = (self: Histogram, that: Histogram): Histogram =>
+  HashMap.reduce(that, self, (all, more, bin) => count(all, bin, more))
+
+const count = (self: Histogram, bin: number, more: number): Histogram =>
+  HashMap.modifyAt(self, bin, (known) => Option.some(Option.getOrElse(known, () => 0) + more))
 
 /**
  * The latencies that so many per cent of all do not exceed, by nearest rank; `undefined` where there is none.

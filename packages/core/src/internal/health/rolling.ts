@@ -4,7 +4,7 @@
  */
 export type Rolling<A> = ReadonlyArray<Slice<A>>
 
-interface Slice<out A> {
+export interface Slice<out A> {
   readonly index: number
   readonly value: A
 }
@@ -26,4 +26,14 @@ export const put = <A>(self: Rolling<A>, index: number, zero: A, count: (value: 
   return newest?.index === index
     ? window.with(-1, { index, value: count(newest.value) })
     : [...window, { index, value: count(zero) }]
+}
+
+/** What two windows of the same length have counted together. */
+export const merge = <A>(self: Rolling<A>, that: Rolling<A>, add: (a: A, b: A) => A): Rolling<A> => {
+  const values = new Map(self.map(({ index, value }) => [index, value]))
+  for (const { index, value } of that) {
+    const known = values.get(index)
+    values.set(index, known === undefined ? value : add(known, value))
+  }
+  return [...values].map(([index, value]) => ({ index, value })).toSorted((a, b) => a.index - b.index)
 }

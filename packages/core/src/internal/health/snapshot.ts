@@ -14,7 +14,16 @@ import type {
 } from "../../Health.ts"
 import * as Histogram from "./histogram.ts"
 import * as Rolling from "./rolling.ts"
-import { type Config, type RunTally, type State, type Tier, type TierTally, total, watchAt } from "./state.ts"
+import {
+  type Config,
+  type RunTally,
+  type State,
+  share,
+  type Tier,
+  type TierTally,
+  total,
+  watchAt
+} from "./state.ts"
 
 export const snapshot = (config: Config, state: State, time: number): Snapshot => {
   const index = Rolling.sliceAt(Math.max(state.now, time), Duration.toMillis(config.over))
@@ -106,8 +115,6 @@ const latency = (window: Rolling.Rolling<TierTally>): Latency | undefined => {
   const [p50, p95, p99] = found
   return { p50: Duration.millis(p50), p95: Duration.millis(p95), p99: Duration.millis(p99) }
 }
-
-const share = (part: number, whole: number): number | undefined => (whole === 0 ? undefined : part / whole)
 
 const sumOf = <K extends string>(window: Rolling.Rolling<{ readonly [Key in K]: number }>, key: K): number =>
   window.reduce((sum, { value }) => sum + value[key], 0)

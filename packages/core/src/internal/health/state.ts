@@ -160,13 +160,15 @@ const countTier = (
   labels: Labels,
   count: (tally: TierTally) => TierTally
 ): State => {
-  const model = labels["model"]
-  const key = `${run.length} ${tier.length} ${run}${tier}${model === undefined ? "" : ` ${model}`}`
+  const key = keyOf(run, tier, labels)
   const known = Option.getOrUndefined(HashMap.get(state.tiers, key))
   if (known === undefined && HashMap.size(state.tiers) >= maxSeries) return uncounted(state)
   const window = Rolling.put(known?.window ?? [], sliceOf(config, state), noTier, count)
   return changed(state, { tiers: HashMap.set(state.tiers, key, { run, tier, labels, window }) })
 }
+
+export const keyOf = (run: string, tier: string, { model }: Labels): string =>
+  `${run.length} ${tier.length} ${run}${tier}${model === undefined ? "" : ` ${model}`}`
 
 const countRun = (config: Config, state: State, run: string, count: (tally: RunTally) => RunTally): State => {
   const known = Option.getOrUndefined(HashMap.get(state.runs, run))
@@ -221,7 +223,10 @@ export const watchAt = (watch: Watch, now: number): Watch => {
   return current
 }
 
-const judge = ({ alert, firing }: Watch, window: Rolling.Rolling<Tally>): boolean => {
+export const judge = (
+  { alert, firing }: Pick<Watch, "alert" | "firing">,
+  window: Rolling.Rolling<Tally>
+): boolean => {
   const { due, served } = total(window)
   if (due === 0) return false
   if (due < alert.atLeast) return firing
@@ -237,3 +242,6 @@ export const total = (window: Rolling.Rolling<Tally>): Tally => {
   }
   return { due, served }
 }
+
+export const share = (part: number, whole: number): number | undefined =>
+  whole === 0 ? undefined : part / whole

@@ -1,0 +1,106 @@
+import * as Duration from "effect/Duration"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import type { Alert, AlertStatus, Part, Watched } from "../../Health.ts"
+import * as Histogram from "./histogram.ts"
+import * as Rolling from "./rolling.ts"
+import {
+  type Config,
+  initial,
+  judge,
+  keyOf,
+  type RunTally,
+  type State,
+  share,
+  type TierTally,
+  total
+} from "./state.ts"
+
+/** What is known, without what is older than the window at this time. */
+export const of = (config: Config, state: State, time: number): Part => {
+  const overMillis = Duration.toMillis(config.over)
+  const index = Rolling.sliceAt(Math.max(state.now, time), overMillis)
+  return {
+    overMillis,
+    runs: [...state.runs].map(([run, window]) => ({ run, window: Rolling.live(window, index) })),
+    tiers: [...HashMap.values(state.tiers)].map(({ labels, run, tier, window }) => ({
+      run,
+      tier,
+      labels,
+      window: Rolling.live(window, index).map(({ index, value }) => ({
+        index,
+        value: { ...value, latencies: [...value.latencies] }
+      }))
+    })),
+    uncounted: state.uncounted
+  }
+}
+
+/** What several know together. */
+export const together = (config: Config, parts: ReadonlyArray<Part>): State => {
+  let state = initial(config)
+  for (const part of parts) {
+    for (const { run, window } of part.runs) {
+      const known = Option.getOrElse(HashMap.get(state.runs, run), () => [])
+      state = { ...state, runs: HashMap.set(state.runs, run, Rolling.merge(known, window, addRuns)) }
+    }
+    for (const { labels, run, tier, window } of part.tiers) {
+      const key = keyOf(run, tier, labels)
+      const known = Option.match(HashMap.get(state.tiers, key), { onNone: () => [], onSome: windowOf })
+      const tallies = window.map(({ index, value }) => ({
+        index,
+        value: { ...value, latencies: HashMap.fromIterable(value.latencies) }
+      }))
+      const merged = { run, tier, labels, window: Rolling.merge(known, tallies, addTiers) }
+      state = { ...state, tiers: HashMap.set(state.tiers, key, merged) }
+    }
+    state = { ...state, uncounted: state.uncounted + part.uncounted }
+  }
+  return state
+}
+
+export const watched = ({ watches }: State): ReadonlyArray<Watched> =>
+  watches.map(({ alert: { over, run, tier }, window }) => ({
+    run,
+    tier,
+    overMillis: Duration.toMillis(over),
+    window
+  }))
+
+/** What an alert has to say of what several have seen, by what it has said before. */
+export const status = (
+  alert: Alert,
+  seen: ReadonlyArray<Watched>,
+  firing: boolean,
+  time: number
+): AlertStatus => {
+  const overMillis = Duration.toMillis(alert.over)
+  const index = Rolling.sliceAt(time, overMillis)
+  const window = seen
+    .filter((one) => one.run === alert.run && one.tier === alert.tier && one.overMillis === overMillis)
+    .flatMap(({ window }) => Rolling.live(window, index))
+  const { due, served } = total(window)
+  return {
+    alert,
+    firing: judge({ alert, firing }, window),
+    due,
+    served,
+    successRate: share(served, due)
+  }
+}
+
+const windowOf = <A>({ window }: { readonly window: A }): A => window
+
+const addRuns = (a: RunTally, b: RunTally): RunTally => ({
+  due: a.due + b.due,
+  served: a.served + b.served,
+  answered: a.answered + b.answered,
+  fallbacks: a.fallbacks + b.fallbacks
+})
+
+const addTiers = (a: TierTally, b: TierTally): TierTally => ({
+  due: a.due + b.due,
+  served: a.served + b.served,
+  fallbacks: a.fallbacks + b.fallbacks,
+  latencies: Histogram.merge(a.latencies, b.latencies)
+})
