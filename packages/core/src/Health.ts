@@ -304,7 +304,7 @@ export const make = (options?: {
 }
 
 /**
- * What several have seen, as if one had. Their windows must be of the same length.
+ * What several have seen, as if one had. Their windows must be of the same length; that of none is 5 minutes.
  *
  * @example
  * import { Effect } from "effect"
@@ -324,9 +324,9 @@ export const make = (options?: {
  * @since 0.1.0
  * @category reading
  */
-export const together = (parts: readonly [Part, ...ReadonlyArray<Part>]): Effect.Effect<Snapshot> =>
+export const together = (parts: ReadonlyArray<Part>): Effect.Effect<Snapshot> =>
   Effect.map(Deadline.now, (now) => {
-    const config: state.Config = { over: Duration.millis(parts[0].overMillis), alerts: [] }
+    const config: state.Config = { over: Duration.millis(parts[0]?.overMillis ?? 300_000), alerts: [] }
     return fold.snapshot(config, part.together(config, parts), now)
   })
 

@@ -6,9 +6,7 @@
 import { isDeepStrictEqual } from "node:util"
 import type * as Attempt from "@understudy/core/Attempt"
 import type * as Health from "@understudy/core/Health"
-import type * as OpenAiRouter from "@understudy/http/OpenAiRouter"
 import * as Metrics from "@understudy/otel/Metrics"
-import * as Prometheus from "@understudy/otel/Prometheus"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import * as Ref from "effect/Ref"
@@ -16,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import type { Config, ConfigError, Server as ServerConfig } from "./Config.ts"
 import * as AlertWatch from "./internal/serving/alertWatch.ts"
 import * as Breakers from "./internal/serving/breakers.ts"
+import { type Ask, alertStatus, firing, type Self } from "./internal/serving/known.ts"
 import * as Serving from "./internal/serving/serving.ts"
 import * as Succession from "./internal/serving/succession.ts"
 import * as Probe from "./Probe.ts"
@@ -85,6 +84,8 @@ export const start = (
     readonly onProbe?: ((requestId: string, event: Attempt.Event) => void) | undefined
     /** Whether prompts and answers go onto spans. Default: they go nowhere. */
     readonly capturesContent?: boolean | undefined
+    /** How all processes of the gateway are asked, of which this is one. Default: it is alone. */
+    readonly peers?: ((self: Self) => Ask) | undefined
   } = {}
 ): Effect.Effect<Gateway, Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -92,6 +93,7 @@ export const start = (
     const accepting = yield* Ref.make(true)
     const status = yield* StatusPage.make({
       metrics: counted,
+      peers: options.peers,
       draining: Effect.map(Ref.get(accepting), (accepting) => !accepting)
     })
     const house: Serving.House = {
@@ -100,7 +102,7 @@ export const start = (
         status.hear(requestId, event)
         onEvent(requestId, event)
       },
-      pages: { ...status.pages, "/metrics": scraped(counted) },
+      pages: status.pages,
       ready: Ref.get(accepting),
       capturesContent: options.capturesContent
     }
@@ -121,7 +123,7 @@ export const start = (
         for (const event of retired) house.onEvent(undefined, event)
       })
     const alerts = Effect.suspend(() => serving.current().health.alerts)
-    yield* counted.observe(Effect.map(alerts, (alerts) => [firing(alerts)]))
+    yield* counted.observe(Effect.map(alerts, (alerts) => [firing(alerts.map(alertStatus))]))
     yield* counted.observe(Effect.suspend(() => breakerStates(serving.current())))
     yield* Effect.forkScoped(AlertWatch.watch(alerts, options.onAlert ?? (() => {})))
     const { url } = yield* Server.serve({
@@ -175,25 +177,3 @@ const breakerStates = ({ routes }: Serving.Serving) =>
     ),
     (states) => [states]
   )
-
-const firing = (alerts: ReadonlyArray<Health.AlertStatus>): Metrics.Family => ({
-  type: "gauge",
-  name: "understudy_alert_firing",
-  help: "Whether the alert on a tier fires.",
-  points: alerts.map(({ alert, firing }) => ({
-    labels: { route: alert.run ?? "", tier: alert.tier },
-    value: firing ? 1 : 0
-  }))
-})
-
-const scraped =
-  (metrics: Metrics.Metrics) =>
-  ({ headers }: OpenAiRouter.Request): Effect.Effect<OpenAiRouter.Response> =>
-    Effect.map(metrics.read, (families) => {
-      const format = Prometheus.negotiate(headers["accept"])
-      return {
-        status: 200,
-        headers: { "content-type": Prometheus.contentType[format] },
-        body: Buffer.from(Prometheus.render(families, format))
-      }
-    })

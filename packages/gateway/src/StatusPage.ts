@@ -1,15 +1,23 @@
 /**
- * What a gateway knows of itself: as JSON at `/status`, and as a page at `/`.
+ * What a gateway knows of itself: as JSON at `/status`, as a page at `/`, and for Prometheus at `/metrics`.
  *
  * @since 0.1.0
  */
 import type * as Attempt from "@understudy/core/Attempt"
-import type { Response } from "@understudy/http/OpenAiRouter"
+import type { Request, Response } from "@understudy/http/OpenAiRouter"
 import type * as Metrics from "@understudy/otel/Metrics"
+import * as Prometheus from "@understudy/otel/Prometheus"
 import * as Effect from "effect/Effect"
 import { contentSecurityPolicy, page } from "./internal/page/page.ts"
+import { type Ask, alertStatus, alone, type Known, measured, type Self } from "./internal/serving/known.ts"
 import * as Recent from "./internal/serving/recent.ts"
-import { type PolicyStatus, type Served, statusOf } from "./internal/serving/status.ts"
+import {
+  accountOf,
+  type PolicyStatus,
+  type Served,
+  type Status,
+  statusOf
+} from "./internal/serving/status.ts"
 import type * as Log from "./Log.ts"
 
 export type {
@@ -41,7 +49,7 @@ export interface StatusPage {
   /** A file that was to be served and cannot be, and why not. */
   readonly refuse: (reason: string) => void
   /** What is to be had by their paths. */
-  readonly pages: Readonly<Record<string, () => Effect.Effect<Response>>>
+  readonly pages: Readonly<Record<string, (request: Request) => Effect.Effect<Response>>>
 }
 
 /**
@@ -55,7 +63,7 @@ export interface StatusPage {
  * const metrics = Effect.runSync(Metrics.make)
  * const { pages } = Effect.runSync(StatusPage.make({ draining: Effect.succeed(false), metrics }))
  *
- * console.log(Object.keys(pages)) // => [ '/', '/status' ]
+ * console.log(Object.keys(pages)) // => [ '/', '/metrics', '/status' ]
  *
  * @since 0.1.0
  * @category constructors
@@ -63,19 +71,47 @@ export interface StatusPage {
 export const make = (options: {
   readonly draining: Effect.Effect<boolean>
   readonly metrics: Metrics.Metrics
+  /** How all processes of the gateway are asked, of which this is one. Default: it is alone. */
+  readonly peers?: ((self: Self) => Ask) | undefined
 }): Effect.Effect<StatusPage> =>
   Effect.map(Effect.clock, (clock) => {
     const now = () => new Date(clock.unsafeCurrentTimeMillis())
     const recent = Recent.make()
-    const startedAt = now()
+    const startedAt = now().toISOString()
     const probes = new Map<string, Log.Entry>()
     let served: Served | undefined
-    let policy: PolicyStatus = { loaded_at: startedAt.toISOString(), refused: null }
-    const status = Effect.suspend(() =>
-      served === undefined
-        ? Effect.dieMessage("nothing is served yet")
-        : statusOf({ ...options, ...served, policy, recent, probes, startedAt })
+    let policy: PolicyStatus = { loaded_at: startedAt, refused: null }
+    const serving = Effect.suspend(() =>
+      served === undefined ? Effect.dieMessage("nothing is served yet") : Effect.succeed(served)
     )
+    const ask = (options.peers ?? alone)({
+      counts: Effect.flatMap(serving, ({ health }) =>
+        Effect.all({ families: options.metrics.read, watched: health.watched })
+      ),
+      account: Effect.flatMap(serving, (served) => accountOf({ ...served, recent, probes })),
+      alone: Effect.flatMap(serving, ({ health }) =>
+        Effect.map(health.alerts, (alerts) => ({ alerts: alerts.map(alertStatus), policy, startedAt }))
+      )
+    })
+    const answered = (
+      full: boolean,
+      answer: (known: Known, request: Request) => Effect.Effect<Response>
+    ): ((request: Request) => Effect.Effect<Response>) => {
+      return (request) =>
+        Effect.matchEffect(ask(full), {
+          onFailure: () => Effect.succeed(unanswered),
+          onSuccess: (known) => answer(known, request)
+        })
+    }
+    const status = (show: (status: Status) => Response) =>
+      answered(true, (known) =>
+        Effect.map(
+          Effect.flatMap(Effect.all([serving, options.draining]), ([{ routes }, draining]) =>
+            statusOf(routes, draining, known)
+          ),
+          show
+        )
+      )
     return {
       hear: (requestId, event) => recent.hear(requestId, event, now()),
       probed: (entry) => void probes.set(JSON.stringify([entry["route"], entry["tier"]]), entry),
@@ -91,16 +127,34 @@ export const make = (options: {
         policy = { ...policy, refused: { at: now().toISOString(), reason } }
       },
       pages: {
-        "/": () =>
-          Effect.map(status, (status) =>
-            response("text/html; charset=utf-8", page(status), {
-              "content-security-policy": contentSecurityPolicy
-            })
-          ),
-        "/status": () => Effect.map(status, (status) => response("application/json", JSON.stringify(status)))
+        "/": status((status) =>
+          response("text/html; charset=utf-8", page(status), {
+            "content-security-policy": contentSecurityPolicy
+          })
+        ),
+        "/metrics": answered(false, (known, { headers }) =>
+          Effect.sync(() => scraped(known, headers["accept"]))
+        ),
+        "/status": status((status) => response("application/json", JSON.stringify(status)))
       }
     }
   })
+
+const scraped = (known: Known, accept: string | undefined): Response => {
+  const format = Prometheus.negotiate(accept)
+  return {
+    status: 200,
+    headers: { "content-type": Prometheus.contentType[format] },
+    body: new TextEncoder().encode(Prometheus.render(measured(known), format))
+  }
+}
+
+// Half of the counters would look like a restart to whoever adds them up.
+const unanswered: Response = {
+  status: 503,
+  headers: { "content-type": "text/plain", "cache-control": "no-store" },
+  body: new TextEncoder().encode("the other processes did not answer\n")
+}
 
 const response = (type: string, text: string, headers: Readonly<Record<string, string>> = {}): Response => ({
   status: 200,

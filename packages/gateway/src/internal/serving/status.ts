@@ -1,14 +1,15 @@
 import type * as CircuitBreaker from "@understudy/core/CircuitBreaker"
 import * as Deadline from "@understudy/core/Deadline"
-import type * as Health from "@understudy/core/Health"
-import type { Route, RouteBreaker, RouteTier } from "@understudy/http/Route"
+import * as Health from "@understudy/core/Health"
+import type { Route } from "@understudy/http/Route"
 import type * as Metrics from "@understudy/otel/Metrics"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Log from "../../Log.ts"
 import { version } from "../version.ts"
-import type * as Recent from "./recent.ts"
+import type { Account, Known, TierAccount } from "./known.ts"
+import { type Change, kept, type Recent } from "./recent.ts"
 
 /**
  * The body of `GET /status`. Its names are those of the log. A rate is `null` where there is nothing to divide by,
@@ -164,42 +165,65 @@ export interface Served {
   readonly health: Health.Health
 }
 
+/** What a process knows by itself. */
 export interface Source extends Served {
-  readonly draining: Effect.Effect<boolean>
-  readonly policy: PolicyStatus
-  readonly metrics: Metrics.Metrics
-  readonly recent: Recent.Recent
+  readonly recent: Recent
   readonly probes: ReadonlyMap<string, Log.Entry>
-  readonly startedAt: Date
 }
 
-export const statusOf = (source: Source): Effect.Effect<Status> =>
+/** What it says to one that is asked for what all of them know. */
+export const accountOf = ({ health, probes, recent, routes }: Source): Effect.Effect<Account> =>
   Effect.gen(function* () {
-    const { recent, routes, startedAt } = source
-    const now = yield* Clock.currentTimeMillis
-    const health = yield* source.health.snapshot
-    const alerts = yield* source.health.alerts
-    const measured = yield* source.metrics.read
+    const tiers = yield* Effect.forEach(
+      routes.flatMap((route) => route.breakers.map((breaker) => ({ route: route.name, ...breaker }))),
+      ({ breaker, route, tier }) =>
+        Effect.map(breakerStatus(breaker, recent.change(route, tier)), (breaker) => ({
+          route,
+          tier,
+          breaker,
+          recent: recent.ofTier(route, tier)
+        }))
+    )
+    return { health: yield* health.part, tiers, attempts: recent.attempts(), probes: [...probes.values()] }
+  })
+
+/** What is said of these routes by what all know of them. */
+export const statusOf = (
+  routes: ReadonlyArray<Route>,
+  draining: boolean,
+  known: Known
+): Effect.Effect<Status> =>
+  Effect.gen(function* () {
+    const { accounts, families } = known
+    const health = yield* Health.together(accounts.map(({ health }) => health))
     const models = [...new Set(routes.flatMap(({ tiers }) => tiers.map(({ model }) => model)))].sort()
+    const tiers = accounts.flatMap(({ tiers }) => tiers)
     return {
       version,
-      now: new Date(now).toISOString(),
-      started_at: startedAt.toISOString(),
-      draining: yield* source.draining,
-      policy: source.policy,
+      now: new Date(yield* Clock.currentTimeMillis).toISOString(),
+      started_at: known.startedAt,
+      draining,
+      policy: known.policy,
       over_s: Duration.toSeconds(health.over),
-      routes: yield* Effect.forEach(routes, (route) => routeStatus(route, health, recent)),
+      routes: routes.map((route) => routeStatus(route, health, tiers)),
       models: models.map((model) => ({
         model,
         ...stats(health.models.find((known) => known.model === model)),
-        input_tokens: tokens(measured, model, "input"),
-        output_tokens: tokens(measured, model, "output")
+        input_tokens: tokens(families, model, "input"),
+        output_tokens: tokens(families, model, "output")
       })),
-      alerts: alerts.map(alertStatus),
-      attempts: recent.attempts(),
-      probes: [...source.probes.values()]
+      alerts: known.alerts,
+      attempts: inOrder(accounts.map(({ attempts }) => attempts.toReversed())).reverse(),
+      probes: accounts.flatMap(({ probes }) => probes)
     }
   })
+
+/** The last of several lists, each with the newest last. */
+const inOrder = (lists: ReadonlyArray<ReadonlyArray<Log.Entry>>): Array<Log.Entry> =>
+  lists
+    .flat()
+    .sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp))
+    .slice(-kept)
 
 const tokens = (families: ReadonlyArray<Metrics.Family>, model: string, direction: string): number => {
   const family = families.find(({ name }) => name === "understudy_tokens")
@@ -210,39 +234,51 @@ const tokens = (families: ReadonlyArray<Metrics.Family>, model: string, directio
 }
 
 const routeStatus = (
-  route: Route,
+  { name, tiers }: Route,
   health: Health.Snapshot,
-  recent: Recent.Recent
-): Effect.Effect<RouteStatus> => {
-  const { breakers, name, tiers } = route
+  accounts: ReadonlyArray<TierAccount>
+): RouteStatus => {
   const known = health.tiers.filter(({ run }) => run === name)
   const served = known.reduce((sum, { served }) => sum + served, 0)
-  const tierStatus = (tier: RouteTier, { breaker }: RouteBreaker): Effect.Effect<TierStatus> =>
-    Effect.map(breakerStatus(breaker, recent.change(name, tier.name)), (breaker) => {
+  return {
+    route: name,
+    ...rates(health.runs.find(({ run }) => run === name)),
+    tiers: tiers.map((tier): TierStatus => {
       const seen = stats(known.find((known) => known.tier === tier.name))
+      const own = accounts.filter((account) => account.route === name && account.tier === tier.name)
       return {
         tier: tier.name,
         model: tier.model,
         provider: tier.provider.name,
-        breaker,
+        breaker: worst(own.map(({ breaker }) => breaker)),
         ...seen,
         served_share: served === 0 ? null : seen.served / served,
-        recent: recent.ofTier(name, tier.name).map(({ latency_ms, outcome }) => ({ outcome, latency_ms }))
+        recent: inOrder(own.map(({ recent }) => recent)).map(({ latency_ms, outcome }) => ({
+          outcome,
+          latency_ms
+        }))
       }
     })
-  return Effect.map(
-    Effect.forEach(tiers, (tier, index) => tierStatus(tier, breakers[index]!)),
-    (tiers) => ({
-      route: name,
-      ...rates(health.runs.find(({ run }) => run === name)),
-      tiers
-    })
-  )
+  }
 }
+
+/** The state that keeps most calls away, of those the one that lets the next through first or has counted most failures. */
+const worst = (breakers: ReadonlyArray<BreakerStatus>): BreakerStatus =>
+  breakers.reduce((worst, breaker) => (worseThan(breaker, worst) ? breaker : worst), breakers[0] ?? unknown)
+
+const worseThan = (a: BreakerStatus, b: BreakerStatus): boolean =>
+  a.state === b.state
+    ? (a.retry_in_ms ?? 0) < (b.retry_in_ms ?? 0) || (a.failures ?? 0) > (b.failures ?? 0)
+    : states.indexOf(a.state) > states.indexOf(b.state)
+
+const states: ReadonlyArray<BreakerStatus["state"]> = ["closed", "half-open", "open", "isolated"]
+
+/** Where a file has just taken another's place, and nobody has said anything of its tiers yet. */
+const unknown: BreakerStatus = { state: "closed", retry_in_ms: null, failures: 0, since: null, reason: null }
 
 const breakerStatus = (
   breaker: CircuitBreaker.CircuitBreaker,
-  last: Recent.Change | undefined
+  last: Change | undefined
 ): Effect.Effect<BreakerStatus> =>
   Effect.map(Effect.all([breaker.state, Deadline.now]), ([state, now]) => {
     const change = last?.epoch === state.epoch ? last : undefined
@@ -274,15 +310,3 @@ const stats = (known: Health.Stats | undefined): Rates & Latencies => ({
 
 const ms = (duration: Duration.Duration | undefined): number | null =>
   duration === undefined ? null : Math.round(Duration.toMillis(duration) * 10) / 10
-
-const alertStatus = ({ alert, due, firing, served, successRate }: Health.AlertStatus): AlertStatus => ({
-  route: alert.run ?? "",
-  tier: alert.tier,
-  firing,
-  due,
-  served,
-  success_rate: successRate ?? null,
-  success_below: alert.successBelow,
-  over_s: Duration.toSeconds(alert.over),
-  at_least: alert.atLeast
-})
