@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Either, FastCheck, ParseResult, Schema } from "effect"
+import { Duration, Either, FastCheck, JSONSchema, ParseResult, Schema } from "effect"
 import { Backoff, CircuitBreaker, Health, Policy } from "../src/index.ts"
 
 const tier = (fields: object = {}) => ({ tiers: [{ name: "primary", ...fields }] })
@@ -275,6 +275,34 @@ describe("Policy", () => {
 
     it("does not encode what has no end", () =>
       assert.isTrue(Either.isLeft(Schema.encodeEither(Policy.DurationText)(Duration.infinity))))
+
+    it("law: its JSON Schema takes what it decodes, and nothing else", () => {
+      const { pattern } = JSONSchema.make(Policy.DurationText) as JSONSchema.JsonSchema7String
+      const part = FastCheck.constantFrom(
+        "",
+        "1",
+        "25",
+        ".",
+        "0.5",
+        " ",
+        "-",
+        "h",
+        "m",
+        "s",
+        "ms",
+        "day",
+        "seconds",
+        "x"
+      )
+      FastCheck.assert(
+        FastCheck.property(FastCheck.array(part, { maxLength: 6 }), (parts) => {
+          const text = parts.join("")
+          const decoded = Schema.decodeEither(Policy.DurationText)(text)
+          assert.strictEqual(new RegExp(pattern ?? "").test(text), Either.isRight(decoded), text)
+        }),
+        { numRuns: 2_000 }
+      )
+    })
 
     it("law: decodes what it encodes, to the nanosecond", () =>
       FastCheck.assert(

@@ -189,7 +189,9 @@ export const File = Schema.Struct({
       ...Quirks.fields
     })
   }).pipe(
-    Schema.filter((routes) => (Object.keys(routes).length > 0 ? undefined : "no routes; add at least one"))
+    Schema.filter((routes) => (Object.keys(routes).length > 0 ? undefined : "no routes; add at least one"), {
+      jsonSchema: { minProperties: 1 }
+    })
   ),
   probe: Schema.optional(ProbeFile)
 }).annotations({ parseOptions: { onExcessProperty: "error" } })

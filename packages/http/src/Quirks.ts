@@ -243,18 +243,24 @@ export const fields: {
 } = {
   drop: Schema.optional(
     Schema.Array(Parameter).pipe(
-      Schema.filter((names) => {
-        const wrong = names.findIndex((name) => essentials.includes(name))
-        return wrong === -1 ? undefined : refused(wrong)
-      })
+      Schema.filter(
+        (names) => {
+          const wrong = names.findIndex((name) => essentials.includes(name))
+          return wrong === -1 ? undefined : refused(wrong)
+        },
+        { jsonSchema: { not: { contains: { enum: essentials } } } }
+      )
     )
   ),
   rename: Schema.optional(
     Schema.Record({ key: Schema.String, value: Parameter }).pipe(
-      Schema.filter((names) => {
-        const wrong = Object.keys(names).find((name) => essentials.includes(name))
-        return wrong === undefined ? undefined : refused(wrong)
-      })
+      Schema.filter(
+        (names) => {
+          const wrong = Object.keys(names).find((name) => essentials.includes(name))
+          return wrong === undefined ? undefined : refused(wrong)
+        },
+        { jsonSchema: { propertyNames: { not: { enum: essentials } } } }
+      )
     )
   )
 }

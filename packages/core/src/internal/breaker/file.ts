@@ -16,11 +16,18 @@ const consistent = (options: Share): Schema.FilterOutput | undefined => {
   return wrong && { path: [wrong.option], message: wrong.message }
 }
 
-const Rate = Schema.Struct(shareFields).annotations({ title: "rate" }).pipe(Schema.filter(consistent))
+// That fewer calls are asked for than are looked at no schema can say.
+const asSchema = {
+  jsonSchema: { not: { required: ["size", "window"] }, dependencies: { buckets: ["window"] } }
+}
+
+const Rate = Schema.Struct(shareFields)
+  .annotations({ title: "rate" })
+  .pipe(Schema.filter(consistent, asSchema))
 
 const Slow = Schema.Struct({ after: DurationText, ...shareFields })
   .annotations({ title: "slow" })
-  .pipe(Schema.filter(consistent))
+  .pipe(Schema.filter(consistent, asSchema))
 
 const defaults = config()
 

@@ -3,6 +3,11 @@ import * as Option from "effect/Option"
 
 const shortForm = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?$/
 
+const long = String.raw`\d+(?:\.\d+)?\s+(?:nano|micro|milli|second|minute|hour|day|week)s?`
+
+/** What {@link parseDuration} reads, for who checks a text without it. */
+export const durationPattern = `^(?!$)(?:${shortForm.source.slice(1, -1)}|${long})$`
+
 /**
  * Reads `1m30s` or `"90 seconds"`; neither negative nor infinite.
  */

@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { formatDuration, parseDuration } from "./durationText.ts"
+import { durationPattern, formatDuration, parseDuration } from "./durationText.ts"
 
 export const DurationText: Schema.Schema<Duration.Duration, string> = Schema.transformOrFail(
   Schema.String,
@@ -17,6 +17,7 @@ export const DurationText: Schema.Schema<Duration.Duration, string> = Schema.tra
   }
 ).annotations({
   description: 'a duration such as 20s or "20 seconds"',
+  jsonSchema: { pattern: durationPattern },
   message: () => ({ message: 'expected a duration such as 20s or "20 seconds"', override: true })
 })
 

@@ -1,6 +1,5 @@
 import * as Effect from "effect/Effect"
-import * as JSONSchema from "effect/JSONSchema"
-import * as Config from "../../Config.ts"
+import { jsonSchema } from "../file/jsonSchema.ts"
 import { command, UsageError } from "./command.ts"
 
 export const schema = command({
@@ -16,5 +15,5 @@ export const schema = command({
   run: ({ files }, terminal) =>
     files.length > 0
       ? new UsageError({ reason: `unexpected argument "${files[0]}"` })
-      : Effect.sync(() => terminal.print(JSON.stringify(JSONSchema.make(Config.File), null, 2)))
+      : Effect.sync(() => terminal.print(JSON.stringify(jsonSchema(), null, 2)))
 })

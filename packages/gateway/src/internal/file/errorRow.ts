@@ -16,12 +16,12 @@ export interface ErrorRow extends Omit<ErrorTable.Row, "name" | "status"> {
 }
 
 /** It finds upper and lower case alike. */
-const Pattern = Schema.transformOrFail(Schema.NonEmptyString, Schema.instanceOf(RegExp), {
+const Pattern = Schema.transformOrFail(Schema.String.pipe(Schema.minLength(1)), Schema.instanceOf(RegExp), {
   strict: true,
   decode: (text, _, ast) =>
     Either.try({ try: () => new RegExp(text, "i"), catch: () => new ParseResult.Type(ast, text) }),
   encode: (pattern) => Either.right(pattern.source)
-}).annotations({ description: "a regular expression" })
+}).annotations({ description: "a regular expression", jsonSchema: { format: "regex" } })
 
 const isClass = (status: number): boolean => status >= 2 && status <= 5
 
@@ -30,7 +30,13 @@ const StatusOrClass = Schema.Number.pipe(
     (status) => Number.isInteger(status) && (isClass(status) || (status >= 200 && status <= 599)),
     {
       description: "a status, or its first digit for all that begin with it",
-      jsonSchema: { type: "integer" }
+      jsonSchema: {
+        type: "integer",
+        anyOf: [
+          { minimum: 2, maximum: 5 },
+          { minimum: 200, maximum: 599 }
+        ]
+      }
     }
   )
 )
@@ -42,9 +48,11 @@ export const ErrorRowFile = Schema.Struct({
   text: Schema.optional(Pattern),
   retry: Schema.optional(Schema.Boolean)
 }).pipe(
-  Schema.filter(({ code, status, text }) =>
-    status === undefined && code === undefined && text === undefined
-      ? "matches every error; give status, code or text"
-      : undefined
+  Schema.filter(
+    ({ code, status, text }) =>
+      status === undefined && code === undefined && text === undefined
+        ? "matches every error; give status, code or text"
+        : undefined,
+    { jsonSchema: { allOf: [{ anyOf: ["status", "code", "text"].map((key) => ({ required: [key] })) }] } }
   )
 )

@@ -32,7 +32,10 @@ export const SizeText: Schema.Schema<number, string> = Schema.transformOrFail(Sc
     )
     return Either.right(texts.reduce((short, text) => (text.length < short.length ? text : short)))
   }
-}).annotations({ description: "a size such as 16MB or 16MiB" })
+}).annotations({
+  description: "a size such as 16MB or 16MiB",
+  jsonSchema: { pattern: "^\\d+(\\.\\d+)? ?([kKMG]?B|[KMG]iB)$" }
+})
 
 /**
  * A port; also as text, which is what `${PORT}` gives.
@@ -50,7 +53,16 @@ export const Port: Schema.Schema<number, number | string> = Schema.transformOrFa
     },
     encode: Either.right
   }
-).annotations({ description: "a port from 0 to 65535" })
+).annotations({
+  description: "a port from 0 to 65535",
+  jsonSchema: {
+    description: "a port from 0 to 65535",
+    anyOf: [
+      { type: "integer", minimum: 0, maximum: 65_535 },
+      { type: "string", pattern: "^\\d+$" }
+    ]
+  }
+})
 
 export const Host = Schema.String.pipe(Schema.pattern(/^\S+$/, { description: "a host name or address" }))
 
@@ -61,16 +73,21 @@ export const Key = Schema.Redacted(
   Schema.String.pipe(Schema.pattern(/^[!-~]+$/, { description: "a key in plain ASCII without spaces" }))
 )
 
+const headerName = /^[\w!#$%&'*+.^`|~-]+$/
+
 export const Headers = Schema.Record({
   key: Schema.String,
   value: Schema.Redacted(Policy.Name.annotations({ description: "a header value in plain ASCII" }))
 }).pipe(
-  Schema.filter((headers) => {
-    const wrong = Object.keys(headers).find((name) => !/^[\w!#$%&'*+.^`|~-]+$/.test(name))
-    return wrong === undefined
-      ? undefined
-      : { path: [wrong], message: "not the name of a header; use letters, digits and -" }
-  })
+  Schema.filter(
+    (headers) => {
+      const wrong = Object.keys(headers).find((name) => !headerName.test(name))
+      return wrong === undefined
+        ? undefined
+        : { path: [wrong], message: "not the name of a header; use letters, digits and -" }
+    },
+    { jsonSchema: { propertyNames: { pattern: headerName.source } } }
+  )
 )
 
 export const BaseUrl = Schema.String.pipe(
@@ -82,7 +99,7 @@ export const BaseUrl = Schema.String.pipe(
     },
     {
       description: "an http or https URL without user name, password and query",
-      jsonSchema: { format: "uri" }
+      jsonSchema: { pattern: "^[hH][tT][tT][pP][sS]?:[^?#]*$" }
     }
   )
 )

@@ -90,15 +90,23 @@ const Turn = Schema.Struct({
   breaks: Schema.optional(Schema.Literal("hang", "reset", "end", "error")),
   after: Schema.optional(integerFrom(0))
 }).pipe(
-  Schema.filter(({ after, breaks, code, retryAfter, status }) => {
-    if (status !== undefined && breaks !== undefined) return "both status and breaks; give one of the two"
-    if (status === undefined && (code ?? retryAfter) !== undefined) {
-      return "code and retryAfter belong to an error; give its status"
+  Schema.filter(
+    ({ after, breaks, code, retryAfter, status }) => {
+      if (status !== undefined && breaks !== undefined) return "both status and breaks; give one of the two"
+      if (status === undefined && (code ?? retryAfter) !== undefined) {
+        return "code and retryAfter belong to an error; give its status"
+      }
+      return after !== undefined && breaks === undefined
+        ? "nothing breaks after that; say how with breaks"
+        : undefined
+    },
+    {
+      jsonSchema: {
+        not: { required: ["status", "breaks"] },
+        dependencies: { code: ["status"], retryAfter: ["status"], after: ["breaks"] }
+      }
     }
-    return after !== undefined && breaks === undefined
-      ? "nothing breaks after that; say how with breaks"
-      : undefined
-  })
+  )
 )
 
 export const sandboxFields = {

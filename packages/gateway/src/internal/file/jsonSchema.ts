@@ -1,0 +1,16 @@
+import * as JSONSchema from "effect/JSONSchema"
+import * as Config from "../../Config.ts"
+
+/** The JSON Schema of the file as it is written: where a text has a form, a `${NAME}` in it may stand for that. */
+export const jsonSchema = (): unknown => withVariables(JSONSchema.make(Config.File))
+
+const withVariables = (node: unknown): unknown => {
+  if (Array.isArray(node)) return node.map(withVariables)
+  if (typeof node !== "object" || node === null) return node
+  return Object.fromEntries(
+    Object.entries(node).map(([key, value]) => [
+      key,
+      key === "pattern" && typeof value === "string" ? `\\$\\{\\w+\\}|${value}` : withVariables(value)
+    ])
+  )
+}
