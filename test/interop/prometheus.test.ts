@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
+import { Dashboard } from "@understudy/otel"
 import { Effect, Fiber, Schedule } from "effect"
-import { ask, get } from "../support/caller.ts"
+import { ask, chatBody, get } from "../support/caller.ts"
 import { chat } from "../support/gateway.ts"
 import { command, fileOf, program } from "../support/program.ts"
-import { answer, fails, wall } from "../support/wall.ts"
+import { answer, content, fails, finish, raw, role, stream, wall } from "../support/wall.ts"
 import { run } from "./counterparts/install.mjs"
 import { installPromtool, startPrometheus } from "./counterparts.mjs"
 import { freePort, running, withCounterpart } from "./support.ts"
@@ -24,6 +25,59 @@ interface Sample {
 
 interface Range {
   readonly values: ReadonlyArray<readonly [at: number, value: string]>
+}
+
+/** A gateway that serves this file, and a Prometheus that scrapes it. */
+const scraped = (yaml: string) =>
+  Effect.gen(function* () {
+    // There are spans, though nobody gets them.
+    const gateway = yield* program(yaml, {
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+      OTEL_LOG_LEVEL: "none"
+    })
+    const rules = (yield* command(["rules", fileOf(yaml)])).stdout
+    const { url } = yield* Effect.flatMap(freePort, (port) =>
+      running(() => startPrometheus({ port, target: new URL(gateway.url).host, rules }))
+    )
+    const query = (expr: string) =>
+      Effect.promise<ReadonlyArray<Sample>>(() =>
+        fetch(`${url}/api/v1/query?query=${encodeURIComponent(expr)}`)
+          .then((response) => response.json())
+          .then(({ data }) => data.result)
+      )
+    /** Asks until it has what is wanted. */
+    const until = (expr: string, wanted: (samples: ReadonlyArray<Sample>) => boolean) =>
+      Effect.repeat(query(expr), { until: wanted, schedule: Schedule.spaced("200 millis") })
+    // Every series is there at nothing before anything is counted.
+    yield* until(runs, is(0))
+    return { gateway, url, query, until }
+  })
+
+const runs = "sum(understudy_requests_total)"
+
+const is = (value: number) => (samples: ReadonlyArray<Sample>) => Number(samples[0]?.value[1]) === value
+
+/** Samples by what their labels say. */
+const byLabels = (samples: ReadonlyArray<Sample>): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    samples.map(({ metric, value }) => [Object.values(metric).sort().join(" "), Number(value[1])])
+  )
+
+/** Asserts that these are in the proportion of those. */
+const assertShares = (
+  given: Readonly<Record<string, number>>,
+  wanted: Readonly<Record<string, number>>,
+  what: string
+) => {
+  const shares = (numbers: Readonly<Record<string, number>>) => {
+    const all = Object.values(numbers).reduce((all, one) => all + one, 0)
+    return Object.fromEntries(
+      Object.entries(numbers).flatMap(([key, value]) =>
+        value === 0 ? [] : [[key, Math.round((value / all) * 1e9)]]
+      )
+    )
+  }
+  assert.deepStrictEqual(shares(given), shares(wanted), what)
 }
 
 withCounterpart("promtool", () => {
@@ -52,41 +106,14 @@ withCounterpart("promtool", () => {
           tier: "retry: { times: 0 }, breaker: { consecutive: 1000 }",
           route: "alert: { tier: tier1, successBelow: 0.9, over: 10s, atLeast: 5 }"
         })
-        // There are spans, though nobody gets them.
-        const gateway = yield* program(yaml, {
-          OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
-          OTEL_LOG_LEVEL: "none"
-        })
-        const rules = (yield* command(["rules", fileOf(yaml)])).stdout
-        const prometheus = yield* Effect.flatMap(freePort, (port) =>
-          running(() => startPrometheus({ port, target: new URL(gateway.url).host, rules }))
-        )
-        const query = (expr: string) =>
-          Effect.promise<ReadonlyArray<Sample>>(() =>
-            fetch(`${prometheus.url}/api/v1/query?query=${encodeURIComponent(expr)}`)
-              .then((response) => response.json())
-              .then(({ data }) => data.result)
-          )
-        /** Asks until it has what is wanted. */
-        const until = (expr: string, wanted: (samples: ReadonlyArray<Sample>) => boolean) =>
-          Effect.repeat(query(expr), { until: wanted, schedule: Schedule.spaced("200 millis") })
-        const runs = "sum(understudy_requests_total)"
-        const is = (value: number) => (samples: ReadonlyArray<Sample>) =>
-          Number(samples[0]?.value[1]) === value
-
         const since = Date.now() / 1000
-        // Every series is there at nothing before anything is counted.
-        yield* until(runs, is(0))
+        const { gateway, query, until, url } = yield* scraped(yaml)
         first.script(...Array.from({ length: 12 }, (_, call) => (call % 4 === 3 ? answer() : fails(503))))
         for (let call = 0; call < 12; call++) yield* ask(gateway.url)
         yield* until(runs, is(12))
         // Rates need a second sample after the first.
         const figures = yield* Effect.forEach(shown, query)
-        const values = figures.map((samples) =>
-          Object.fromEntries(
-            samples.map(({ metric, value }) => [Object.values(metric).sort().join(" "), Number(value[1])])
-          )
-        )
+        const values = figures.map(byLabels)
         const [success, p95, fallback, tokens] = values
         assert.closeTo(success?.["model1"] ?? 0, 3 / first.received.length, 1e-9)
         assert.strictEqual(success?.["model2"], 1)
@@ -108,7 +135,7 @@ withCounterpart("promtool", () => {
           }>
         }>(() =>
           fetch(
-            `${prometheus.url}/api/v1/query_exemplars?query=understudy_attempt_duration_seconds_bucket&start=${since}&end=${Date.now() / 1000}`
+            `${url}/api/v1/query_exemplars?query=understudy_attempt_duration_seconds_bucket&start=${since}&end=${Date.now() / 1000}`
           ).then((response) => response.json())
         )
         const traced = exemplars.data.flatMap(({ exemplars }) =>
@@ -133,7 +160,7 @@ withCounterpart("promtool", () => {
         const fired = yield* Effect.promise<{ readonly data: { readonly result: ReadonlyArray<Range> } }>(
           () =>
             fetch(
-              `${prometheus.url}/api/v1/query_range?query=${encodeURIComponent(alert)}&step=1&start=${since}&end=${Date.now() / 1000}`
+              `${url}/api/v1/query_range?query=${encodeURIComponent(alert)}&step=1&start=${since}&end=${Date.now() / 1000}`
             ).then((response) => response.json())
         )
         const instants = fired.data.result.flatMap(({ values }) => values.map(([at]) => at))
@@ -142,4 +169,61 @@ withCounterpart("promtool", () => {
       }),
     120_000
   )
+
+  it.scopedLive("every panel of the dashboard has the numbers of the runs", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      const says = stream([role, content("Hel"), content("lo"), finish, usage])
+      first.script(...Array.from({ length: 8 }, (_, call) => (call % 4 === 3 ? says : fails(503))))
+      second.script(says)
+      const { gateway, query, until } = yield* scraped(
+        chat([first.url, second.url], {
+          tier: "retry: { times: 0 }, breaker: { consecutive: 1000 }",
+          route: "alert: { tier: tier1, over: 10s, atLeast: 100 }"
+        })
+      )
+      const streams = ask(gateway.url, { body: chatBody({ stream: true }) })
+      // An error has no series before the first of its kind, and a rate needs two samples.
+      yield* streams
+      yield* until('understudy_attempts_total{outcome="failure"}', is(1))
+      yield* Effect.repeatN(streams, 6)
+      yield* until(runs, is(8))
+      const panels = yield* Effect.forEach(Dashboard.dashboard.panels, ({ targets, title }) => {
+        assert.lengthOf(targets, 1, title)
+        const expr = targets[0]?.expr.replaceAll("$__rate_interval", "1m") ?? ""
+        return Effect.map(query(expr), (samples) => [title, byLabels(samples)] as const)
+      })
+      const shown = new Map(panels)
+      const panel = (title: string) => {
+        const samples = shown.get(title)
+        assert(samples !== undefined, title)
+        shown.delete(title)
+        return samples
+      }
+      assert.deepStrictEqual(panel("Success rate by model"), { model1: 2 / 8, model2: 1 })
+      assert.deepStrictEqual(panel("Fallback rate by route"), { chat: 6 / 8 })
+      for (const title of ["p95 latency by model", "p95 time to first token by model"]) {
+        const seconds = panel(title)
+        assert.hasAllKeys(seconds, ["model1", "model2"], title)
+        for (const value of Object.values(seconds)) assert.isTrue(value > 0 && value < 10, title)
+      }
+      for (const [title, wanted] of [
+        ["Runs by the tier that served", { "chat tier1": 2, "chat tier2": 6 }],
+        ["Failed attempts by type", { "overloaded tier1": 6 }],
+        [
+          "Tokens by model",
+          { "input model1": 2 * 3, "input model2": 6 * 3, "model1 output": 2 * 2, "model2 output": 6 * 2 }
+        ]
+      ] as const) {
+        assertShares(panel(title), wanted, title)
+      }
+      assert.deepStrictEqual(panel("Breakers"), { "chat tier1": 0, "chat tier2": 0 })
+      assert.deepStrictEqual(panel("Alerts of the policies"), { "chat tier1": 0 })
+      assert.deepStrictEqual([...shown.keys()], [])
+    })
+  )
 })
+
+const usage = raw(
+  `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 2 } })}\n\n`
+)

@@ -6,7 +6,7 @@ import { Health } from "@understudy/core"
 import { Alerts, Dashboard } from "@understudy/otel"
 import { Effect } from "effect"
 import { run } from "./counterparts/install.mjs"
-import { installPromtool } from "./counterparts.mjs"
+import { installDashboard, installPromtool } from "./counterparts.mjs"
 import { withCounterpart } from "./support.ts"
 
 /** What promtool says of a file of this text; it fails where that is not good. */
@@ -141,3 +141,35 @@ withCounterpart("promtool", () => {
     })
   )
 })
+
+withCounterpart("dashboard", () => {
+  it.effect("Grafana's types read all of the dashboard, and nothing that is not theirs", () =>
+    Effect.gen(function* () {
+      const read = (dashboard: object) =>
+        Effect.promise(async () => {
+          const installed = await installDashboard()
+          if (!installed.ok) throw new Error(installed.why)
+          return run(installed.program, [], { input: JSON.stringify(dashboard) }).catch(String)
+        })
+      const { dashboard } = Dashboard
+      assertHas(JSON.parse(yield* read(dashboard)), dashboard, "dashboard")
+      assert.include(yield* read({ ...dashboard, panel: [] }), "unexpected field 'panel'")
+      const [first] = dashboard.panels
+      const targets = first?.targets.map((target) => ({ ...target, expression: "up" }))
+      assert.include(
+        yield* read({ ...dashboard, panels: [{ ...first, targets }] }),
+        "panels[0].targets[0].Dataquery: unexpected field 'expression'"
+      )
+    })
+  )
+})
+
+/** It has all that is in the other one, to its leaves. */
+const assertHas = (whole: unknown, part: unknown, path: string): void => {
+  if (typeof part !== "object" || part === null) assert.strictEqual(whole, part, path)
+  else {
+    for (const [key, value] of Object.entries(part)) {
+      assertHas((whole as Readonly<Record<string, unknown>> | undefined)?.[key], value, `${path}.${key}`)
+    }
+  }
+}

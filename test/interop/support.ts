@@ -11,7 +11,7 @@ const counterparts: Record<string, Installed> = JSON.parse(process.env["UNDERSTU
 
 /** Tests that need this counterpart. Where it could not be installed the runner says so, and why. */
 export const withCounterpart = (
-  name: "jaeger" | "python" | "llama" | "chromium" | "promtool",
+  name: "jaeger" | "prometheus" | "dashboard" | "python" | "llama" | "chromium" | "promtool",
   tests: () => void
 ): void => {
   if (counterparts[name]?.ok === false) return

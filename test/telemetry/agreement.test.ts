@@ -3,6 +3,7 @@ import { Effect, FastCheck } from "effect"
 import { call, chatBody, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
+import { samplesOf } from "../support/samples.ts"
 import { recordedSpans } from "../support/spans.ts"
 import {
   answer,
@@ -71,13 +72,12 @@ const tally = (lines: Iterable<string>): Record<string, number> => {
 /** The samples of a counter as such a tally of these labels' values, from the text that Prometheus would scrape. */
 const counted = (text: string, name: string, labels: ReadonlyArray<string>): Record<string, number> =>
   Object.fromEntries(
-    text
-      .split("\n")
-      .filter((line) => line.startsWith(`understudy_${name}{`) && !line.endsWith(" 0"))
-      .map((line): [string, number] => {
-        const value = (label: string) => new RegExp(`[{,]${label}="([^"]*)"`).exec(line)?.[1]
-        return [labels.map(value).join(" "), Number(line.slice(line.lastIndexOf(" ")))]
-      })
+    samplesOf(text)
+      .filter((sample) => sample.name === `understudy_${name}` && sample.value > 0)
+      .map((sample): [string, number] => [
+        labels.map((label) => sample.labels[label]).join(" "),
+        sample.value
+      ])
       .sort(([a], [b]) => (a < b ? -1 : 1))
   )
 

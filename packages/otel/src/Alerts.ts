@@ -93,14 +93,14 @@ const alerting = ({ atLeast, over, run, successBelow, tier }: Alert): Alerting =
     expr: `${runs("true")} / ${runs()} < ${successBelow} and ${runs()} >= ${atLeast}`,
     labels: { severity: "warning", ...(run !== undefined && { route: run }), tier },
     annotations: {
-      summary: `${template(tier)}${run === undefined ? "" : ` of ${template(run)}`} serves {{ $value | humanizePercentage }} of the runs it is due in`,
+      summary: `${verbatim(tier)}${run === undefined ? "" : ` of ${verbatim(run)}`} serves {{ $value | humanizePercentage }} of the runs it is due in`,
       description: `It is to serve ${Math.round(successBelow * 1e4) / 100} %, over ${window} and with at least ${atLeast} runs.`
     }
   }
 }
 
 /** A text that Prometheus' templates leave as it is. */
-const template = (text: string): string => text.replaceAll("{{", '{{ "{{" }}')
+const verbatim = (text: string): string => text.replaceAll("{{", '{{ "{{" }}')
 
 /**
  * The text of a rule file: YAML, by way of the JSON that is in it.
@@ -117,23 +117,23 @@ export const render = (groups: ReadonlyArray<Group>): string =>
   ["groups:", ...groups.flatMap(groupLines)].map((line) => `${line}\n`).join("")
 
 const groupLines = ({ name, rules }: Group): ReadonlyArray<string> => [
-  `  - name: ${text(name)}`,
+  `  - name: ${quoted(name)}`,
   "    rules:",
   ...rules.flatMap((rule) =>
     Object.entries(rule).flatMap(([key, value], index) => {
       const indent = index === 0 ? "      - " : "        "
       return typeof value === "string"
-        ? [`${indent}${key}: ${text(value)}`]
+        ? [`${indent}${key}: ${quoted(value)}`]
         : [
             `${indent}${key}:`,
-            ...Object.entries(value).map(([name, value]) => `          ${name}: ${text(value)}`)
+            ...Object.entries(value).map(([name, value]) => `          ${name}: ${quoted(value)}`)
           ]
     })
   )
 ]
 
 // Within single quotes YAML takes a line of printable text as it stands.
-const text = (value: unknown): string =>
+const quoted = (value: unknown): string =>
   typeof value === "string" && /^[ -~\xa1-\ud7ff]*$/.test(value)
     ? `'${value.replaceAll("'", "''")}'`
     : JSON.stringify(value).replace(/[\x7f-\x9f\ufffe\uffff]/g, unicode)

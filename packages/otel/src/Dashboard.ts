@@ -166,6 +166,7 @@ export const dashboard: Dashboard = {
   editable: true,
   refresh: "30s",
   time: { from: "now-3h", to: "now" },
+  annotations: { list: [] },
   templating: {
     list: [{ name: "datasource", type: "datasource", query: "prometheus", label: "Prometheus" }]
   },

@@ -45,7 +45,7 @@ const former: Readonly<Record<string, string | undefined>> = {
   "gen_ai.client.inference.operation.output_tokens": "gen_ai.client.token.usage"
 }
 
-/** What is measured by whom knows no models, and has a name of its own in all conventions. */
+/** What is measured by those who know no models, and goes out under the conventions' name as well. */
 const alias: Readonly<Record<string, string>> = {
   "understudy.time_to_first_token": "gen_ai.response.time_to_first_chunk"
 }

@@ -6,14 +6,14 @@
  * @since 0.1.0
  */
 import type { Event, Labels, SpanIds } from "@understudy/core/Attempt"
-import type { CircuitBreaker } from "@understudy/core/CircuitBreaker"
+import type { CircuitBreaker, State } from "@understudy/core/CircuitBreaker"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Semconv } from "./GenAi.ts"
 import { families } from "./internal/families.ts"
 import { genAiFamilies } from "./internal/genAiFamilies.ts"
-import { Ledger, words } from "./internal/ledger.ts"
+import { Ledger } from "./internal/ledger.ts"
 import { point } from "./internal/series.ts"
 
 /**
@@ -35,6 +35,7 @@ export interface Numbers {
   /** A counter's without the `_total` that Prometheus puts behind it. */
   readonly name: string
   readonly help: string
+  readonly unit?: "tokens" | undefined
   readonly points: ReadonlyArray<{ readonly labels: PointLabels; readonly value: number }>
 }
 
@@ -218,7 +219,7 @@ export const breakerStates = (
     Effect.forEach(breakers, ({ breaker, run, tier }) =>
       Effect.map(breaker.state, ({ _tag }) => ({
         labels: { route: run, tier },
-        value: states.indexOf(words[_tag])
+        value: states[_tag]
       }))
     ),
     (points): Family => ({
@@ -267,7 +268,7 @@ const byLabels = <P extends { readonly labels: PointLabels }>(
 ): ReadonlyArray<Arr.NonEmptyReadonlyArray<P>> =>
   Object.values(Arr.groupBy(points, ({ labels }) => JSON.stringify(labels)))
 
-const states = ["closed", "half-open", "open", "isolated"]
+const states: Readonly<Record<State["_tag"], number>> = { Closed: 0, HalfOpen: 1, Open: 2, Isolated: 3 }
 
 /** What several have measured under one name as one family. */
 const oneEach = (families: ReadonlyArray<Family>): ReadonlyArray<Family> =>

@@ -35,23 +35,26 @@ const attributes = {
   "server.port": 443
 }
 
-const ask = Tier.make({
-  name: "primary",
-  labels: { model: "large" },
-  span: { name: "chat large", attributes },
-  effect: Effect.as(
-    Attempt.recordUsage({ input_tokens: 3, output_tokens: 5, "cache_write.input_tokens": 2 }),
-    "Hi"
-  )
-}).pipe(Fallback.named("chat"))
+const asking = (effect: Effect.Effect<string, string>) =>
+  Tier.make({
+    name: "primary",
+    labels: { model: "large" },
+    span: { name: "chat large", attributes },
+    effect
+  }).pipe(Fallback.named("chat"))
 
-/** What a collector was told, a line for each point. */
-const exported = (env: Record<string, string>, options: Telemetry.Options = {}) =>
+const ask = asking(
+  Effect.as(Attempt.recordUsage({ input_tokens: 3, output_tokens: 5, "cache_write.input_tokens": 2 }), "Hi")
+)
+
+/** What a collector was told of a run, a line for each point. */
+const exported = (env: Record<string, string>, options: Telemetry.Options = {}, run = ask) =>
   Effect.gen(function* () {
     const stub = yield* collector()
     yield* environment({ ...json(stub.url), OTEL_TRACES_EXPORTER: "none", ...env })
     const metrics = yield* Metrics.make
-    yield* ask.pipe(
+    yield* run.pipe(
+      Effect.exit,
       Effect.provideService(Attempt.Listener, metrics.listener),
       Effect.provide(Telemetry.layer({ metrics, ...options }))
     )
@@ -81,11 +84,11 @@ describe("metrics over OTLP", () => {
         "understudy.time_to_first_token s 0 of 0",
         "understudy.tier_runs  1 served=true",
         "understudy.tier_runs  0 served=false",
-        "understudy.tokens  3 direction=input",
-        "understudy.tokens  5 direction=output",
-        "gen_ai.client.inference.usage.input_tokens  3 understudy.route=chat understudy.tier=primary gen_ai.token.modality=unknown",
-        "gen_ai.client.inference.usage.output_tokens  5 understudy.route=chat understudy.tier=primary gen_ai.token.modality=unknown",
-        "gen_ai.client.inference.usage.cache_write.input_tokens  2 understudy.route=chat understudy.tier=primary gen_ai.token.modality=unknown",
+        "understudy.tokens {token} 3 direction=input",
+        "understudy.tokens {token} 5 direction=output",
+        "gen_ai.client.inference.usage.input_tokens {token} 3 understudy.route=chat understudy.tier=primary gen_ai.token.modality=unknown",
+        "gen_ai.client.inference.usage.output_tokens {token} 5 understudy.route=chat understudy.tier=primary gen_ai.token.modality=unknown",
+        "gen_ai.client.inference.usage.cache_write.input_tokens {token} 2 understudy.route=chat understudy.tier=primary gen_ai.token.modality=unknown",
         "gen_ai.client.inference.operation.input_tokens {token} 1 of 3 understudy.route=chat understudy.tier=primary",
         "gen_ai.client.inference.operation.output_tokens {token} 1 of 5 understudy.route=chat understudy.tier=primary"
       ])
@@ -94,6 +97,23 @@ describe("metrics over OTLP", () => {
       assert.strictEqual(duration?.unit, "s")
       assert.deepInclude([...(point?.attributes ?? [])], { key: "server.port", value: { intValue: 443 } })
       assert.isTrue(points.find(({ name }) => name === "understudy.requests")?.sum?.isMonotonic)
+    })
+  )
+
+  it.scopedLive("count nothing used for an operation that tells of nothing", () =>
+    Effect.gen(function* () {
+      const env = { OTEL_METRICS_EXPORTER: "otlp" }
+      const { lines } = yield* exported(env, {}, asking(Effect.fail("busy")))
+      const where = "understudy.route=chat understudy.tier=primary"
+      assert.deepStrictEqual(
+        lines.filter((line) => /gen_ai.*tokens/.test(line)),
+        [
+          `gen_ai.client.inference.usage.input_tokens {token} 0 ${where} gen_ai.token.modality=unknown`,
+          `gen_ai.client.inference.usage.output_tokens {token} 0 ${where} gen_ai.token.modality=unknown`,
+          `gen_ai.client.inference.operation.input_tokens {token} 1 of 0 ${where}`,
+          `gen_ai.client.inference.operation.output_tokens {token} 1 of 0 ${where}`
+        ]
+      )
     })
   )
 

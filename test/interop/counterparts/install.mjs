@@ -73,6 +73,38 @@ export const venv = async (dir, what) => {
 }
 
 /**
+ * A program in Go, compiled from its source: `<cache>/<name>-<version>/<name>`. Never rejects.
+ * @param {string} name
+ * @param {object} options
+ * @param {string} options.version
+ * @param {string} options.cost
+ * @param {string} [options.module] where its source is: a module with its version, or
+ * @param {string} [options.dir] a directory
+ * @param {ReadonlyArray<string>} options.build what `go build` is to build there, and how
+ * @returns {Promise<{ ok: true, program: string } | { ok: false, why: string }>}
+ */
+export const installGo = async (name, { version, cost, module, dir, build }) => {
+  const scratch = path.join(cacheDir(), `${name}-build`)
+  const done = await install(`${name}-${version}`, cost, async (half) => {
+    // Go's own caches for this build stay until it has succeeded: an interrupted compile goes on where it was.
+    const env = {
+      GOMODCACHE: path.join(scratch, "mod"),
+      GOCACHE: path.join(scratch, "build"),
+      GOFLAGS: "-modcacherw", // else the module cache is read-only and cannot be removed afterwards
+      GOWORK: "off",
+      CGO_ENABLED: "0"
+    }
+    // Not `go install module@version`: that refuses modules with replace directives. Building inside the
+    // downloaded module honours them, and checks every dependency against its own go.sum.
+    const cwd = dir ?? JSON.parse(await run("go", ["mod", "download", "-json", module], { env })).Dir
+    await run("go", ["build", "-trimpath", "-o", path.join(half, name), ...build], { env, cwd })
+  })
+  if (!done.ok) return done
+  await remove(`${name}-build`).catch(() => {})
+  return { ok: true, program: path.join(done.dir, name) }
+}
+
+/**
  * A program of a Debian package: the one in the path, or installed with `apt-get` by who is root. Never rejects.
  */
 export const installDebian = async (name, program, cost) => {

@@ -1,17 +1,15 @@
 import type { Labels } from "@understudy/core/Attempt"
 import type { Family, HistogramPoint } from "../Metrics.ts"
-import type { Ledger, Tier } from "./ledger.ts"
+import type { Ledger } from "./ledger.ts"
 import { point, seconds } from "./series.ts"
-
-export const tiersOf = ({ runs }: Ledger): ReadonlyArray<Tier> =>
-  values([...runs.values()].map(({ tiers }) => tiers)).flatMap(({ entries }) => [...entries.values()])
 
 /** All there is, under names that begin with the prefix. */
 export const families = (ledger: Ledger, prefix: string): ReadonlyArray<Family> => {
-  const counter = (name: string, help: string, points: ReadonlyArray<Counted>): Family => ({
+  const counter = (name: string, help: string, points: ReadonlyArray<Counted>, unit?: "tokens"): Family => ({
     type: "counter",
     name: `${prefix}_${name}`,
     help,
+    unit,
     points
   })
   const durations = (name: string, help: string, points: ReadonlyArray<HistogramPoint>): Family => ({
@@ -23,7 +21,7 @@ export const families = (ledger: Ledger, prefix: string): ReadonlyArray<Family> 
     points
   })
   const runs = [...ledger.runs.values()]
-  const tiers = tiersOf(ledger)
+  const { tiers } = ledger
   const requests = runs.flatMap((run) =>
     [...run.served.values()].flatMap(({ entries, name }) =>
       [...entries].map(([outcome, byFallback]) => ({
@@ -75,7 +73,8 @@ export const families = (ledger: Ledger, prefix: string): ReadonlyArray<Family> 
       tiers.flatMap(({ input, labels, output }) => [
         { labels: { ...labels, direction: "input" }, value: input.sum },
         { labels: { ...labels, direction: "output" }, value: output.sum }
-      ])
+      ]),
+      "tokens"
     ),
     counter(
       "fallbacks",

@@ -1,12 +1,11 @@
 import * as GenAi from "../GenAi.ts"
 import type { Family, HistogramPoint, PointLabels } from "../Metrics.ts"
-import { tiersOf } from "./families.ts"
 import { type Ledger, none, type Tier } from "./ledger.ts"
 import { type Histogram, point, seconds, tokens } from "./series.ts"
 
 /** The client metrics of OpenTelemetry's conventions, an attempt being one operation. */
 export const genAiFamilies = (ledger: Ledger, semconv: GenAi.Semconv): ReadonlyArray<Family> => {
-  const tiers = tiersOf(ledger).filter(({ attributes }) => attributes["gen_ai.operation.name"] !== undefined)
+  const tiers = ledger.tiers.filter(({ attributes }) => attributes["gen_ai.operation.name"] !== undefined)
   const named = (name: string, make: (name: string) => Family): ReadonlyArray<Family> =>
     GenAi.names(`gen_ai.client.inference.${name}`, semconv).map(make)
   const histogram = (
@@ -30,7 +29,7 @@ export const genAiFamilies = (ledger: Ledger, semconv: GenAi.Semconv): ReadonlyA
       family.name.endsWith("token.usage") ? typed(family, direction) : family
     )
   }
-  const units = new Set(tiers.flatMap(({ used }) => [...used.keys()]))
+  const units = new Set([...always, ...tiers.flatMap(({ used }) => [...used.keys()])])
   return [
     ...histogram("duration", "Duration of an operation.", "seconds", tiers.flatMap(durationsOf)),
     ...histogram(
@@ -46,11 +45,12 @@ export const genAiFamilies = (ledger: Ledger, semconv: GenAi.Semconv): ReadonlyA
         type: "counter",
         name,
         help: `Used: ${unit}.`,
+        unit: "tokens",
         points: tiers.flatMap((tier) => {
-          const used = tier.used.get(unit)
-          return used === undefined
+          const value = tier.used.get(unit)?.value ?? (always.includes(unit) ? 0 : undefined)
+          return value === undefined
             ? []
-            : [{ labels: { ...attributesOf(tier), "gen_ai.token.modality": "unknown" }, value: used.value }]
+            : [{ labels: { ...attributesOf(tier), "gen_ai.token.modality": "unknown" }, value }]
         })
       }))
     ),
@@ -58,6 +58,9 @@ export const genAiFamilies = (ledger: Ledger, semconv: GenAi.Semconv): ReadonlyA
     ...tokensOf("output")
   ]
 }
+
+/** Counted of all operations, nothing where an upstream says nothing. */
+const always = ["input_tokens", "output_tokens"]
 
 const kept = [
   "gen_ai.operation.name",

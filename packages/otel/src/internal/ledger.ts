@@ -65,6 +65,13 @@ export class Ledger {
     this.now = now
   }
 
+  /** Of all runs, under each of their models. */
+  get tiers(): ReadonlyArray<Tier> {
+    return [...this.runs.values()].flatMap(({ tiers }) =>
+      [...tiers.values()].flatMap(({ entries }) => [...entries.values()])
+    )
+  }
+
   record(event: Event): void {
     const run = this.run(event.run)
     const verdict = Health.verdict(event)
@@ -80,7 +87,7 @@ export class Ledger {
       case "BreakerChanged": {
         const { from, reason, to } = event.transition
         const { name, transitions } = this.named(run.tiers, event.tier)
-        const labels = { route: run.name, tier: name, from: words[from], to: words[to], reason }
+        const labels = { route: run.name, tier: name, from: stateNames[from], to: stateNames[to], reason }
         entry(transitions, `${from} ${to} ${reason}`, this.room, () => new Counter(labels)).value++
       }
     }
@@ -155,7 +162,7 @@ export class Ledger {
   }
 }
 
-export const words: Readonly<Record<State["_tag"], string>> = {
+const stateNames: Readonly<Record<State["_tag"], string>> = {
   Closed: "closed",
   HalfOpen: "half-open",
   Open: "open",

@@ -39,7 +39,7 @@ const metricOf = ({ api, metrics }: Module, family: Family, times: Times): Sdk.M
     descriptor: {
       name: dotted(family.name),
       description: family.help,
-      unit: family.type === "histogram" ? units[family.unit] : "",
+      unit: family.unit === undefined ? "" : units[family.unit],
       valueType: api.ValueType.DOUBLE
     },
     aggregationTemporality: metrics.AggregationTemporality.CUMULATIVE
