@@ -101,7 +101,7 @@ export const contenders: ReadonlyArray<Contender> = [
   }),
   contender(
     "floor",
-    "that in a fiber and a scope of its own beside a timer, no policy: what a hard bound costs at least",
+    "that in a fiber and a scope of its own beside a timer, no policy: a hard bound of Effect's own operators",
     {
       lacks: ["retry", "second", "open"]
     }

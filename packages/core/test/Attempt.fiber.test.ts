@@ -1,5 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, FiberRef, Option, Stream, TestClock } from "effect"
+import {
+  Cause,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  FiberRef,
+  FiberRefs,
+  Option,
+  Stream,
+  Supervisor,
+  TestClock
+} from "effect"
 import { Fallback, FallbackStream, Tier } from "../src/index.ts"
 
 /** One tier that sets a fiber's local, and all that may come with it. */
@@ -49,6 +61,78 @@ describe("the fiber of an attempt", () => {
       const depth = yield* FiberRef.make(0, { fork: (depth) => depth + 1 })
       yield* FiberRef.set(depth, 10)
       assert.strictEqual(yield* Tier.make({ name: "a", effect: FiberRef.get(depth) }), 10)
+    })
+  )
+
+  it.effect("has the run's locals, those of when the run began, and hands them on to what it forks", () =>
+    Effect.gen(function* () {
+      const ref = FiberRef.unsafeMake("initial")
+      const other = FiberRef.unsafeMake("initial")
+      const seen: Array<readonly [where: string, ref: string, other: string]> = []
+      const see = (where: string) =>
+        Effect.map(Effect.zip(FiberRef.get(ref), FiberRef.get(other)), (values) =>
+          seen.push([where, ...values])
+        )
+      const inner = Tier.make({ name: "inner", effect: see("a run in the run") })
+      const effect = see("at once").pipe(
+        Effect.zipRight(Effect.flatMap(Effect.fork(see("a fiber")), Fiber.join)),
+        Effect.zipRight(inner),
+        Effect.zipRight(Effect.locally(inner, other, "locally")),
+        Effect.zipRight(
+          Effect.flatMap(Effect.getFiberRefs, (refs) =>
+            Effect.sync(() => seen.push(["all", FiberRefs.getOrDefault(refs, ref), "initial"]))
+          )
+        )
+      )
+      yield* Effect.locally(Tier.make({ name: "a", effect }), ref, "run's")
+      assert.deepStrictEqual(seen, [
+        ["at once", "run's", "initial"],
+        ["a fiber", "run's", "initial"],
+        ["a run in the run", "run's", "initial"],
+        ["a run in the run", "run's", "locally"],
+        ["all", "run's", "initial"]
+      ])
+    })
+  )
+
+  it.effect("what is set after an attempt was left behind does not reach it", () =>
+    Effect.gen(function* () {
+      const ref = FiberRef.unsafeMake("initial")
+      const seen = yield* Deferred.make<string>()
+      const stubborn = Effect.uninterruptible(
+        Effect.sleep("2 seconds").pipe(
+          Effect.zipRight(FiberRef.get(ref)),
+          Effect.flatMap((value) => Deferred.succeed(seen, value))
+        )
+      )
+      const tier = Tier.make({ name: "a", effect: stubborn, attemptTimeout: "1 second" })
+      yield* FiberRef.set(ref, "before")
+      const run = yield* Effect.fork(
+        Effect.zipRight(Effect.exit(tier), Effect.zipRight(FiberRef.set(ref, "after"), Deferred.await(seen)))
+      )
+      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(run), "before")
+    })
+  )
+
+  it.effect("a supervisor of the run sees the attempts' fibers begin and end", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      class Noting extends Supervisor.AbstractSupervisor<void> {
+        override value = Effect.void
+        override onStart(): void {
+          log.push("start")
+        }
+        override onEnd(): void {
+          log.push("end")
+        }
+      }
+      const tier = (name: string, effect: Effect.Effect<string, string>) =>
+        Tier.make({ name, effect: Effect.zipRight(Effect.yieldNow(), effect) })
+      const run = Fallback.orElse(tier("a", Effect.fail("down")), tier("b", Effect.succeed("b")))
+      yield* Effect.supervised(run, new Noting())
+      assert.deepStrictEqual(log, ["start", "end", "start", "end"])
     })
   )
 

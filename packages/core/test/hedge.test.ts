@@ -37,6 +37,23 @@ describe("Fallback.hedge", () => {
       })
   )
 
+  it.effect("what is served tells of the attempt that was interrupted for it, too", () =>
+    Effect.gen(function* () {
+      const hedged = tier("a", scripted(["hang"])).pipe(
+        Fallback.hedge(tier("b", scripted([{ ok: "b" }])), after)
+      )
+      const { exit } = yield* timed(Fallback.served(hedged))
+      assert(Exit.isSuccess(exit))
+      assert.deepStrictEqual(
+        exit.value.attempts.map(({ outcome, tier }) => [tier, outcome]),
+        [
+          ["b", "success"],
+          ["a", "interrupted"]
+        ]
+      )
+    })
+  )
+
   it.effect("the first tier may still win", () =>
     Effect.gen(function* () {
       const [a, b] = [scripted([{ ok: "a", after: "3 seconds" }]), scripted(["hang"])]

@@ -203,21 +203,24 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
   const ask = (fiber: Fiber) => (state: State) =>
     step(config, state, state._tag === "Closed" && !timed ? anyTime : { _tag: "Admit", now: timeOf(fiber) })
 
-  const decideIn = (fiber: Fiber): Effect.Effect<Decision> =>
-    modify(ask(fiber), (decision): Effect.Effect<Decision> => {
-      tell(decision)
-      return Effect.succeed(decision)
-    })
+  const decided = (decision: Decision): Effect.Effect<Decision> => {
+    tell(decision)
+    return Effect.succeed(decision)
+  }
+
+  const decideIn = (fiber: Fiber): Effect.Effect<Decision> => modify(ask(fiber), decided)
+
+  const told = (decision: Decision): Effect.Effect<Transition | undefined> => {
+    const transition = tell(decision)
+    return transition === undefined ? nothing : Effect.succeed(transition)
+  }
 
   const report = (fiber: Fiber, permit: Permit, outcome: Outcome, random: number) =>
-    modify(
-      (state) => {
-        const anyTime = state._tag === "Closed" && !timed && outcome._tag !== "Failure"
-        const now = anyTime ? 0 : timeOf(fiber)
-        return step(config, state, { _tag: "Report", now, permit, outcome, random })
-      },
-      (decision) => Effect.succeed(tell(decision))
-    )
+    modify((state) => {
+      const anyTime = state._tag === "Closed" && !timed && outcome._tag !== "Failure"
+      const now = anyTime ? 0 : timeOf(fiber)
+      return step(config, state, { _tag: "Report", now, permit, outcome, random })
+    }, told)
 
   const reportIn = (
     fiber: Fiber,
@@ -235,20 +238,15 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
     Effect.flatMap(chanceOf(fiber), (random) =>
       modify(
         (state) => step(config, state, { _tag: "Retract", now: timeOf(fiber), epoch, outcome, random }),
-        (decision) => Effect.succeed(tell(decision))
+        told
       )
     )
 
-  const told = (event: (now: number) => Event): Effect.Effect<Transition | undefined> =>
-    Effect.withFiberRuntime((fiber) =>
-      modify(
-        (state) => step(config, state, event(timeOf(fiber))),
-        (decision) => Effect.succeed(tell(decision))
-      )
-    )
+  const happens = (event: (now: number) => Event): Effect.Effect<Transition | undefined> =>
+    Effect.withFiberRuntime((fiber) => modify((state) => step(config, state, event(timeOf(fiber))), told))
 
   const byHand = (_tag: "Isolate" | "Release" | "Reset"): Effect.Effect<void> =>
-    Effect.asVoid(told((now) => ({ _tag, now })))
+    Effect.asVoid(happens((now) => ({ _tag, now })))
 
   const state = Effect.suspend(() => store.modify(key, (state) => [state, state]))
 
@@ -274,7 +272,7 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
     reportIn,
     retractIn,
     trip: (retryAfter) =>
-      Effect.flatMap(Random.next, (random) => told((now) => ({ _tag: "Trip", now, retryAfter, random }))),
+      Effect.flatMap(Random.next, (random) => happens((now) => ({ _tag: "Trip", now, retryAfter, random }))),
     isolate: Effect.acquireRelease(byHand("Isolate"), () => byHand("Release")),
     reset: byHand("Reset"),
     transitions: Stream.fromPubSub(hub)

@@ -4,38 +4,57 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type * as FiberRefs from "effect/FiberRefs"
+import type * as FiberId from "effect/FiberId"
+import * as FiberRefs from "effect/FiberRefs"
 import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Deadline from "../../Deadline.ts"
-import { forAttempt, inherit, type RunScheduler } from "./locals.ts"
-import { flatMapNow } from "./now.ts"
+import { letGo } from "./letGo.ts"
+import { RunLocals } from "./locals.ts"
+import { AttemptScope } from "./scope.ts"
 import { after } from "./timer.ts"
 import { type Telling, Underway } from "./underway.ts"
+import { wait } from "./wait.ts"
 
 /** What the run has around it, and every attempt of it too. */
 export interface Around<R> {
   readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
+  readonly clock: Clock.Clock
   readonly context: Context.Context<R>
-  readonly fiberRefs: FiberRefs.FiberRefs
-  readonly scheduler: RunScheduler
+  readonly locals: RunLocals
   /** Without interruption: an attempt can be interrupted, the closing of its scope cannot. */
   readonly runtime: Runtime.Runtime<R>
 }
 
-/** What is told of an attempt while it is under way. */
-interface Open extends Telling {
-  readonly span: Tracer.Span | undefined
+/** What a run that is in this fiber has around it. */
+export const attemptsIn = <R>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  runtimeFlags: RuntimeFlags.RuntimeFlags,
+  clock: Clock.Clock
+): Around<R> => {
+  const context = fiber.currentContext as Context.Context<R>
+  return {
+    fiber,
+    clock,
+    context,
+    locals: new RunLocals(fiber),
+    runtime: Runtime.make({
+      context,
+      fiberRefs: noLocals,
+      runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
+    })
+  }
 }
 
-/** The bound on an attempt. */
-export interface Limit {
-  readonly clock: Clock.Clock
-  readonly bound: Deadline.Bound
-  readonly millis: number
-  /** The instant that so many milliseconds from the attempt's start are. */
-  readonly deadline: number
+/** Every attempt is given its own. */
+const noLocals = FiberRefs.empty()
+
+/** What is told of an attempt while it is under way. */
+interface Open extends Telling {
+  readonly startedAt: number
+  readonly span: Tracer.Span | undefined
 }
 
 /**
@@ -45,59 +64,64 @@ export interface Limit {
  * attempt is interrupted but not waited for beyond what it can do at once: so a bound is a bound, and whatever
  * lets go at once has let go before anything else starts.
  */
-export class AttemptFiber<X, E, R> {
-  private readonly scope: Scope.CloseableScope
+export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
+  readonly resources: AttemptScope = new AttemptScope()
+  private readonly open: Open
   private readonly around: Around<R>
-  private readonly limit: Limit
+  private readonly bound: Deadline.Bound
+  private readonly millis: number
   /** It ends well however the attempt did: of every fiber that fails Effect looks through the cause. */
-  private readonly child: Fiber.RuntimeFiber<Exit.Exit<X, E>>
+  private readonly child: Fiber.RuntimeFiber<void>
+  private ended: Exit.Exit<X, E | Deadline.DeadlineExceeded> | undefined
   private cancelTimer: (() => void) | undefined
   private wanted = true
 
   /** With `keepScope` a success leaves the scope open, for whoever is given what lives in it. */
   constructor(
     effect: Effect.Effect<X, E, R>,
-    scope: Scope.CloseableScope,
     keepScope: boolean,
     open: Open,
     around: Around<R>,
-    limit: Limit
+    bound: Deadline.Bound,
+    millis: number
   ) {
-    this.scope = scope
+    this.open = open
     this.around = around
-    this.limit = limit
+    this.bound = bound
+    this.millis = millis
     this.child = Runtime.runFork(
       around.runtime,
       Effect.matchCauseEffect(Effect.interruptible(effect), {
-        onFailure: (cause) => this.closing(Exit.failCause(cause)),
+        onFailure: (cause) => this.close(Exit.failCause(cause)),
         onSuccess: (value) => {
           const exit = Exit.succeed(value)
-          return keepScope && this.wanted ? Exit.succeed(exit) : this.closing(exit)
+          if (!keepScope || !this.wanted) return this.close(exit)
+          this.ended = exit
+          return Exit.void
         }
       }),
-      { updateRefs: (_, id) => forAttempt(around.fiberRefs, id, this.contextOf(open), around.scheduler) }
+      this
     )
   }
 
+  /** `runFork` asks for it. */
+  updateRefs(_: FiberRefs.FiberRefs, id: FiberId.Runtime): FiberRefs.FiberRefs {
+    return this.around.locals.forAttempt(id, this.context())
+  }
+
   /** Waits for its end. Whoever interrupts this has to {@link stop} it. */
-  exit(): Effect.Effect<Exit.Exit<X, E | Deadline.DeadlineExceeded>> {
-    const { child } = this
-    const settled = child.unsafePoll()
-    if (settled !== null) return this.inherit(settled)
-    return Effect.async((resume) => {
-      child.addObserver((exit) => {
-        this.cancelTimer?.()
-        resume(this.inherit(exit))
-      })
-      const { bound, clock, millis } = this.limit
-      if (millis === Number.POSITIVE_INFINITY) return
-      this.cancelTimer = after(clock, millis, () => {
-        this.wanted = false
-        child.unsafeInterruptAsFork(this.around.fiber.id())
-        const limit = Duration.millis(millis)
-        resume(Effect.as(letGo(child), Exit.fail(new Deadline.DeadlineExceeded({ bound, limit }))))
-      })
-    })
+  wait(): Effect.Effect<void> {
+    const settled = this.child.unsafePoll()
+    return settled === null
+      ? wait((resume) => {
+          this.listen(resume)
+        })
+      : this.settle(settled)
+  }
+
+  /** How it has ended, once it has been waited for. */
+  get exit(): Exit.Exit<X, E | Deadline.DeadlineExceeded> {
+    return this.ended!
   }
 
   /** Interrupts it and waits until it has cleaned up. */
@@ -105,45 +129,52 @@ export class AttemptFiber<X, E, R> {
     this.wanted = false
     this.cancelTimer?.()
     // It may have succeeded in this very moment, and then nobody is given what lives in its scope.
-    return Effect.flatMap(Fiber.interrupt(this.child), (exit) => Scope.close(this.scope, exit))
+    return Effect.flatMap(Fiber.interrupt(this.child), (exit) => this.resources.closing(this.ended ?? exit))
   }
 
-  private closing(exit: Exit.Exit<X, E>): Effect.Effect<Exit.Exit<X, E>> {
-    return Effect.map(Scope.close(this.scope, exit), () => exit)
+  private listen(resume: (settled: Effect.Effect<void>) => void): void {
+    const { around, bound, child, millis } = this
+    child.addObserver((exit) => {
+      if (!this.wanted) return
+      this.cancelTimer?.()
+      resume(this.settle(exit))
+    })
+    if (millis === Number.POSITIVE_INFINITY) return
+    this.cancelTimer = after(around.clock, millis, () => {
+      this.wanted = false
+      child.unsafeInterruptAsFork(around.fiber.id())
+      const limit = Duration.millis(millis)
+      resume(
+        Effect.map(letGo(child), () => {
+          this.ended = Exit.fail(new Deadline.DeadlineExceeded({ bound, limit }))
+        })
+      )
+    })
+  }
+
+  private close(exit: Exit.Exit<X, E>): Effect.Effect<void> {
+    if (this.wanted) this.ended = exit
+    return this.resources.closing(exit)
   }
 
   /** What the attempt set of its fiber's locals is the run's, as if it had run in the same fiber. */
-  private inherit(ended: Exit.Exit<Exit.Exit<X, E>>): Effect.Effect<Exit.Exit<X, E>> {
+  private settle(exit: Exit.Exit<void>): Effect.Effect<void> {
     // A finalizer of its scope died.
-    if (Exit.isFailure(ended)) return Exit.succeed(Exit.failCause(ended.cause))
-    return Exit.isFailure(ended.value)
-      ? ended
-      : flatMapNow(inherit(this.child, this.around.fiberRefs), () => ended)
+    if (Exit.isFailure(exit)) this.ended = Exit.failCause(exit.cause)
+    return Exit.isFailure(this.exit) ? Exit.void : this.around.locals.inherit(this.child)
   }
 
   /** What it sees around it: all that the run does, and its own scope, span and deadline. */
-  private contextOf(open: Open): Context.Context<R> {
+  private context(): Context.Context<R> {
     const services = new Map<string, unknown>()
     this.around.context.unsafeMap.forEach((service, key) => {
       services.set(key, service)
     })
-    services.set(Scope.Scope.key, this.scope)
+    const { millis, open } = this
+    services.set(Scope.Scope.key, this.resources)
     services.set(Underway.key, open)
     if (open.span !== undefined) services.set(Tracer.ParentSpan.key, open.span)
-    if (this.limit.deadline !== Number.POSITIVE_INFINITY) {
-      services.set(Deadline.Current.key, this.limit.deadline)
-    }
+    if (millis !== Number.POSITIVE_INFINITY) services.set(Deadline.Current.key, open.startedAt + millis)
     return Context.unsafeMake(services)
   }
-}
-
-/** Turns enough for finalizers that need no time, through a few fibers, to run. */
-const turns = 16
-
-const letGo = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> => {
-  const wait = (left: number): Effect.Effect<void> =>
-    left === 0 || fiber.unsafePoll() !== null
-      ? Effect.void
-      : Effect.flatMap(Effect.yieldNow(), () => wait(left - 1))
-  return Effect.suspend(() => wait(turns))
 }

@@ -8,17 +8,20 @@ import type { AllTiersFailed, Rung } from "./ladder.ts"
 import type { OpenAttempt } from "./observer.ts"
 import * as Waits from "./waits.ts"
 
-/** A state of a run, which ends with what is committed. */
-export type Climbing<X, E, R> = Effect.Effect<Committed<X, E>, E | AllTiersFailed<E>, Exclude<R, Scope.Scope>>
+/** A state of a run, which ends with its answer. */
+export type Climb<A, E, R> = Effect.Effect<A, E | AllTiersFailed<E>, Exclude<R, Scope.Scope>>
+
+/** One that ends with what is committed. */
+export type Climbing<X, E, R> = Climb<Committed<X, E>, E, R>
 
 /** The tier being tried, one attempt after the other. */
-export class Current<X, E, R> {
+export class Current<X, E, R, A = unknown> {
   readonly rung: Rung<X, E, R>
   readonly enteredAt: number
   readonly deadline: number
   readonly groups: ReadonlyArray<GroupProgress>
   /** What follows when it is given up, if not the tier below. */
-  readonly otherwise: Climbing<X, E, R> | undefined
+  readonly otherwise: Climb<A, E, R> | undefined
   span: Tracer.Span | undefined
   /** Of the attempt, from 1. */
   number = 1
@@ -35,12 +38,14 @@ export class Current<X, E, R> {
     rung: Rung<X, E, R>,
     enteredAt: number,
     groups: ReadonlyArray<GroupProgress>,
-    otherwise?: Climbing<X, E, R>
+    otherwise?: Climb<A, E, R>
   ) {
     this.rung = rung
     this.enteredAt = enteredAt
     this.groups = groups
-    this.deadline = groups.reduce((least, group) => Math.min(least, group.deadline), enteredAt + rung.timeout)
+    let deadline = enteredAt + rung.timeout
+    for (const group of groups) deadline = Math.min(deadline, group.deadline)
+    this.deadline = deadline
     this.backoff = Waits.initial(rung.backoff)
     this.otherwise = otherwise
   }

@@ -4,20 +4,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import * as FiberRefs from "effect/FiberRefs"
-import * as Runtime from "effect/Runtime"
-import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Deadline from "../../Deadline.ts"
 import { type Outcome, success } from "../../Outcome.ts"
 import { epochAfter } from "../breaker/machine.ts"
-import { type Around, AttemptFiber, type Limit } from "./attempt.ts"
+import { type Around, AttemptFiber, attemptsIn } from "./attempt.ts"
 import { Committed, type Restore } from "./committed.ts"
-import { type Climbing, Current } from "./current.ts"
+import { type Climb, Current } from "./current.ts"
 import { allTiersFailed, isOwn, noTierLeft } from "./ending.ts"
 import { enter, type GroupProgress } from "./groups.ts"
 import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
-import { RunScheduler } from "./locals.ts"
 import { flatMapNow } from "./now.ts"
 import { RunObserver } from "./observer.ts"
 import { heed, type Plan, plan, refund } from "./plan.ts"
@@ -34,33 +30,61 @@ export const run = <X, E, R, A, R2>(
   ladder: Ladder<X, E, R>,
   keepScope: boolean,
   onCommit: (committed: Committed<X, E>) => Effect.Effect<A, never, R2>
-): Effect.Effect<A, E | AllTiersFailed<E>, Exclude<R, Scope.Scope> | R2> =>
+): Running<A, E, R, R2> =>
+  start<X, E, R, Committed<X, E>, A, R2>(ladder, keepScope, committed, (climb, observer) =>
+    ending(climb, observer, (committed) => {
+      if (!keepScope) observer.close(Exit.void)
+      return onCommit(committed)
+    })
+  )
+
+/** A run that is its answer and no more. */
+export const answer = <X, E, R>(ladder: Ladder<X, E, R>): Running<X, E, R> =>
+  start(ladder, false, Exit.succeed, (climb, observer) =>
+    observer.isWatched
+      ? ending(climb, observer, (value) => {
+          observer.close(Exit.void)
+          return Exit.succeed(value)
+        })
+      : climb
+  )
+
+const ending = <A, E, R, B, R2>(
+  climb: Climb<A, E, R>,
+  observer: RunObserver<E>,
+  onSuccess: (answer: A) => Effect.Effect<B, never, R2>
+): Running<B, E, R, R2> =>
+  Effect.matchCauseEffect(climb, {
+    onSuccess,
+    onFailure: (cause) => {
+      const exit = Exit.failCause(cause)
+      observer.close(exit)
+      return exit
+    }
+  })
+
+type Running<A, E, R, R2 = never> = Effect.Effect<A, E | AllTiersFailed<E>, Exclude<R, Scope.Scope> | R2>
+
+/** What comes of the answer of a tier, given what is {@link Committed}. */
+type Answer<X, E, A> = (...committed: ConstructorParameters<typeof Committed<X, E>>) => Exit.Exit<A>
+
+const committed = <X, E>(
+  ...committed: ConstructorParameters<typeof Committed<X, E>>
+): Exit.Exit<Committed<X, E>> => Exit.succeed(new Committed(...committed))
+
+const start = <X, E, R, B, A, R2>(
+  ladder: Ladder<X, E, R>,
+  keepScope: boolean,
+  answer: Answer<X, E, B>,
+  end: (climb: Climb<B, E, R>, observer: RunObserver<E>) => Running<A, E, R, R2>
+): Running<A, E, R, R2> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
       const observer = new RunObserver<E>(fiber, ladder)
-      const context = fiber.currentContext as Context.Context<R>
-      const around: Around<R> = {
-        fiber,
-        context,
-        fiberRefs: fiber.getFiberRefs(),
-        scheduler: new RunScheduler(fiber),
-        runtime: Runtime.make({
-          context,
-          fiberRefs: FiberRefs.empty(),
-          runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
-        })
-      }
-      return Effect.matchCauseEffect(new Run(ladder, keepScope, restore, observer, around).climb(), {
-        onSuccess: (committed) => {
-          if (!keepScope) observer.close(Exit.void)
-          return onCommit(committed)
-        },
-        onFailure: (cause) => {
-          const exit = Exit.failCause(cause)
-          observer.close(exit)
-          return exit
-        }
-      })
+      const { startedAt } = observer
+      const around = attemptsIn<R>(fiber, runtimeFlags, observer.clock)
+      const run = new Run(ladder, keepScope, answer, restore, observer, around, startedAt)
+      return end(run.climb(startedAt), observer)
     })
   )
 
@@ -68,13 +92,13 @@ export const run = <X, E, R, A, R2>(
  * The run as a machine: each method is a state, and what it returns is the state that follows. It stands for the
  * loop over tiers with the loop over attempts in it, at a fraction of the price of generators.
  */
-class Run<X, E, R> {
+class Run<X, E, R, A> {
   readonly ladder: Ladder<X, E, R>
   readonly observer: RunObserver<E>
   private readonly keepScope: boolean
+  private readonly answer: Answer<X, E, A>
   private readonly restore: Restore
   private readonly around: Around<R>
-  private readonly startedAt: number
   private readonly deadline: number
   readonly groups: Array<GroupProgress> = []
   index = 0
@@ -84,30 +108,34 @@ class Run<X, E, R> {
   constructor(
     ladder: Ladder<X, E, R>,
     keepScope: boolean,
+    answer: Answer<X, E, A>,
     restore: Restore,
     observer: RunObserver<E>,
     around: Around<R>,
-    startedAt = observer.startedAt
+    startedAt: number
   ) {
     this.ladder = ladder
     this.keepScope = keepScope
+    this.answer = answer
     this.restore = restore
     this.observer = observer
     this.around = around
-    this.startedAt = startedAt
     this.deadline = Math.min(Context.get(around.context, Deadline.Current), startedAt + ladder.deadline)
   }
 
   /** The next tier that may be asked, or the end. */
-  climb(): Climbing<X, E, R> {
+  climb(now: number): Climb<A, E, R> {
     const { ladder, observer } = this
     while (this.started < ladder.maxTiers) {
       const rung = ladder.rungs[this.index++]
       if (rung === undefined) break
-      const now = this.index === 1 ? this.startedAt : observer.now()
       if (now >= this.deadline) return allTiersFailed(observer, "deadline")
       const groups = enter(this.groups, rung, now)
-      if (groups.some((group) => group.started >= group.maxTiers || group.deadline <= now)) continue
+      if (
+        groups.length > 0 &&
+        groups.some((group) => group.started >= group.maxTiers || group.deadline <= now)
+      )
+        continue
       return rung.hedgeAfter === Number.POSITIVE_INFINITY
         ? this.admit(new Current(rung, now, groups))
         : this.hedged(rung, now, groups)
@@ -119,7 +147,7 @@ class Run<X, E, R> {
    * The tier, and after a while the ones below it as well. The first to answer wins and the other is interrupted;
    * a failure that aborts ends both; the run has failed when nothing is left under way.
    */
-  private hedged(rung: Rung<X, E, R>, now: number, groups: ReadonlyArray<GroupProgress>): Climbing<X, E, R> {
+  private hedged(rung: Rung<X, E, R>, now: number, groups: ReadonlyArray<GroupProgress>): Climb<A, E, R> {
     return Effect.flatMap(Effect.cached(Effect.fork(Effect.uninterruptible(this.below()))), (below) => {
       const next = Effect.catchIf(
         Effect.flatMap(below, Fiber.join),
@@ -145,7 +173,7 @@ class Run<X, E, R> {
   }
 
   /** Asks the tier's breaker for an attempt. */
-  private admit(tier: Current<X, E, R>): Climbing<X, E, R> {
+  private admit(tier: Current<X, E, R, A>): Climb<A, E, R> {
     const { breaker } = tier.rung
     if (breaker === undefined) return this.attempt(tier)
     return flatMapNow(breaker.decideIn(this.around.fiber), ({ changes, permit, rejection }) => {
@@ -159,7 +187,7 @@ class Run<X, E, R> {
     })
   }
 
-  private attempt(tier: Current<X, E, R>): Climbing<X, E, R> {
+  private attempt(tier: Current<X, E, R, A>): Climb<A, E, R> {
     const { observer } = this
     const { groups, number, rung } = tier
     if (number === 1) {
@@ -169,22 +197,27 @@ class Run<X, E, R> {
     }
     const now = number === 1 ? tier.enteredAt : observer.now()
     tier.attempt = observer.openAttempt(rung, tier.span, number, tier.waited, now)
-    return Effect.flatMap(Scope.make(), (scope) => {
-      tier.scope = scope
-      const limit = this.limitOf(tier, now)
-      const fiber = new AttemptFiber(rung.attempt, scope, this.keepScope, tier.attempt, this.around, limit)
-      return Effect.matchCauseEffect(this.restore(fiber.exit()), {
-        onFailure: (cause) => Effect.flatMap(fiber.stop(), () => this.ended(tier, Exit.failCause(cause))),
-        onSuccess: (exit) => this.ended(tier, exit)
-      })
+    // The nearest of its bounds; its own wins a tie.
+    const millis = Math.min(rung.attemptTimeout, tier.deadline - now, this.deadline - now)
+    const bound =
+      millis === rung.attemptTimeout
+        ? rung.attemptBound
+        : millis === tier.deadline - now
+          ? "timeout"
+          : "deadline"
+    const fiber = new AttemptFiber(rung.attempt, this.keepScope, tier.attempt, this.around, bound, millis)
+    tier.scope = fiber.resources
+    return Effect.matchCauseEffect(this.restore(fiber.wait()), {
+      onFailure: (cause) => Effect.flatMap(fiber.stop(), () => this.ended(tier, Exit.failCause(cause))),
+      onSuccess: () => this.ended(tier, fiber.exit)
     })
   }
 
   /** Classifies the attempt's exit, once, and tells the breaker. */
   private ended(
-    tier: Current<X, E, R>,
+    tier: Current<X, E, R, A>,
     exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>
-  ): Climbing<X, E, R> {
+  ): Climb<A, E, R> {
     const { permit, rung } = tier
     const outcome = heed(rung, rung.judge(exit))
     const reported =
@@ -195,7 +228,7 @@ class Run<X, E, R> {
       if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
       tier.epoch = permit && epochAfter(permit, transition)
       if (Exit.isSuccess(exit)) return this.won ? this.tooLate(tier) : this.commit(tier, exit.value)
-      return Effect.flatMap(
+      return flatMapNow(
         plan(tier, exit.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
         (plan) => this.carryOut(tier, exit, outcome, plan)
       )
@@ -203,11 +236,11 @@ class Run<X, E, R> {
   }
 
   private carryOut(
-    tier: Current<X, E, R>,
+    tier: Current<X, E, R, A>,
     exit: Exit.Failure<X, E | Deadline.DeadlineExceeded>,
     outcome: Outcome,
     plan: Plan
-  ): Climbing<X, E, R> {
+  ): Climb<A, E, R> {
     this.observer.closeAttempt(tier.attempt, exit, outcome, plan._tag)
     switch (plan._tag) {
       case "abort":
@@ -230,17 +263,17 @@ class Run<X, E, R> {
     }
   }
 
-  private below(): Climbing<X, E, R> {
-    return Effect.suspend(() => this.climb())
+  private below(): Climb<A, E, R> {
+    return Effect.suspend(() => this.climb(this.observer.now()))
   }
 
   /** Gives a tier up. */
-  private leave(tier: Current<X, E, R>, exit: Exit.Exit<unknown, unknown>): Climbing<X, E, R> {
+  private leave(tier: Current<X, E, R, A>, exit: Exit.Exit<unknown, unknown>): Climb<A, E, R> {
     this.observer.closeTier(tier.span, exit)
     return tier.otherwise ?? this.below()
   }
 
-  private commit(tier: Current<X, E, R>, value: X): Climbing<X, E, R> {
+  private commit(tier: Current<X, E, R, A>, value: X): Climb<A, E, R> {
     this.won = true
     const { keepScope, observer } = this
     const { attempt, rung, span } = tier
@@ -250,8 +283,8 @@ class Run<X, E, R> {
       observer.closeAttempt(attempt, Exit.void, success, undefined)
       observer.closeTier(span, Exit.void)
     }
-    const committed = Exit.succeed(new Committed(value, this, tier))
-    return rung.budget === undefined ? committed : Effect.zipRight(rung.budget.deposit, committed)
+    const answer = this.answer(value, this, tier)
+    return rung.budget === undefined ? answer : Effect.zipRight(rung.budget.deposit, answer)
   }
 
   get fiber(): Around<R>["fiber"] {
@@ -262,31 +295,32 @@ class Run<X, E, R> {
   wayOn(
     transcript: Rung<X, E, R>["transcript"],
     sent: unknown
-  ): ((restore: Restore) => Climbing<X, E, R>) | undefined {
+  ): ((restore: Restore) => Climb<Committed<X, E>, E, R>) | undefined {
     const { around, ladder, observer } = this
     const left = rest(ladder, this, transcript, sent)
     if (left === undefined) return undefined
     const context = Context.add(around.context, Deadline.Current, Number.POSITIVE_INFINITY)
     return (restore) =>
-      Effect.suspend(() =>
-        new Run(left, true, restore, observer, { ...around, context }, observer.now()).climb()
-      )
+      Effect.suspend(() => {
+        const now = observer.now()
+        return new Run<X, E, R, Committed<X, E>>(
+          left,
+          true,
+          committed,
+          restore,
+          observer,
+          { ...around, context },
+          now
+        ).climb(now)
+      })
   }
 
   /** Another tier's answer came first, in the very same moment. */
-  private tooLate({ attempt, rung, scope, span }: Current<X, E, R>): Climbing<X, E, R> {
+  private tooLate({ attempt, rung, scope, span }: Current<X, E, R, A>): Climb<A, E, R> {
     const exit = Exit.interrupt(FiberId.none)
     this.observer.closeAttempt(attempt, exit, rung.judge(exit), "abort")
     this.observer.closeTier(span, exit)
     return Effect.zipRight(Scope.close(scope, exit), exit)
-  }
-
-  /** The nearest of an attempt's bounds; its own wins a tie. */
-  private limitOf({ deadline, rung }: Current<X, E, R>, now: number): Limit {
-    const millis = Math.min(rung.attemptTimeout, deadline - now, this.deadline - now)
-    const bound =
-      millis === rung.attemptTimeout ? rung.attemptBound : millis === deadline - now ? "timeout" : "deadline"
-    return { clock: this.observer.clock, bound, millis, deadline: now + millis }
   }
 }
 

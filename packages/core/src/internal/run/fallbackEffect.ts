@@ -14,9 +14,7 @@ export class FallbackEffect<A, E, R> extends Effectable.Class<A, E | AllTiersFai
   }
 
   override commit(): Effect.Effect<A, E | AllTiersFailed<E>, R> {
-    this.run ??= engine.run(this.ladder, false, ({ value }) => Effect.succeed(value)) as ReturnType<
-      this["commit"]
-    >
+    this.run ??= engine.answer(this.ladder) as ReturnType<this["commit"]>
     return this.run
   }
 }

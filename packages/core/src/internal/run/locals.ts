@@ -11,15 +11,78 @@ type Key = Parameters<Locals["get"]>[0]
 type Stack = NonNullable<ReturnType<Locals["get"]>>
 
 /**
- * The locals of a fiber before it sets any: a fiber copies them all to set one, and the copy has lost the mark,
- * which is no entry. To ask for the mark costs nothing, where to look at the locals makes a copy of them.
+ * The locals of an attempt before it sets any: those of the run, unless they are its own, looked up where they are. A
+ * fiber copies them all to set one, and the copy has lost the mark, which is no entry. To ask for the mark costs
+ * nothing, where to look at the locals makes a copy of them.
  */
-class Untouched extends Map<Key, Stack> {
-  override has(ref: Key): boolean {
-    return ref === mark || super.has(ref)
+class Untouched implements ReadonlyMap<Key, Stack> {
+  private readonly locals: Locals
+  private readonly context: Stack
+  private readonly scheduler: Stack
+  private copy: Locals | undefined
+
+  constructor(locals: Locals, context: Stack, scheduler: Stack) {
+    this.locals = locals
+    this.context = context
+    this.scheduler = scheduler
   }
-  override get(ref: Key): Stack | undefined {
-    return ref === mark ? marked : super.get(ref)
+
+  has(ref: Key): boolean {
+    return this.get(ref) !== undefined
+  }
+
+  get(ref: Key): Stack | undefined {
+    switch (ref) {
+      case FiberRef.currentContext:
+        return this.context
+      case FiberRef.currentScheduler:
+        return this.scheduler
+      case FiberRef.interruptedCause:
+        return undefined
+      case mark:
+        return marked
+      default:
+        return this.locals.get(ref)
+    }
+  }
+
+  get size(): number {
+    return this.copied().size
+  }
+
+  forEach(f: (stack: Stack, ref: Key, map: Locals) => void): void {
+    this.copied().forEach(f)
+  }
+
+  keys(): MapIterator<Key> {
+    return this.copied().keys()
+  }
+
+  values(): MapIterator<Stack> {
+    return this.copied().values()
+  }
+
+  entries(): MapIterator<[Key, Stack]> {
+    return this.copied().entries()
+  }
+
+  [Symbol.iterator](): MapIterator<[Key, Stack]> {
+    return this.entries()
+  }
+
+  copied(): Locals {
+    if (this.copy === undefined) {
+      const copy: Locals = new Map()
+      // Twice as fast as to copy a Map by its constructor.
+      this.locals.forEach((stack, ref) => {
+        copy.set(ref, stack)
+      })
+      copy.delete(FiberRef.interruptedCause)
+      copy.set(FiberRef.currentContext, this.context)
+      copy.set(FiberRef.currentScheduler, this.scheduler)
+      this.copy = copy
+    }
+    return this.copy
   }
 }
 
@@ -30,7 +93,7 @@ const marked: Stack = [[FiberId.none, true]]
  * Lets the attempts of a run wait for their turn in the run's own queue. Effect keeps a queue for every fiber that
  * ever waits, in a table whose upkeep costs the collector more than the fiber.
  */
-export class RunScheduler implements Scheduler {
+class RunScheduler implements Scheduler {
   private readonly fiber: RuntimeFiber<unknown, unknown>
   private readonly scheduler: Scheduler
 
@@ -48,39 +111,40 @@ export class RunScheduler implements Scheduler {
   }
 }
 
-/** The locals of an attempt: the run's, as if it ran in the same fiber, and a context of its own. */
-export const forAttempt = (
-  { locals }: FiberRefs.FiberRefs,
-  id: FiberId.Single,
-  context: Context.Context<never>,
-  scheduler: RunScheduler
-): FiberRefs.FiberRefs => {
-  const own = new Untouched()
-  // Twice as fast as to copy a Map by its constructor.
-  locals.forEach((stack, ref) => {
-    own.set(ref, stack)
-  })
-  own.delete(FiberRef.interruptedCause)
-  own.set(FiberRef.currentContext, [[id, context]])
-  own.set(FiberRef.currentScheduler, [[id, scheduler]])
-  return FiberRefs.unsafeMake(own)
-}
+/** The locals of the fiber that a run is in, and of its attempts. */
+export class RunLocals {
+  private readonly locals: Locals
+  private readonly scheduler: Stack
 
-/** Makes what an attempt has set the run's. */
-export const inherit = (
-  attempt: RuntimeFiber<unknown, unknown>,
-  run: FiberRefs.FiberRefs
-): Effect.Effect<void> => {
-  if (attempt.getFiberRef(mark)) return Effect.void
-  const refs = attempt.getFiberRefs()
-  for (const [ref, stack] of refs.locals) {
-    if (!ofFiberAlone.has(ref) && run.locals.get(ref) !== stack) {
-      return Effect.inheritFiberRefs(
-        [...ofFiberAlone].reduce((refs, ref) => FiberRefs.delete(refs, ref), refs)
-      )
-    }
+  constructor(fiber: RuntimeFiber<unknown, unknown>) {
+    // Where Effect lets us, without the copy of them all that `getFiberRefs` makes.
+    const { locals } =
+      (fiber as { readonly _fiberRefs?: FiberRefs.FiberRefs })._fiberRefs ?? fiber.getFiberRefs()
+    // In a run in a run in a run, they would be looked up through all of these.
+    this.locals = locals instanceof Untouched ? locals.copied() : locals
+    this.scheduler = [[fiber.id(), new RunScheduler(fiber)]]
   }
-  return Effect.void
+
+  /** Those of an attempt: the run's, as if it ran in the same fiber, and a context of its own. */
+  forAttempt(id: FiberId.Single, context: Context.Context<never>): FiberRefs.FiberRefs {
+    const own: ReadonlyMap<Key, Stack> = new Untouched(this.locals, [[id, context]], this.scheduler)
+    // Effect only reads locals: it copies them to change them.
+    return FiberRefs.unsafeMake(own as Locals)
+  }
+
+  /** Makes what an attempt has set the run's. */
+  inherit(attempt: RuntimeFiber<unknown, unknown>): Effect.Effect<void> {
+    if (attempt.getFiberRef(mark)) return Effect.void
+    const refs = attempt.getFiberRefs()
+    for (const [ref, stack] of refs.locals) {
+      if (!ofFiberAlone.has(ref) && this.locals.get(ref) !== stack) {
+        return Effect.inheritFiberRefs(
+          [...ofFiberAlone].reduce((refs, ref) => FiberRefs.delete(refs, ref), refs)
+        )
+      }
+    }
+    return Effect.void
+  }
 }
 
 const ofFiberAlone: ReadonlySet<Key> = new Set<Key>([

@@ -37,7 +37,7 @@ export interface OpenAttempt<out E> {
  * and synchronous; where nobody traces there are no spans, and where nobody listens there are no events.
  */
 export class RunObserver<E> {
-  refusals: ReadonlyArray<Attempt.Refusal> = []
+  refusals: ReadonlyArray<Attempt.Refusal> = none
   readonly clock: Clock.Clock
   readonly startedAt: number
   readonly span: Tracer.Span | undefined
@@ -60,6 +60,11 @@ export class RunObserver<E> {
     this.listener = Context.get(fiber.currentContext, Attempt.Listener)
     this.span = openSpan(fiber, `fallback ${ladder.name}`, "internal")
     this.startedAt = this.now()
+  }
+
+  /** Whether anybody hears or sees of the run while it is under way. */
+  get isWatched(): boolean {
+    return this.span !== undefined || this.listener !== undefined
   }
 
   /** Milliseconds of the clock's monotonic time. */
@@ -181,10 +186,10 @@ export class RunObserver<E> {
   }
 
   close(exit: Exit.Exit<unknown, unknown>): void {
+    if (!this.isWatched) return
     const { count, ladder, servedBy, span } = this
     // What came after a stream had broken off, and did not go on with it, is not what the caller hears of.
     const last = this.broken ?? this.last
-    if (span === undefined && this.listener === undefined) return
     const outcome = runOutcome(exit, last)
     const fallback = servedBy !== undefined && servedBy !== ladder.rungs[0]
     const end: Attempt.RunEnded = {
@@ -303,5 +308,7 @@ const runErrorType = (
       return errorTypeOf(last?.outcome) ?? circuitOpen
   }
 }
+
+const none: ReadonlyArray<never> = []
 
 const circuitOpen = "circuit_open"

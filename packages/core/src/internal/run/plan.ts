@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Outcome } from "../../Outcome.ts"
 import type { Rung } from "./ladder.ts"
+import { flatMapNow } from "./now.ts"
 import * as Waits from "./waits.ts"
 
 type AnyRung = Rung<unknown, unknown, unknown>
@@ -36,7 +37,7 @@ export const plan = (
   const { number, rung } = tier
   if (outcome._tag === "Success" || outcome.next === "nextTier") return nextTier
   if (outcome.next === "abort") return abort
-  return Effect.flatMap(Waits.next(rung.backoff, number, tier.backoff, cause), (next) => {
+  return flatMapNow(Waits.next(rung.backoff, number, tier.backoff, cause), (next) => {
     if (next === undefined) return nextTier
     const asked = outcome._tag === "Failure" ? outcome.retryAfter : undefined
     const wait = Duration.max(next.duration, asked ?? Duration.zero)
