@@ -29,13 +29,14 @@ describe("the guide to the status", () => {
     Effect.gen(function* () {
       const [first, second] = [yield* wall, yield* wall]
       first.script(fails(500))
-      const { log, url } = yield* gateway(
-        chat([first.url, second.url], {
+      const { log, probes, url } = yield* gateway(
+        `${chat([first.url, second.url], {
           tier: "retry: { times: 0 }",
           route: "alert: { tier: tier1, atLeast: 1 }"
-        })
+        })}\nprobe: { every: 1s }`
       )
       yield* ask(url)
+      yield* eventually(() => probes.some(({ message, tier }) => message === "run" && tier === "tier2"))
       const status = JSON.parse((yield* get(url, "/status")).text)
       const route = status.routes[0]
       assert.sameMembers([...listed("## `GET /status`")], [...names(status)])
@@ -45,10 +46,15 @@ describe("the guide to the status", () => {
         [...new Set([...names(route.tiers[0]), ...names(status.models[0])])]
       )
       assert.sameMembers([...listed("### Of an alert")], [...names(status.alerts[0])])
+      const line = probes.findLast(({ message, tier }) => message === "attempt" && tier === "tier2") ?? {}
+      assert.sameMembers(
+        [...listed("### Of a synthetic check")],
+        names(status.probes.at(-1)).filter((name) => !Object.hasOwn(line, name))
+      )
 
       yield* eventually(() => log.some(({ message }) => message === "alert"))
-      const line = /^```json\n([\s\S]*?)\n```$/m.exec(guide)?.[1] ?? ""
-      assert.deepStrictEqual(Object.keys(log.at(-1) ?? {}), Object.keys(JSON.parse(line)))
+      const shown = /^```json\n([\s\S]*?)\n```$/m.exec(guide)?.[1] ?? ""
+      assert.deepStrictEqual(Object.keys(log.at(-1) ?? {}), Object.keys(JSON.parse(shown)))
     })
   )
 })

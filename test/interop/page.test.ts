@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Tab, tab } from "../support/browser.ts"
-import { ask } from "../support/caller.ts"
+import { ask, get } from "../support/caller.ts"
 import { chat, gateway } from "../support/gateway.ts"
 import { answer, fails, wall } from "../support/wall.ts"
 import { installChromium } from "./counterparts.mjs"
@@ -23,15 +23,15 @@ const shows = (tab: Tab, text: string) =>
     }
   })
 
-const page = (tier1: string) =>
+const page = (tier1: string, more = "") =>
   Effect.gen(function* () {
     const [first, second] = [yield* wall, yield* wall]
     const { url } = yield* gateway(
-      chat([first.url, second.url], {
+      `${chat([first.url, second.url], {
         tier: "retry: { times: 0 }",
         tier1,
         route: "alert: { tier: tier1, atLeast: 3 }"
-      })
+      })}\n${more}`
     )
     return { first, url, tab: yield* browser }
   })
@@ -132,12 +132,19 @@ withCounterpart("chromium", () => {
     "is read on a phone, by light and by dark, with a keyboard, by a screen reader and without a script",
     () =>
       Effect.gen(function* () {
-        const { first, tab, url } = yield* page("breaker: { consecutive: 1, openFor: 1m }")
+        const { first, tab, url } = yield* page(
+          "breaker: { consecutive: 1, openFor: 1m }",
+          "probe: { every: 1s }"
+        )
         first.script(fails(503))
         for (let call = 0; call < 4; call++) yield* ask(url)
+        yield* Effect.repeat(get(url, "/status"), {
+          until: ({ text }) => JSON.parse(text).probes.length === 2
+        })
         yield* Effect.promise(() => tab.send("Emulation.setScriptExecutionDisabled", { value: true }))
         yield* Effect.promise(() => tab.open(`${url}/`))
         yield* shows(tab, "In chat tier1 is resting, tier2 goes on.")
+        yield* shows(tab, "Synthetic checks")
         for (const scheme of ["light", "dark"] as const) {
           for (const width of [1280, 400]) {
             yield* Effect.promise(() => shaped(width, scheme)(tab))
@@ -156,7 +163,7 @@ withCounterpart("chromium", () => {
           (node) => node.role?.value
         )
         const count = (role: string) => roles.filter((each) => each === role).length
-        assert.deepStrictEqual([count("table"), count("columnheader")], [3, 25])
+        assert.deepStrictEqual([count("table"), count("columnheader")], [4, 31])
         yield* Effect.promise(async () => {
           for (const type of ["keyDown", "keyUp"]) {
             await tab.send("Input.dispatchKeyEvent", {

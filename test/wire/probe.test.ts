@@ -27,16 +27,45 @@ describe("a gateway that checks its tiers", () => {
         assert.notMatch(text, /^understudy_attempts_total\{.*\} [1-9]/m)
         const { attempts, probes: seen, routes } = JSON.parse((yield* get(url, "/status")).text)
         assert.deepStrictEqual([attempts, routes[0].due], [[], 0])
-        assert.sameMembers(
-          seen.map(({ outcome, tier }: Record<string, unknown>) => `${tier} ${outcome}`),
-          ["tier1 success", "tier2 failure"]
+        assert.deepStrictEqual(
+          seen.map((check: Record<string, unknown>) => [
+            check["tier"],
+            check["outcome"],
+            check["success_rate"],
+            check["over_s"],
+            typeof check["p95_ms"]
+          ]),
+          [
+            ["tier1", "success", 1, 300, "number"],
+            ["tier2", "failure", 0, 300, "object"]
+          ]
         )
+        assert.isAbove(seen[0].due, 0)
+        assert.strictEqual(seen[0].due, seen[0].served)
         // The breaker of a tier that a check has found dead has heard nothing of it.
         assert.deepStrictEqual(
           routes[0].tiers.map(({ breaker }: { breaker: { state: string } }) => breaker.state),
           ["closed", "closed"]
         )
       })
+  )
+
+  it.scopedLive("goes on with what they came to under another file, as far as the tiers are the same", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* wall, yield* wall]
+      const every = "{ every: 1s }"
+      const { probes, reload, url } = yield* gateway(probing(every, [first.url, second.url]))
+      yield* eventually(() => probes.filter(({ message }) => message === "run").length >= 2)
+      const seen = Effect.map(get(url, "/status"), ({ text }) =>
+        JSON.parse(text).probes.map(({ due, model }: { due: number; model: string }) => `${model} ${due > 0}`)
+      )
+      yield* reload(probing(every, [first.url, second.url]).replace("model2", "model3"))
+      const after = yield* seen
+      assert.include(after, "model1 true")
+      assert.notInclude(after, "model2 true")
+      yield* reload(chat([first.url, second.url]))
+      assert.deepStrictEqual(yield* seen, [])
+    })
   )
 
   it.scopedLive("closes the breaker of one that is well again, before a user calls, where it may", () =>

@@ -38,8 +38,8 @@ export interface Gateway {
    * - A tier keeps its breaker, and what that knows, where neither the file's words about the tier's name, model,
    *   breaker and provider have changed nor those about the provider; any other begins with a new one. Of a breaker that
    *   is gone and was not closed it is told that it changed to `Closed`, for it was `retired`.
-   * - What is known of the tiers' health goes on, unless an alert was changed. So does the count of requests under
-   *   way, unless its limits were.
+   * - What is known of the tiers' health goes on, unless an alert was changed; what synthetic checks have come to, unless
+   *   their interval was; the count of requests under way, unless its limits were.
    */
   readonly reload: (
     next: Effect.Effect<Config, ConfigError>
@@ -135,6 +135,7 @@ export const start = (
       result: status.probed,
       event: (requestId: string, event: Attempt.Event) => {
         counted.synthetic(event)
+        serving.current().checks?.listener(event)
         if (event._tag === "BreakerChanged") status.hear(requestId, event)
         options.onProbe?.(requestId, event)
       }

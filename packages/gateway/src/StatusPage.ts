@@ -24,6 +24,7 @@ export type {
   AlertStatus,
   AttemptStatus,
   BreakerStatus,
+  CheckStatus,
   ModelStatus,
   PolicyStatus,
   Rates,
@@ -114,9 +115,12 @@ export const make = (options: {
       )
     return {
       hear: (requestId, event) => recent.hear(requestId, event, now()),
-      probed: (entry) => void probes.set(JSON.stringify([entry["route"], entry["tier"]]), entry),
+      probed: (entry) => void probes.set(nameOf(entry["route"], entry["tier"]), entry),
       show: (next) => {
-        probes.clear()
+        const names = new Set(
+          next.routes.flatMap(({ breakers, name }) => breakers.map(({ tier }) => nameOf(name, tier)))
+        )
+        for (const name of probes.keys()) if (!names.has(name)) probes.delete(name)
         served = next
         policy = { loaded_at: now().toISOString(), refused: null }
         recent.follow(
@@ -167,3 +171,5 @@ const response = (type: string, text: string, headers: Readonly<Record<string, s
   },
   body: new TextEncoder().encode(text)
 })
+
+const nameOf = (route: unknown, tier: unknown): string => JSON.stringify([route, tier])

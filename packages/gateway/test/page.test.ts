@@ -102,6 +102,37 @@ describe("the page", () => {
     assert.include(page(status(open)), '<noscript><meta http-equiv="refresh" content="10"></noscript>')
   })
 
+  it("shows how synthetic checks have gone, where there are any", () => {
+    const check = {
+      timestamp: "2026-11-25T17:31:20.000Z",
+      route: "chat",
+      tier: "primary",
+      model: "large",
+      provider: "openai",
+      outcome: "success",
+      status: 200,
+      over_s: 1200,
+      due: 20,
+      served: 19,
+      success_rate: 0.95,
+      ...times
+    }
+    const failed = { ...check, tier: "standby", outcome: "failure", status: 401, error_type: "auth" }
+    const refused = { ...check, tier: "third", outcome: undefined, p50_ms: null, p95_ms: null }
+    const shown = page({ ...status(closed), probes: [check, failed, refused] })
+    for (const fact of [
+      "Synthetic checks route / tier last one checks success p50 p95",
+      "chat / primary large · openai success 17:31:20 20 in 20 min 95 % 38 ms 1.24 s",
+      "chat / standby large · openai failure 17:31:20 · 401 auth 20 in 20 min",
+      "chat / third large · openai refused 17:31:20 20 in 20 min 95 % – –"
+    ]) {
+      assert.include(seen(shown), fact)
+    }
+    assert.notInclude(seen(page(status(closed))), "Synthetic")
+    // The script puts what it hears of in its place, and so that has to be there.
+    assert.include(page(status(closed)), '<div id="checks" data-live></div>')
+  })
+
   it("says first what matters most", () => {
     const one = status(closed)
     const calm = { ...one, alerts: [] }

@@ -6,14 +6,14 @@ import { light } from "../drawing/theme.ts"
 import type { AlertStatus, RouteStatus, Status } from "../serving/status.ts"
 import { script } from "./script.ts"
 import { style } from "./style.ts"
-import { attemptsTable, modelsTable, routeCard } from "./tables.ts"
+import { attemptsTable, checksSection, modelsTable, routeCard } from "./tables.ts"
 
 /**
  * The page: all that it shows is in it, without a script and without anything from elsewhere. A part that is `data-live`
  * is replaced by the script where it has changed.
  */
 export const page = (status: Status): string => {
-  const { alerts, attempts, models, over_s, policy, routes } = status
+  const { alerts, attempts, models, over_s, policy, probes, routes } = status
   const headline = headlineOf(status)
   const at = status.now.slice(11, 19)
   const news = [
@@ -29,6 +29,7 @@ export const page = (status: Status): string => {
 <div id="alerts" data-live>${news.length > 0 && html`<ul class="alerts">${news}</ul>`}</div>
 <div id="routes" data-live>${routes.map(routeCard)}</div>
 <section aria-labelledby="of-models"><h2 id="of-models">Models</h2><div class="card" id="models" data-live>${modelsTable(models)}</div></section>
+<div id="checks" data-live>${probes.length > 0 && checksSection(probes)}</div>
 <section aria-labelledby="of-attempts"><h2 id="of-attempts">Last attempts</h2><div class="card" id="attempts" data-live>${attemptsTable(attempts)}</div></section>
 </main>
 <footer><p>Rates and times look back on ${span(over_s * 1000)}. For programs: <a href="status">status</a> and <a href="metrics">metrics</a>.</p></footer>

@@ -44,7 +44,8 @@ a:focus-visible{outline:2px solid var(--s1);outline-offset:2px}
 .lost main{opacity:.55}.lost #live{color:var(--bad)}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .ladder,.models{table-layout:fixed}
-.ladder .n{width:5.5rem}.models .n{width:5rem}.wide{width:220px;padding-left:1.25rem}.breaker{width:16.5rem}
+.ladder .n{width:5.5rem}.models .n{width:5rem}.checks .n{width:6.5rem}.checks .last{width:16.5rem}.checks small{font-weight:400}
+.wide{width:220px;padding-left:1.25rem}.breaker{width:16.5rem}
 @media(max-width:58rem){
 header,main,footer{padding-left:1rem;padding-right:1rem}
 .lead{font-size:1.375rem;margin:1rem 0}
@@ -64,7 +65,7 @@ td,.attempts td{display:block;padding:0;border:0}
 .ladder .state{grid-column:5;text-align:right;min-width:5.5rem}
 .ladder .state:has(small){grid-column:1/-1;text-align:left}.state small{display:inline;margin-left:.5rem}
 .ladder td:first-child:has(+.state small){grid-column:1/-1}
-.models tr{grid-template-columns:repeat(auto-fit,minmax(6rem,1fr))}.models .name{grid-column:1/-1}
+.models tr{grid-template-columns:repeat(auto-fit,minmax(6rem,1fr))}.models .name,.checks .last{grid-column:1/-1}.checks .n,.checks .last{width:auto}
 .wide{width:auto;padding:0;grid-column:1/-1}.wide:empty{display:none}
 .attempts tr{grid-template-columns:4.25rem 1fr auto}
 .attempts td:nth-child(1){grid-area:1/1}.attempts td:nth-child(2){grid-area:1/2}.attempts td:nth-child(5){grid-area:1/3}

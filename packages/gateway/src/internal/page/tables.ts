@@ -2,7 +2,14 @@ import { compact, left, many, rate, span } from "../drawing/figures.ts"
 import { glyph, range, type Standing, standingOf, strip } from "../drawing/glyphs.ts"
 import { type Html, html } from "../drawing/html.ts"
 import { kept } from "../serving/recent.ts"
-import type { AttemptStatus, BreakerStatus, ModelStatus, RouteStatus, TierStatus } from "../serving/status.ts"
+import type {
+  AttemptStatus,
+  BreakerStatus,
+  CheckStatus,
+  ModelStatus,
+  RouteStatus,
+  TierStatus
+} from "../serving/status.ts"
 
 export const routeCard = ({ due, fallback_rate, route, success_rate, tiers }: RouteStatus): Html => {
   const longest = Math.max(
@@ -79,6 +86,25 @@ export const modelsTable = (models: ReadonlyArray<ModelStatus>): Html => {
         figure("out", compact.format(output_tokens))
       ]}<td class="wide">${p50_ms !== null && p95_ms !== null && p99_ms !== null && range([p50_ms, p95_ms, p99_ms], longest)}</td></tr>`
   )}</tbody></table>`
+}
+
+export const checksSection = (probes: ReadonlyArray<CheckStatus>): Html =>
+  html`<section aria-labelledby="of-checks"><h2 id="of-checks">Synthetic checks</h2><div class="card"><table class="models checks"><thead><tr><th scope="col">route / tier</th><th scope="col" class="last">last one</th><th scope="col" class="n">checks</th><th scope="col" class="n">success</th><th scope="col" class="n">p50</th><th scope="col" class="n">p95</th></tr></thead><tbody>${probes.map(
+    checkRow
+  )}</tbody></table></div></section>`
+
+const checkRow = (probe: CheckStatus): Html => {
+  const { due, over_s, p50_ms, p95_ms, success_rate, timestamp } = probe
+  const text = (field: string): string => String(probe[field] ?? "")
+  const outcome = text("outcome") || "refused"
+  const standing = standingOf(outcome)
+  const why = standing === "bad" ? ` · ${`${text("status")} ${text("error_type")}`.trim()}` : ""
+  return html`<tr><td class="name">${text("route")} / ${text("tier")}<small>${text("model")} · ${text("provider")}</small></td><td class="last"><span class="outcome ${standing}">${glyph(standing)}${outcome}</span><small><time datetime="${timestamp}">${timestamp.slice(11, 19)}</time>${why}</small></td>${[
+    figure("checks", `${due.toLocaleString("en")} in ${span(over_s * 1000)}`),
+    figure("success", rate(success_rate)),
+    figure("p50", span(p50_ms)),
+    figure("p95", span(p95_ms))
+  ]}</tr>`
 }
 
 /** As many as make a screen. */

@@ -14,6 +14,7 @@ export interface Counts {
 /** What it has to say beside that to who looks at the page, as plain data. */
 export interface Account {
   readonly health: Health.Part
+  readonly checks: Health.Part | undefined
   readonly tiers: ReadonlyArray<TierAccount>
   /** The last ones. */
   readonly attempts: ReadonlyArray<Log.Entry>

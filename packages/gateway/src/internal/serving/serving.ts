@@ -17,6 +17,7 @@ import { alertsOf } from "../file/alertsOf.ts"
 import { isLoopback, nameIn } from "../network/loopback.ts"
 import * as Refusals from "../network/refusals.ts"
 import * as Breakers from "./breakers.ts"
+import * as Checks from "./checks.ts"
 import * as Providers from "./providers.ts"
 
 /** What one file makes of requests, from callers' keys down to connections upstream. */
@@ -24,6 +25,7 @@ export interface Serving {
   readonly config: Config
   readonly routes: ReadonlyArray<Route.Route>
   readonly health: Health.Health
+  readonly checks: Health.Health | undefined
   readonly handler: OpenAiRouter.Handler
   readonly admission: Admission.Admission
   readonly breakers: Breakers.Breakers
@@ -69,6 +71,10 @@ export const make = (
       before !== undefined && isDeepStrictEqual(alerts, alertsOf(before.config))
         ? before.health
         : yield* Health.make({ alerts })
+    const checks = yield* Checks.make(config.probe, {
+      probe: before?.config.probe,
+      checks: before?.checks
+    })
     const admission =
       before !== undefined && isDeepStrictEqual(limitsOf(config), limitsOf(before.config))
         ? before.admission
@@ -87,7 +93,7 @@ export const make = (
       admission
     })
     const handler = apiKeys.length === 0 ? fromHere(router) : router
-    return { config, routes, health, handler, admission, breakers }
+    return { config, routes, health, checks, handler, admission, breakers }
   })
 
 /** Where anybody on this machine may call, a web page of elsewhere whose name leads here is still not anybody. */

@@ -8,8 +8,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Log from "../../Log.ts"
 import { version } from "../version.ts"
+import type { CheckStatus } from "./checks.ts"
+import * as Checks from "./checks.ts"
 import type { Account, Known, TierAccount } from "./known.ts"
+import { type Latencies, type Rates, rates, stats } from "./rates.ts"
 import { type Change, kept, type Recent } from "./recent.ts"
+
+export type { CheckStatus } from "./checks.ts"
+export type { Rates } from "./rates.ts"
 
 /**
  * The body of `GET /status`. Its names are those of the log. A rate is `null` where there is nothing to divide by,
@@ -33,8 +39,8 @@ export interface Status {
   readonly alerts: ReadonlyArray<AlertStatus>
   /** The last 40, the newest first, each as the log has it. */
   readonly attempts: ReadonlyArray<AttemptStatus>
-  /** The last synthetic check of each tier, as the log has it. */
-  readonly probes: ReadonlyArray<AttemptStatus>
+  /** Those of each tier that has been checked. */
+  readonly probes: ReadonlyArray<CheckStatus>
 }
 
 /**
@@ -50,20 +56,6 @@ export interface PolicyStatus {
 }
 
 /**
- * As `Health.Stats` explains them.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Rates {
-  readonly due: number
-  readonly served: number
-  readonly success_rate: number | null
-  readonly fallbacks: number
-  readonly fallback_rate: number | null
-}
-
-/**
  * A route, and its tiers in the order in which they are asked.
  *
  * @since 0.1.0
@@ -73,12 +65,6 @@ export interface RouteStatus extends Rates {
   readonly route: string
   /** In the order in which they are asked. */
   readonly tiers: ReadonlyArray<TierStatus>
-}
-
-interface Latencies {
-  readonly p50_ms: number | null
-  readonly p95_ms: number | null
-  readonly p99_ms: number | null
 }
 
 /**
@@ -163,6 +149,8 @@ export type AttemptStatus = Log.Entry
 export interface Served {
   readonly routes: ReadonlyArray<Route>
   readonly health: Health.Health
+  /** What synthetic checks have come to; undefined where there are none. */
+  readonly checks: Health.Health | undefined
 }
 
 /** What a process knows by itself. */
@@ -172,7 +160,7 @@ export interface Source extends Served {
 }
 
 /** What it says to one that is asked for what all of them know. */
-export const accountOf = ({ health, probes, recent, routes }: Source): Effect.Effect<Account> =>
+export const accountOf = ({ checks, health, probes, recent, routes }: Source): Effect.Effect<Account> =>
   Effect.gen(function* () {
     const tiers = yield* Effect.forEach(
       routes.flatMap((route) => route.breakers.map((breaker) => ({ route: route.name, ...breaker }))),
@@ -184,7 +172,13 @@ export const accountOf = ({ health, probes, recent, routes }: Source): Effect.Ef
           recent: recent.ofTier(route, tier)
         }))
     )
-    return { health: yield* health.part, tiers, attempts: recent.attempts(), probes: [...probes.values()] }
+    return {
+      health: yield* health.part,
+      checks: checks && (yield* checks.part),
+      tiers,
+      attempts: recent.attempts(),
+      probes: [...probes.values()]
+    }
   })
 
 /** What is said of these routes by what all know of them. */
@@ -198,6 +192,8 @@ export const statusOf = (
     const health = yield* Health.together(accounts.map(({ health }) => health))
     const models = [...new Set(routes.flatMap(({ tiers }) => tiers.map(({ model }) => model)))].sort()
     const tiers = accounts.flatMap(({ tiers }) => tiers)
+    const checks = accounts.flatMap(({ checks }) => (checks === undefined ? [] : [checks]))
+    const probes = accounts.flatMap(({ probes }) => probes)
     return {
       version,
       now: new Date(yield* Clock.currentTimeMillis).toISOString(),
@@ -214,7 +210,7 @@ export const statusOf = (
       })),
       alerts: known.alerts,
       attempts: inOrder(accounts.map(({ attempts }) => attempts.toReversed())).reverse(),
-      probes: accounts.flatMap(({ probes }) => probes)
+      probes: checks.length === 0 ? [] : Checks.statusOf(routes, probes, yield* Health.together(checks))
     }
   })
 
@@ -292,21 +288,3 @@ const breakerStatus = (
   })
 
 const words = { Closed: "closed", Open: "open", HalfOpen: "half-open", Isolated: "isolated" } as const
-
-const rates = (known: Omit<Health.Stats, "latency"> | undefined): Rates => ({
-  due: known?.due ?? 0,
-  served: known?.served ?? 0,
-  success_rate: known?.successRate ?? null,
-  fallbacks: known?.fallbacks ?? 0,
-  fallback_rate: known?.fallbackRate ?? null
-})
-
-const stats = (known: Health.Stats | undefined): Rates & Latencies => ({
-  ...rates(known),
-  p50_ms: ms(known?.latency?.p50),
-  p95_ms: ms(known?.latency?.p95),
-  p99_ms: ms(known?.latency?.p99)
-})
-
-const ms = (duration: Duration.Duration | undefined): number | null =>
-  duration === undefined ? null : Math.round(Duration.toMillis(duration) * 10) / 10

@@ -1,0 +1,54 @@
+import * as Health from "@understudy/core/Health"
+import type { Route } from "@understudy/http/Route"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Config from "../../Config.ts"
+import type * as Log from "../../Log.ts"
+import { type Latencies, latencies, type Rates } from "./rates.ts"
+
+/**
+ * The last synthetic check of a tier, as the log has it, and how all those of the time `over_s` have gone. A check that
+ * the tier's breaker refused counts against it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CheckStatus extends Pick<Rates, "due" | "served" | "success_rate">, Latencies {
+  readonly timestamp: string
+  readonly over_s: number
+  readonly [field: string]: string | number | boolean | null | undefined
+}
+
+/** As many checks of each tier as tell a rate, or as long as users' traffic is looked back on. */
+const looksBackOn = ({ every }: Config.Probe): Duration.Duration =>
+  Duration.max(Duration.times(every, 20), Duration.minutes(5))
+
+/** What is known of checks goes on as long as they come at the same interval. */
+export const make = (
+  probe: Config.Probe | undefined,
+  before: { readonly probe: Config.Probe | undefined; readonly checks: Health.Health | undefined }
+): Effect.Effect<Health.Health | undefined> => {
+  if (probe === undefined) return Effect.succeed(undefined)
+  const isSame = before.probe !== undefined && Duration.equals(before.probe.every, probe.every)
+  return isSame ? Effect.succeed(before.checks) : Health.make({ over: looksBackOn(probe) })
+}
+
+/** In the order of the file; of the tiers that have been checked as they are now, the last check of each. */
+export const statusOf = (
+  routes: ReadonlyArray<Route>,
+  probes: ReadonlyArray<Log.Entry>,
+  { over, tiers: known }: Health.Snapshot
+): ReadonlyArray<CheckStatus> =>
+  routes.flatMap(({ name, tiers }) =>
+    tiers.flatMap(({ model, name: tier, provider }) => {
+      const own = { route: name, tier, model, provider: provider.name }
+      const [entry] = probes
+        .filter((probe) => Object.entries(own).every(([field, value]) => probe[field] === value))
+        .toSorted((a, b) => b.timestamp.localeCompare(a.timestamp))
+      if (entry === undefined) return []
+      const seen = known.find((known) => known.run === name && known.tier === tier)
+      const { due = 0, served = 0, successRate = null } = seen ?? {}
+      const over_s = Duration.toSeconds(over)
+      return [{ ...entry, over_s, due, served, success_rate: successRate, ...latencies(seen?.latency) }]
+    })
+  )
