@@ -7,6 +7,7 @@ install()
 const program = await bundle()
 const args = process.argv.length > 2 ? process.argv.slice(2) : ["serve"]
 const gateway = spawn(process.execPath, [program, ...args], { stdio: "inherit" })
-// The gateway drains on a signal; this process only waits for it.
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => gateway.kill(signal))
+// The gateway drains on a signal; this process only waits for it. Ctrl-C reaches them both.
+process.on("SIGTERM", () => gateway.kill("SIGTERM"))
+process.on("SIGINT", () => process.stdin.isTTY || gateway.kill("SIGINT"))
 gateway.on("exit", (code) => process.exit(code ?? 1))

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import { isDeepStrictEqual } from "node:util"
 import type * as Attempt from "@understudy/core/Attempt"
 import type * as Health from "@understudy/core/Health"
 import * as Metrics from "@understudy/otel/Metrics"
@@ -11,12 +10,13 @@ import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
-import type { Config, ConfigError, Server as ServerConfig } from "./Config.ts"
+import type { Config, ConfigError } from "./Config.ts"
 import * as AlertWatch from "./internal/serving/alertWatch.ts"
 import * as Breakers from "./internal/serving/breakers.ts"
-import { type Ask, alertStatus, firing, type Self } from "./internal/serving/known.ts"
+import { type Among, alertStatus, firing } from "./internal/serving/known.ts"
 import * as Serving from "./internal/serving/serving.ts"
 import * as Succession from "./internal/serving/succession.ts"
+import { changed } from "./internal/serving/untilRestart.ts"
 import * as Probe from "./Probe.ts"
 import * as Server from "./Server.ts"
 import * as StatusPage from "./StatusPage.ts"
@@ -84,8 +84,8 @@ export const start = (
     readonly onProbe?: ((requestId: string, event: Attempt.Event) => void) | undefined
     /** Whether prompts and answers go onto spans. Default: they go nowhere. */
     readonly capturesContent?: boolean | undefined
-    /** How all processes of the gateway are asked, of which this is one. Default: it is alone. */
-    readonly peers?: ((self: Self) => Ask) | undefined
+    /** What it has to do with the other processes of the same gateway. Default: it is alone. */
+    readonly among?: Among | undefined
   } = {}
 ): Effect.Effect<Gateway, Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -93,7 +93,7 @@ export const start = (
     const accepting = yield* Ref.make(true)
     const status = yield* StatusPage.make({
       metrics: counted,
-      peers: options.peers,
+      peers: options.among?.peers,
       draining: Effect.map(Ref.get(accepting), (accepting) => !accepting)
     })
     const house: Serving.House = {
@@ -128,6 +128,7 @@ export const start = (
     yield* Effect.forkScoped(AlertWatch.watch(alerts, options.onAlert ?? (() => {})))
     const { url } = yield* Server.serve({
       ...config.server,
+      handedOver: options.among?.handedOver,
       handler: (request) => Effect.flatMap(serving.use, ({ handler }) => handler(request))
     })
     yield* Effect.addFinalizer(() => Ref.set(accepting, false))
@@ -161,15 +162,10 @@ export const start = (
           Effect.tapError((error) => Effect.sync(() => status.refuse(error.message))),
           Effect.tap(takeOver),
           Effect.zipLeft(probe),
-          Effect.map((next) =>
-            needRestart.filter((key) => !isDeepStrictEqual(next.server[key], config.server[key]))
-          ),
-          Effect.map((keys) => keys.map((key) => `server.${key}`))
+          Effect.map((next) => changed(config.server, next.server))
         )
     }
   })
-
-const needRestart: ReadonlyArray<keyof ServerConfig> = ["host", "port", "maxBody", "stallTimeout", "drain"]
 
 const breakerStates = ({ routes }: Serving.Serving) =>
   Effect.map(

@@ -1,6 +1,6 @@
 /**
- * The log: one line for every attempt and every run, for every alert that begins or ends to fire, and for every file
- * that is read anew.
+ * The log: one line for every attempt and every run, for every alert that begins or ends to fire, for every file that
+ * is read anew, and for every worker that ends and starts anew.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ export type Format = "json" | "pretty"
 export interface Entry {
   readonly timestamp: string
   readonly level: "INFO" | "WARN" | "ERROR"
-  readonly message: "attempt" | "run" | "refused" | "breaker" | "alert" | "reload"
+  readonly message: "attempt" | "run" | "refused" | "breaker" | "alert" | "reload" | "worker"
   readonly [field: string]: string | number | boolean | undefined
 }
 
@@ -115,6 +115,36 @@ export const reload = (read: Either.Either<ReadonlyArray<string>, ConfigError>, 
 }
 
 /**
+ * What the log says of a worker that has ended, or where it has not that another one serves in its place.
+ *
+ * @example
+ * import { Log } from "@understudy/gateway"
+ *
+ * const ended = { how: "SIGKILL", restartMillis: 100 }
+ *
+ * console.log(Log.worker(2, ended, new Date(0))["reason"]) // => SIGKILL
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const worker = (
+  worker: number,
+  ended: { readonly how: string; readonly restartMillis: number } | undefined,
+  at: Date
+): Entry => {
+  const common = { timestamp: at.toISOString(), message: "worker", worker } as const
+  return ended === undefined
+    ? { ...common, level: "INFO", outcome: "success" }
+    : {
+        ...common,
+        level: "ERROR",
+        outcome: "failure",
+        reason: ended.how,
+        restart_in_ms: ended.restartMillis
+      }
+}
+
+/**
  * One line.
  *
  * @example
@@ -160,6 +190,12 @@ const pretty = (entry: Entry): string => {
       return reason === undefined
         ? `${time} + reload  the new file is served${rest}`
         : `${time} x reload  the old file is served on: ${reason}`
+    }
+    case "worker": {
+      const { reason, restart_in_ms, worker } = entry
+      return reason === undefined
+        ? `${time} + worker  ${worker} serves again`
+        : `${time} x worker  ${worker} ended by ${reason}, another one starts in ${restart_in_ms} ms`
     }
     case "alert": {
       const rate = entry["success_rate"]

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Http from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import type { Socket } from "node:net"
 import { BodyTooLarge, type Handler, type Request } from "@understudy/http/OpenAiRouter"
 import { type TransportError, transportError, type Upstream } from "@understudy/http/Upstream"
 import * as Data from "effect/Data"
@@ -19,6 +19,8 @@ import { longestTimer, send } from "./internal/network/answer.ts"
 import { reading } from "./internal/network/body.ts"
 import { decoded } from "./internal/network/coding.ts"
 import * as Connections from "./internal/network/connections.ts"
+import { type HandedOver, serve as serveHandedOver } from "./internal/network/handedOver.ts"
+import { listen } from "./internal/network/listen.ts"
 import * as Refusals from "./internal/network/refusals.ts"
 
 /**
@@ -62,6 +64,8 @@ export interface Options {
   readonly stallTimeout: Duration.Duration
   /** How long a stop waits for the requests that are under way. */
   readonly drain: Duration.Duration
+  /** The connections that another process hands over. Default: it listens on `host` and `port` itself. */
+  readonly handedOver?: HandedOver | undefined
 }
 
 /**
@@ -101,11 +105,12 @@ export interface Options {
  */
 export const serve = (options: Options): Effect.Effect<{ readonly url: string }, ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { drain, handler, host, maxBody, port } = options
+    const { drain, handedOver, handler, host, maxBody, port } = options
     const stallMillis = Math.min(Duration.toMillis(options.stallTimeout), longestTimer)
     const requests = yield* FiberSet.make()
     const runFork = yield* FiberSet.runtime(requests)<never>()
     const latest = new WeakMap<object, Http.ServerResponse>()
+    let stopping = false
     const server = Http.createServer({
       headersTimeout: 15_000,
       requestTimeout: 60_000,
@@ -126,7 +131,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
         Effect.scoped(
           Effect.flatMap(handler(toRequest(incoming, maxBody)), (response) => {
             farewell = response.farewell
-            if (!server.listening) outgoing.setHeader("connection", "close")
+            if (stopping) outgoing.setHeader("connection", "close")
             return send(outgoing, response, stallMillis)
           })
         )
@@ -137,7 +142,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
       })
       outgoing.on("close", () => {
         if (!outgoing.writableFinished) fiber.unsafeInterruptAsFork(fiber.id())
-        if (!server.listening) server.closeIdleConnections()
+        if (stopping) server.closeIdleConnections()
       })
       fiber.addObserver((exit) => {
         if (Exit.isSuccess(exit)) return
@@ -151,11 +156,21 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
     server.on("clientError", (error, socket) =>
       Refusals.refuseUnparsed(error, socket as Socket, latest.get(socket))
     )
-    yield* Effect.acquireRelease(listen(server, host, port), () =>
+    const begin = Effect.suspend(() => {
+      const closes = Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+      if (handedOver !== undefined) {
+        const closed = serveHandedOver(server, handedOver)
+        return Effect.succeed({ url: handedOver.url, closes: Effect.zipRight(closes, closed) })
+      }
+      return listen(server, host, port).pipe(
+        Effect.map((url) => ({ url, closes })),
+        Effect.mapError((code) => new ListenError({ host, port, code }))
+      )
+    })
+    const { url } = yield* Effect.acquireRelease(begin, ({ closes }) =>
       Effect.gen(function* () {
-        const closed = yield* Effect.fork(
-          Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
-        )
+        stopping = true
+        const closed = yield* Effect.fork(closes)
         server.closeIdleConnections()
         // A finalizer is uninterruptible, and what cannot be interrupted no timeout ends.
         yield* Effect.timeoutOption(Effect.interruptible(FiberSet.awaitEmpty(requests)), drain)
@@ -168,17 +183,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
         yield* Fiber.join(closed)
       })
     )
-    const { address, family, port: bound } = server.address() as AddressInfo
-    return { url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}` }
-  })
-
-const listen = (server: Http.Server, host: string, port: number): Effect.Effect<void, ListenError> =>
-  Effect.async((resume) => {
-    // It stays: an error in accepting one connection must not end the process.
-    server.on("error", (error: NodeJS.ErrnoException) =>
-      resume(Effect.fail(new ListenError({ host, port, code: error.code ?? "unknown" })))
-    )
-    server.listen(port, host, () => resume(Effect.void))
+    return { url }
   })
 
 const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => ({

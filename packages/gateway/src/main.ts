@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import cluster from "node:cluster"
 
 // Before anything else is loaded, which takes its time: a signal that nobody hears ends the process.
 let asked = false
@@ -8,10 +9,11 @@ let reload = (): void => {
 // Whose terminal is closed ends, as every program does, and so does a command that reads no file anew.
 if (process.argv.includes("serve") && !process.stdout.isTTY) process.on("SIGHUP", () => reload())
 
+// Ctrl-C reaches every process of a terminal: the parent of a worker says when that is to stop.
+if (cluster.isWorker) for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {})
+
 const { run } = await import("./internal/process.ts")
 run((listener) => {
   reload = listener
   if (asked) listener()
 })
-
-export {}

@@ -59,7 +59,7 @@ describe("the command line", () => {
           }
         ).trim()
       assert.strictEqual(completed("understudy", "se"), "serve")
-      assert.strictEqual(completed("understudy", "serve", "--w"), "--watch")
+      assert.strictEqual(completed("understudy", "serve", "--wa"), "--watch")
       assert.strictEqual(completed("understudy", "serve", "Cli.te"), "Cli.test.ts")
       assert.include(yield* said("completion", "zsh"), bash)
       assert.include(

@@ -1,3 +1,4 @@
+import cluster from "node:cluster"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -30,7 +31,7 @@ export const run = (onHangup: Cli.Terminal["onHangup"]): void => {
 
   // The first signal drains, the second one does not wait.
   let stopping = false
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of cluster.isWorker ? [] : (["SIGINT", "SIGTERM"] as const)) {
     process.on(signal, () => {
       if (stopping) process.exit(1)
       stopping = true

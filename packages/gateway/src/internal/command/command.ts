@@ -7,6 +7,7 @@ import * as Config from "../../Config.ts"
 import type { ListenError } from "../../Server.ts"
 import { suggest } from "../file/nearest.ts"
 import { sandboxPolicy } from "../file/sandboxPolicy.ts"
+import type { WorkerError } from "../workers/crew.ts"
 
 /**
  * The command line makes no sense. The message is one line with the remedy.
@@ -68,7 +69,13 @@ export class FlawedError extends Data.TaggedError("FlawedError")<{
   }
 }
 
-export type CommandError = UsageError | UnansweredError | FlawedError | Config.ConfigError | ListenError
+export type CommandError =
+  | UsageError
+  | UnansweredError
+  | FlawedError
+  | Config.ConfigError
+  | ListenError
+  | WorkerError
 
 /** A word of the command line that begins with `--`. */
 export interface Flag {

@@ -1,4 +1,7 @@
+import cluster from "node:cluster"
+import { randomUUID } from "node:crypto"
 import { unwatchFile, watchFile } from "node:fs"
+import { availableParallelism } from "node:os"
 import * as GenAi from "@understudy/otel/GenAi"
 import * as Metrics from "@understudy/otel/Metrics"
 import * as Telemetry from "@understudy/otel/Telemetry"
@@ -6,10 +9,16 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
+import type { Config } from "../../Config.ts"
 import * as Gateway from "../../Gateway.ts"
 import * as Log from "../../Log.ts"
+import type { ListenError } from "../../Server.ts"
+import type { Among } from "../serving/known.ts"
 import { version } from "../version.ts"
-import { command, load, single, type Terminal, UsageError } from "./command.ts"
+import * as Crew from "../workers/crew.ts"
+import { shareable } from "../workers/share.ts"
+import * as Worker from "../workers/worker.ts"
+import { command, load, type Source, single, type Terminal, UsageError } from "./command.ts"
 
 export const serve = command({
   name: "serve",
@@ -19,48 +28,60 @@ export const serve = command({
 nothing, and the log says why. SIGTERM and SIGINT let requests under way end, for server.drain at most;
 a second one does not wait. Exit code 0 then, and 1 where it cannot serve.
 
+With --workers signals are for the process that was started; those that it starts follow it.
+
   understudy serve                          the file here, or the sandbox
   understudy serve /etc/understudy.yaml --log json --watch
+  understudy serve --workers auto           a process for each core
   kill -HUP PID                             serve the changed file`,
   flags: {
     port: { type: "string", value: "N", about: "listen here instead of server.port; 0 for any free one" },
     log: { type: "string", value: "FORMAT", about: "json or pretty; default: pretty on a terminal" },
+    workers: {
+      type: "string",
+      value: "N",
+      about: "share the connections between N processes; auto: one for each core; default: 1"
+    },
     watch: { type: "boolean", about: "serve the file anew when it changes, as on SIGHUP" },
     quiet: { type: "boolean", about: "log no line for an attempt" }
   },
   run: ({ files, values }, terminal) =>
-    Effect.flatMap(Metrics.make, (metrics) =>
-      Effect.gen(function* () {
-        const path = yield* single(files)
-        const port = values.port === undefined ? undefined : Number(values.port)
-        if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
-          return yield* new UsageError({ reason: "--port takes a number from 0 to 65535" })
-        }
-        const format = values.log ?? (terminal.isTty ? "pretty" : "json")
-        if (format !== "json" && format !== "pretty") {
-          return yield* new UsageError({ reason: "--log takes json or pretty" })
-        }
-        const read = Effect.map(load(path, terminal), ({ config, name }) => ({
-          name,
-          config: { ...config, server: { ...config.server, port: port ?? config.server.port } }
-        }))
-        // Before it is read, or a change right after that would be missed.
-        const asked = yield* changes(values.watch ? path : undefined, terminal)
-        const { config, name } = yield* read
-        const log = (entry: Log.Entry) => terminal.print(Log.render(entry, format))
-        const { reload, url } = yield* Gateway.start(
-          config,
-          (requestId, event) => {
-            if (values.quiet && event._tag === "AttemptEnded") return
-            log(Log.entry(requestId, event, new Date()))
-          },
-          {
-            metrics,
-            capturesContent: GenAi.capturesContent(terminal.env),
-            onAlert: (status) => log(Log.alert(status, new Date())),
-            onProbe: (id, event) => log({ ...Log.entry(id, event, new Date()), synthetic: true })
-          }
+    Effect.gen(function* () {
+      const path = yield* single(files)
+      const port = values.port === undefined ? undefined : Number(values.port)
+      if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+        return yield* new UsageError({ reason: "--port takes a number from 0 to 65535" })
+      }
+      const format = values.log ?? (terminal.isTty ? "pretty" : "json")
+      if (format !== "json" && format !== "pretty") {
+        return yield* new UsageError({ reason: "--log takes json or pretty" })
+      }
+      const workers = values.workers === "auto" ? availableParallelism() : Number(values.workers ?? 1)
+      if (!(Number.isInteger(workers) && workers >= 1)) {
+        return yield* new UsageError({ reason: "--workers takes a number from 1 on, or auto" })
+      }
+      const settled = (config: Config): Config => ({
+        ...config,
+        server: { ...config.server, port: port ?? config.server.port }
+      })
+      const logs = (format: Log.Format) => (entry: Log.Entry) => terminal.print(Log.render(entry, format))
+      if (cluster.isWorker) {
+        return yield* serving(terminal, { "service.instance.id": randomUUID() }, (metrics) =>
+          Worker.run({
+            env: terminal.env,
+            settled,
+            start: (config, format, among) =>
+              start(config, terminal, { metrics, among, log: logs(format), quiet: values.quiet })
+          })
         )
+      }
+      const log = logs(format)
+      const read = Effect.flatMap(load(path, terminal), ({ config, ...source }) =>
+        Effect.map(shareable(source.name, settled(config), workers), (config) => ({ ...source, config }))
+      )
+      // Before it is read, or a change right after that would be missed.
+      const asked = yield* changes(values.watch ? path : undefined, terminal)
+      const announce = (url: string, { config, name }: Source) =>
         terminal.print(
           format === "pretty"
             ? screen(url, name, Object.keys(config.routes)[0]!, Telemetry.configured(terminal.env))
@@ -71,25 +92,80 @@ a second one does not wait. Exit code 0 then, and 1 where it cannot serve.
                 url
               })
         )
-        const next = Effect.either(reload(Effect.map(read, ({ config }) => config)))
-        return yield* Effect.forever(
-          Effect.zipRight(
-            Queue.take(asked),
-            Effect.map(next, (read) => log(Log.reload(read, new Date())))
+      if (workers > 1) {
+        return yield* Crew.run({
+          workers,
+          format,
+          read,
+          asked,
+          log,
+          print: terminal.print,
+          onListening: announce
+        })
+      }
+      return yield* serving(terminal, {}, (metrics) =>
+        Effect.gen(function* () {
+          const source = yield* read
+          const { reload, url } = yield* start(source.config, terminal, { metrics, log, quiet: values.quiet })
+          announce(url, source)
+          const next = Effect.either(reload(Effect.map(read, ({ config }) => config)))
+          return yield* Effect.forever(
+            Effect.zipRight(
+              Queue.take(asked),
+              Effect.map(next, (read) => log(Log.reload(read, new Date())))
+            )
           )
-        )
-      }).pipe(
-        Effect.scoped,
-        Effect.provide(
-          Telemetry.configured(terminal.env)
-            ? Telemetry.layer({ serviceName: "understudy", serviceVersion: version, metrics })
-            : Layer.empty
-        ),
-        // Spans that go nowhere would cost as much as those that do.
-        Effect.withTracerEnabled(false)
+        })
       )
-    )
+    }).pipe(Effect.scoped)
 })
+
+/** A gateway that logs. Of alerts their parent logs what all workers have seen. */
+const start = (
+  config: Config,
+  { env }: Terminal,
+  options: {
+    readonly metrics: Metrics.Metrics
+    readonly among?: Among
+    readonly log: (entry: Log.Entry) => void
+    readonly quiet: boolean
+  }
+): Effect.Effect<Gateway.Gateway, ListenError, Scope.Scope> => {
+  const { among, log, metrics, quiet } = options
+  return Gateway.start(
+    config,
+    (requestId, event) => {
+      if (quiet && event._tag === "AttemptEnded") return
+      log(Log.entry(requestId, event, new Date()))
+    },
+    {
+      metrics,
+      among,
+      capturesContent: GenAi.capturesContent(env),
+      onAlert: among === undefined ? (status) => log(Log.alert(status, new Date())) : undefined,
+      onProbe: (id, event) => log({ ...Log.entry(id, event, new Date()), synthetic: true })
+    }
+  )
+}
+
+/** With the telemetry that the environment asks for. */
+const serving = <A, E>(
+  { env }: Terminal,
+  attributes: Readonly<Record<string, string>>,
+  serve: (metrics: Metrics.Metrics) => Effect.Effect<A, E, Scope.Scope>
+): Effect.Effect<A, E> =>
+  Effect.flatMap(Metrics.make, (metrics) =>
+    serve(metrics).pipe(
+      Effect.scoped,
+      Effect.provide(
+        Telemetry.configured(env)
+          ? Telemetry.layer({ serviceName: "understudy", serviceVersion: version, attributes, metrics })
+          : Layer.empty
+      ),
+      // Spans that go nowhere would cost as much as those that do.
+      Effect.withTracerEnabled(false)
+    )
+  )
 
 /** Hears that the file is to be read anew: from the terminal, and where a path is given from the file itself. */
 const changes = (

@@ -82,7 +82,7 @@ const known = (line: Readonly<Record<string, unknown>>): Line | undefined => {
   const kind = text("message")
   if (Number.isNaN(at) || line["level"] === undefined) return undefined
   if (kind === "listening") return { kind: "start", at }
-  if (kind === "reload") return { kind: "else" }
+  if (kind === "reload" || kind === "worker") return { kind: "else" }
   const route = text("route")
   if (route === "") return undefined
   // A breaker is the same for checks and for users.

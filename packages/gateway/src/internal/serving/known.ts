@@ -3,6 +3,7 @@ import type * as Metrics from "@understudy/otel/Metrics"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Log from "../../Log.ts"
+import type { HandedOver } from "../network/handedOver.ts"
 import type { AlertStatus, BreakerStatus, PolicyStatus } from "./status.ts"
 
 /** What one process of a gateway has counted, as plain data. */
@@ -49,6 +50,12 @@ export interface Self {
 
 /** How one process asks them all; `full` is with their accounts. */
 export type Ask = (full: boolean) => Effect.Effect<Known, Unanswered>
+
+/** What a process has from those that it makes a gateway with. */
+export interface Among {
+  readonly handedOver: HandedOver
+  readonly peers: (self: Self) => Ask
+}
 
 /** They could not be asked. */
 export type Unanswered = "unanswered"

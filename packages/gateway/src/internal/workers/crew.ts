@@ -1,0 +1,232 @@
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import type { ConfigError } from "../../Config.ts"
+import * as Log from "../../Log.ts"
+import type { ListenError } from "../../Server.ts"
+import type { Source } from "../command/command.ts"
+import * as AlertWatch from "../serving/alertWatch.ts"
+import { alertStatus } from "../serving/known.ts"
+import type { PolicyStatus } from "../serving/status.ts"
+import { changed } from "../serving/untilRestart.ts"
+import * as Channel from "./channel.ts"
+import * as Door from "./door.ts"
+import * as Process from "./process.ts"
+import type { OfParent, OfWorker } from "./questions.ts"
+import * as Restarts from "./restarts.ts"
+import * as Sum from "./sum.ts"
+
+/** A worker ends whenever it is started. */
+export class WorkerError extends Data.TaggedError("WorkerError")<{
+  readonly worker: number
+  readonly times: number
+  readonly how: string
+}> {
+  override get message(): string {
+    return `worker ${this.worker} ended ${this.times} times in a row soon after its start, the last time by ${this.how}; see what it has printed`
+  }
+}
+
+export interface Options {
+  readonly workers: number
+  readonly format: Log.Format
+  /** The file as it is now. */
+  readonly read: Effect.Effect<Source, ConfigError>
+  /** That it is to be read anew. */
+  readonly asked: Queue.Dequeue<void>
+  readonly log: (entry: Log.Entry) => void
+  /** Lines of workers. */
+  readonly print: (lines: string) => void
+  /** All of them serve. */
+  readonly onListening: (url: string, source: Source) => void
+}
+
+/** A worker that is there. */
+interface Hand {
+  readonly process: Process.Process
+  readonly ask: Channel.Channel<OfParent>
+  readonly told: Sum.Told
+  /** The file that it was told to serve. */
+  serves: Source | undefined
+  /** Undefined where it does not serve yet. */
+  leave: (() => void) | undefined
+}
+
+/** Keeps so many processes of one gateway serving, each with a part of the connections. Ends only when it must. */
+export const run = (options: Options): Effect.Effect<void, ConfigError | ListenError | WorkerError> =>
+  Effect.gen(function* () {
+    const { asked, log, print, read, workers } = options
+    const first = yield* read
+    const { server } = first.config
+    const door = yield* Door.open(server.host, server.port)
+    let current = first
+    let policy: PolicyStatus = { loaded_at: new Date().toISOString(), refused: null }
+    const startedAt = policy.loaded_at
+    const hands = new Set<Hand>()
+    const sum = Sum.make(first.config)
+    const silent = new Set(Array.from({ length: workers }, (_, index) => index + 1))
+
+    const serving = () => [...hands].filter(({ leave }) => leave !== undefined)
+
+    /** Has all tell what they have counted; gives the accounts of those that do in time. */
+    const tell = (full: boolean) =>
+      Effect.suspend(() =>
+        Effect.forEach(
+          serving(),
+          ({ ask, process, told }) =>
+            Effect.map(inTime(process, tellWithin, ask("told", full)), (said) => {
+              told.counts = said?.counts ?? told.counts
+              return said?.account === undefined ? [] : [said.account]
+            }),
+          { concurrency: "unbounded" }
+        )
+      )
+    const known = (full: boolean) =>
+      Effect.map(Effect.all([tell(full), sum.alerts]), ([accounts, alerts]) => ({
+        families: sum.families(),
+        alerts: alerts.map(alertStatus),
+        accounts: accounts.flat(),
+        policy,
+        startedAt
+      }))
+
+    const serveCurrent = (hand: Hand): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        hand.serves = current
+        return Effect.asVoid(inTime(hand.process, reloadWithin, hand.ask("reload", current.text)))
+      })
+
+    const hire = (worker: number): Hand => {
+      const process = Process.start(print)
+      const ask = Channel.make<OfParent, OfWorker>(process.port, {
+        assignment: () =>
+          Effect.sync(() => {
+            hand.serves = current
+            const { name, text } = current
+            const { format } = options
+            return { worker, workers, url: door.url, name, text, first: first.text, format }
+          }),
+        ready: () =>
+          Effect.suspend(() => {
+            hand.leave = door.admit((socket) =>
+              Effect.raceFirst(ask("connection", undefined, socket), Effect.asVoid(process.ended))
+            )
+            if (silent.delete(worker)) {
+              if (silent.size === 0) options.onListening(door.url, first)
+            } else log(Log.worker(worker, undefined, new Date()))
+            // Another file has come while it started.
+            return hand.serves === current ? Effect.void : serveCurrent(hand)
+          }),
+        known
+      })
+      const hand: Hand = { process, ask, told: sum.add(), serves: undefined, leave: undefined }
+      hands.add(hand)
+      return hand
+    }
+
+    const dismiss = (hand: Hand): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        const { ask, process, told } = hand
+        hand.leave?.()
+        // Nothing is under way in one that does not serve yet.
+        if (hand.serves === undefined) process.kill()
+        else {
+          const drained = Effect.zipRight(ask("stop", undefined), process.ended)
+          yield* inTime(process, Duration.sum(server.drain, overtime), drained)
+        }
+        process.kill()
+        yield* process.ended
+        hands.delete(hand)
+        told.close()
+      })
+
+    /** One process, from its start to its end. */
+    const employ = (worker: number): Effect.Effect<string> =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => hire(worker)),
+        ({ process }) => process.ended,
+        dismiss
+      )
+
+    const keep = (worker: number): Effect.Effect<never, WorkerError> =>
+      Effect.gen(function* () {
+        let inARow = 0
+        while (true) {
+          const started = yield* Clock.currentTimeMillis
+          const how = yield* employ(worker)
+          const restart = Restarts.next(inARow, (yield* Clock.currentTimeMillis) - started)
+          if (restart === undefined) return yield* new WorkerError({ worker, times: inARow + 1, how })
+          inARow = restart.inARow
+          log(Log.worker(worker, { how, restartMillis: restart.waitMillis }, new Date()))
+          yield* Effect.sleep(restart.waitMillis)
+        }
+      })
+
+    const reload = Effect.gen(function* () {
+      const next = yield* Effect.either(read)
+      const at = new Date()
+      if (Either.isLeft(next)) {
+        policy = { ...policy, refused: { at: at.toISOString(), reason: next.left.message } }
+        return log(Log.reload(Either.left(next.left), at))
+      }
+      current = next.right
+      policy = { loaded_at: at.toISOString(), refused: null }
+      sum.judgeBy(current.config)
+      yield* Effect.forEach(serving(), serveCurrent, { concurrency: "unbounded", discard: true })
+      log(Log.reload(Either.right(changed(server, current.config.server)), new Date()))
+    })
+
+    yield* killedWith(hands)
+    const keeping = yield* Effect.forkScoped(
+      Effect.all(
+        Array.from({ length: workers }, (_, index) => keep(index + 1)),
+        { concurrency: "unbounded", discard: true }
+      )
+    )
+    // Before those are told to stop.
+    yield* Effect.addFinalizer(() => door.close)
+    // Once a second, so that little of what one has counted is lost with it.
+    const alerts = AlertWatch.watch(Effect.zipRight(tell(false), sum.alerts), (status) =>
+      log(Log.alert(status, new Date()))
+    )
+    const reloads = Effect.forever(Effect.zipRight(Queue.take(asked), reload))
+    yield* Effect.raceFirst(
+      Fiber.join(keeping),
+      Effect.all([alerts, reloads], { concurrency: "unbounded", discard: true })
+    )
+  }).pipe(Effect.scoped)
+
+/** What one answers that may end before, or take too long. */
+const inTime = <A>(
+  process: Process.Process,
+  within: Duration.DurationInput,
+  answer: Effect.Effect<A>
+): Effect.Effect<A | undefined> =>
+  Effect.raceFirst(answer, Effect.as(process.ended, undefined)).pipe(
+    Effect.interruptible,
+    Effect.timeoutOption(within),
+    Effect.map(Option.getOrUndefined)
+  )
+
+const tellWithin = "1 second"
+const reloadWithin = "5 seconds"
+/** For the last words to callers, and the last spans. */
+const overtime = "5 seconds"
+
+/** However this process ends, none of them is left. */
+const killedWith = (hands: ReadonlySet<Hand>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const kill = () => {
+      for (const hand of hands) hand.process.kill()
+    }
+    return Effect.acquireRelease(
+      Effect.sync(() => void process.on("exit", kill)),
+      () => Effect.sync(() => process.off("exit", kill))
+    )
+  })

@@ -1,0 +1,41 @@
+import cluster from "node:cluster"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import type { Port } from "./channel.ts"
+
+/** A process of the same program. */
+export interface Process {
+  readonly port: Port
+  /** How it ended, once all that it has printed is here. */
+  readonly ended: Effect.Effect<string>
+  readonly kill: () => void
+}
+
+/** Starts one. Of what it prints, whole lines come out, as many as there are, without the last newline. */
+export const start = (print: (lines: string) => void): Process => {
+  // Through this process, or the lines of several would mix. What has no JSON is sent too.
+  cluster.setupPrimary({ stdio: ["ignore", "pipe", "inherit", "ipc"], serialization: "advanced" })
+  const { process: child } = cluster.fork()
+  const ended = Deferred.unsafeMake<string>(FiberId.none)
+  const end = (how: string) => Deferred.unsafeDone(ended, Effect.succeed(how))
+  child.on("close", (code, signal) => end(signal ?? `exit code ${code}`))
+  child.on("error", (error) => end(error.message))
+  let rest: Buffer = Buffer.alloc(0)
+  child.stdout?.on("data", (chunk: Buffer) => {
+    const all = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const end = all.lastIndexOf("\n")
+    if (end >= 0) print(all.toString("utf8", 0, end))
+    rest = all.subarray(end + 1)
+  })
+  return {
+    port: {
+      // That it has ended is known by its end.
+      send: (message, socket) =>
+        void child.send(message as object, socket, {}, (error) => error && socket?.destroy()),
+      onMessage: (hear) => void child.on("message", (message) => hear(message, undefined))
+    },
+    ended: Deferred.await(ended),
+    kill: () => void child.kill("SIGKILL")
+  }
+}

@@ -1,0 +1,84 @@
+import type { Socket } from "node:net"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Config from "../../Config.ts"
+import type { Gateway } from "../../Gateway.ts"
+import type * as Log from "../../Log.ts"
+import type { ListenError } from "../../Server.ts"
+import type { Among, Ask, Self } from "../serving/known.ts"
+import { kept } from "../serving/untilRestart.ts"
+import * as Channel from "./channel.ts"
+import type { OfParent, OfWorker } from "./questions.ts"
+import { share } from "./share.ts"
+
+export interface Options {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The file and what the command line says in its place. */
+  readonly settled: (config: Config.Config) => Config.Config
+  readonly start: (
+    config: Config.Config,
+    format: Log.Format,
+    among: Among
+  ) => Effect.Effect<Gateway, ListenError, Scope.Scope>
+}
+
+/** Does the part of a gateway that its parent assigns to this process, until that has it stop. */
+export const run = ({ env, settled, start }: Options): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const self = yield* Deferred.make<Self>()
+    const reload = yield* Deferred.make<(text: string) => Effect.Effect<void>>()
+    const stopped = yield* Deferred.make<void>()
+    let take = (_: Socket): void => {}
+    const ask = Channel.make<OfWorker, OfParent>(parent, {
+      connection: (_, socket) =>
+        Effect.sync(() => {
+          // A caller may have left on the way.
+          if (socket !== undefined) take(socket)
+        }),
+      told: (full) =>
+        Effect.flatMap(Deferred.await(self), ({ account, counts }) =>
+          Effect.all({ counts, account: full ? account : Effect.succeed(undefined) })
+        ),
+      reload: (text) => Effect.flatMap(Deferred.await(reload), (reload) => reload(text)),
+      stop: () => Effect.asVoid(Deferred.succeed(stopped, undefined))
+    })
+    const peers = (own: Self): Ask => {
+      Deferred.unsafeDone(self, Effect.succeed(own))
+      return (full) =>
+        Effect.timeoutFail(ask("known", full), {
+          duration: knownWithin,
+          onTimeout: () => "unanswered" as const
+        })
+    }
+    const serve = Effect.gen(function* () {
+      const { first, format, name, text, url, worker, workers } = yield* ask("assignment", undefined)
+      // The parent has read it as well.
+      const read = (text: string) => Effect.map(Effect.orDie(Config.parse(text, name, env)), settled)
+      const held = kept((yield* read(first)).server)
+      const part = (text: string) =>
+        Effect.map(read(text), (config) =>
+          share({ ...config, server: { ...config.server, ...held } }, worker, workers)
+        )
+      const onConnection = (hear: (socket: Socket) => void) => {
+        take = hear
+      }
+      const among = { handedOver: { url, onConnection }, peers }
+      // It does not listen, and so that cannot fail.
+      const gateway = yield* Effect.orDie(start(yield* part(text), format, among))
+      yield* Deferred.succeed(reload, (text) => Effect.orDie(Effect.asVoid(gateway.reload(part(text)))))
+      yield* ask("ready", undefined)
+      yield* Effect.never
+    })
+    yield* Effect.raceFirst(serve, Deferred.await(stopped))
+  })
+
+/** Longer than the parent waits for those who do not answer. */
+const knownWithin = "3 seconds"
+
+const parent: Channel.Port = {
+  // Without the parent this process ends anyway.
+  send: (message) => void process.send?.(message, undefined, undefined, () => {}),
+  onMessage: (hear) =>
+    void process.on("message", (message, socket) => hear(message, socket as Socket | undefined))
+}
