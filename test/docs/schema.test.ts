@@ -51,6 +51,7 @@ const right = {
           provider: "up",
           model: "m",
           timeout: "20s",
+          hedge: { after: "2s" },
           retry: { times: 2, base: "250ms", factor: 1.5, jitter: "equal", onTimeout: true },
           breaker: { rate: { threshold: 0.5, window: "1m", buckets: 6 }, slow: { after: "5s" }, jitter: 0 }
         },
@@ -148,6 +149,9 @@ const wrong: ReadonlyArray<Place> = [
   [`${tier}.timeout`, null],
   [`${tier}.timeout`, ["5s"]],
   [`${tier}.continue`, "prefil"],
+  [`${tier}.hedge`, "2s"],
+  [`${tier}.hedge.after`, undefined],
+  [`${tier}.hedge.after`, 2],
   [`${tier}.retry.times`, -1],
   [`${tier}.retry.times`, 1.5],
   [`${tier}.retry.factor`, 0.5],

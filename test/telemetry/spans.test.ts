@@ -55,6 +55,30 @@ describe("the spans of a run", () => {
     })
   )
 
+  it.effect("hedge: two tiers at once, of which the slower one is interrupted", () =>
+    Effect.gen(function* () {
+      const hedged = yield* route(["hang"], { tier: { hedge: { after: "2s" } } })
+      const lines = yield* seen(hedged.complete(request()))
+      assert.deepStrictEqual(
+        lines.filter((line) => /\d (ok|error|interrupted)$|outcome|fallback|served_by|error/.test(line)),
+        [
+          "fallback chat (internal) 0-2100 ok",
+          '  understudy.outcome="success"',
+          "  understudy.fallback=true",
+          '  understudy.served_by="standby"',
+          "    chat large (client) 0-2100 interrupted",
+          '      error.type="interrupted"',
+          "        attempt (client) 0-2100 interrupted",
+          '          understudy.outcome="interrupted"',
+          '          error.type="interrupted"',
+          "    chat small (client) 2000-2100 ok",
+          "        attempt (client) 2000-2100 ok",
+          '          understudy.outcome="success"'
+        ]
+      )
+    })
+  )
+
   it.effect("retry: the wait lies between the attempts, not in them", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(

@@ -57,6 +57,11 @@ export interface TierPolicy {
   /** Whether an attempt that ran into its timeout is tried again. */
   readonly retryTimeouts: boolean
   readonly breaker: CircuitBreaker.Config
+  /**
+   * In a run for a whole answer, how long the tier may leave it open before the next one is asked beside it; the first
+   * answer wins. Default: not at all, and never in a stream.
+   */
+  readonly hedge?: { readonly after: Duration.Duration } | undefined
 }
 
 /**

@@ -72,7 +72,15 @@ describe("Policy", () => {
       onTimeout: true
     }
     const breaker = { consecutive: 2, openFor: "3s", factor: 2, maxOpenFor: "1m", jitter: 0, probes: 4 }
-    const times = { timeout: "20s", attemptTimeout: "12s", firstToken: "10s", idle: "1m", maxStream: "2m" }
+    const hedge = { after: "2s" }
+    const times = {
+      hedge,
+      timeout: "20s",
+      attemptTimeout: "12s",
+      firstToken: "10s",
+      idle: "1m",
+      maxStream: "2m"
+    }
     const file = { deadline: "45s", maxTiers: 1, ...tier({ ...times, retry, breaker }) }
     const policy = Either.getOrThrow(Policy.decodeUnknown(file))
     assert.strictEqual(policy.maxTiers, 1)
@@ -95,7 +103,8 @@ describe("Policy", () => {
         maxOpenFor: Duration.minutes(1),
         jitter: 0,
         probes: 4
-      }
+      },
+      hedge: { after: Duration.seconds(2) }
     })
     assert.deepStrictEqual<unknown>(Schema.encodeSync(Policy.Policy)(policy), file)
   })

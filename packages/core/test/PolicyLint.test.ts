@@ -223,6 +223,37 @@ describe("lint", () => {
       "warning a slow-beyond-attempt: no attempt is slower than a breaker.slow.after of 10s: it is ended after 10s; make breaker.slow.after shorter than the attempts"
     ],
     [
+      "unused-hedge, of the last tier",
+      found({
+        tiers: [
+          { ...tier, hedge: { after: "2s" } },
+          { ...tier, name: "b", hedge: { after: "2s" } }
+        ]
+      }),
+      "warning b unused-hedge: a hedge has no next tier to ask; remove it or add a tier"
+    ],
+    [
+      "unused-hedge, where one tier is all",
+      found({
+        maxTiers: 1,
+        tiers: [
+          { ...tier, hedge: { after: "2s" } },
+          { ...tier, name: "b" }
+        ]
+      }),
+      "warning a unused-hedge: a hedge has no next tier to ask; remove it or add a tier"
+    ],
+    [
+      "unused-hedge, as late as the tier's end",
+      found({
+        tiers: [
+          { ...tier, retry: { times: 0 }, hedge: { after: "10s" } },
+          { ...tier, name: "b" }
+        ]
+      }),
+      "warning a unused-hedge: a hedge.after of 10s never comes: the tier is given up after 10s; make hedge.after shorter"
+    ],
+    [
       "lease-below-attempt",
       found({ tiers: [{ ...tier, breaker: { lease: "9s" } }] }),
       "warning a lease-below-attempt: a probe counts as failed after a breaker.lease of 9s, but may take 10s; make breaker.lease longer than an attempt"

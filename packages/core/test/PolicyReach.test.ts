@@ -3,7 +3,7 @@ import { Clock, Duration, Effect, Either, FastCheck, Schema } from "effect"
 import { Fallback, Policy } from "../src/index.ts"
 import { Arbitraries, Script, Simulation } from "../src/testing/index.ts"
 import { law } from "./law.ts"
-import { policies } from "./policies.ts"
+import { hedgedPolicies, policies } from "./policies.ts"
 
 const seconds = (duration: Duration.Duration | undefined) => duration && Duration.toSeconds(duration)
 
@@ -39,6 +39,23 @@ describe("reach", () => {
     assert.deepStrictEqual(reach({ deadline: "7s", tiers })[2], [0, undefined, 7])
     assert.deepStrictEqual(reach({ deadline: "8s", tiers })[2], [0, 7, 8])
     assert.deepStrictEqual(reach({ maxTiers: 2, tiers })[2], [0, undefined, 18])
+  })
+
+  it("is sooner where a tier is asked beside those above, and only for whole answers", () => {
+    const tiers = [
+      { name: "a", ...tier, retry, hedge: { after: "1s" } },
+      { name: "b", ...tier, retry: { ...retry, jitter: "none" }, hedge: { after: "2s" } },
+      { name: "c", ...tier, retry }
+    ] as const
+    assert.deepStrictEqual(reach({ tiers }), [
+      [0, 0, 0],
+      [0, 1, 1],
+      [2, 3, 3]
+    ])
+    assert.deepStrictEqual(reach({ tiers }, true)[2], [3, 4, 18])
+    const decoded = Either.getOrThrow(Policy.decode({ tiers }))
+    assert.strictEqual(seconds(Policy.worstCase(decoded).duration), 21)
+    assert.strictEqual(seconds(Policy.worstCase(decoded, { stream: true }).duration), 27)
   })
 
   it("takes the tries of what hangs where these are tried again", () => {
@@ -85,7 +102,7 @@ describe("reach", () => {
 
   law(
     "law: no run comes to a tier later than it says, nor sooner where those above were tried to the end; some are as late",
-    [policies, scripts],
+    [FastCheck.oneof(policies, hedgedPolicies), scripts],
     (policy, turns) => {
       const { calls, ended } = comings(policy, turns)
       const tried = (name: string) => calls.filter(({ tier }) => tier === name).length

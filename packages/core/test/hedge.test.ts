@@ -54,6 +54,25 @@ describe("Fallback.hedge", () => {
     })
   )
 
+  it.effect("a loser that does not let go holds up neither an answer nor the end of the run", () =>
+    Effect.gen(function* () {
+      const a = scripted(["hangUninterruptibly"])
+      const answered = yield* timed(
+        tier("a", a).pipe(Fallback.hedge(tier("b", scripted([{ ok: "b", after: "1 second" }])), after)),
+        "1 hour",
+        "something"
+      )
+      assert.deepStrictEqual([answered.exit, answered.elapsed], [Exit.succeed("b"), 3000])
+      const refused = yield* timed(
+        Effect.flip(tier("a", a).pipe(Fallback.hedge(tier("b", scripted([callersFault])), after))),
+        "1 hour",
+        "something"
+      )
+      assert.strictEqual(refused.elapsed, 2000)
+      yield* a.letGo
+    })
+  )
+
   it.effect("the first tier may still win", () =>
     Effect.gen(function* () {
       const [a, b] = [scripted([{ ok: "a", after: "3 seconds" }]), scripted(["hang"])]

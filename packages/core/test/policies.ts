@@ -39,3 +39,24 @@ export const policies: FastCheck.Arbitrary<Policy.Policy> = FastCheck.record({
   const [first, ...rest] = tiers.map((tier, index) => ({ ...tier, name: `tier ${index}` }))
   return { ...policy, tiers: [first!, ...rest] }
 })
+
+const hedge = FastCheck.option(
+  // Never a whole number: a tie with a bound could go either way.
+  FastCheck.nat(12_000).map((after) => ({ after: Duration.millis(after + 0.25) })),
+  { nil: undefined }
+)
+
+/** The same, of which some ask their next tiers beside those that are slow. */
+export const hedgedPolicies: FastCheck.Arbitrary<Policy.Policy> = FastCheck.tuple(
+  policies,
+  FastCheck.tuple(hedge, hedge, hedge, hedge)
+).map(([policy, hedges]): Policy.Policy => {
+  const [first, ...rest] = policy.tiers
+  return {
+    ...policy,
+    tiers: [
+      { ...first, hedge: hedges[0] },
+      ...rest.map((tier, index) => ({ ...tier, hedge: hedges[index + 1] }))
+    ]
+  }
+})

@@ -107,7 +107,11 @@ export const once = (
     const clock = yield* Effect.clock
     const id = `probe_${(yield* Random.nextIntBetween(2 ** 28, 2 ** 32)).toString(16)}`
     const backoff = { ...tier.backoff, times: 0 }
-    const policy = { deadline: tier.timeout, maxTiers: undefined, tiers: [{ ...tier, backoff }] } as const
+    const policy = {
+      deadline: tier.timeout,
+      maxTiers: undefined,
+      tiers: [{ ...tier, backoff, hedge: undefined }]
+    } as const
     const [alone] = yield* Route.makeAll(
       { [route.name]: policy },
       breaker && { breaker: () => Effect.succeed(breaker) }

@@ -6,6 +6,7 @@ import * as Deadline from "../../Deadline.ts"
 import type { Compiled, CompiledTier, CompileOptions, Policy, TierPolicy } from "../../Policy.ts"
 import { type Ladder, ladderOf, type Rung } from "../run/ladder.ts"
 import { fixed } from "../run/rung.ts"
+import { hedgeAfter } from "./worstCase.ts"
 
 export const compile = <Tier extends TierPolicy>(
   policy: Policy<Tier>,
@@ -38,7 +39,7 @@ export const compile = <Tier extends TierPolicy>(
       return {
         tier,
         breaker,
-        answer: fixed(rung, "attemptTimeout", tier.attemptTimeout),
+        answer: { ...fixed(rung, "attemptTimeout", tier.attemptTimeout), hedgeAfter: hedgeAfter(tier) },
         stream: fixed(rung, "firstToken", tier.firstToken)
       }
     })

@@ -43,6 +43,7 @@ export type Rule =
   | "slow-beyond-attempt"
   | "lease-below-attempt"
   | "endless-lease"
+  | "unused-hedge"
 
 export const lint = (policy: Policy): ReadonlyArray<Finding> => [
   ...noTime({ deadline: policy.deadline }).map((finding) => ({ ...finding, tier: undefined })),
@@ -239,6 +240,22 @@ const checks: ReadonlyArray<Check> = [
           "endless-lease",
           "a probe that hangs keeps the breaker half-open for ever",
           "give the attempts or breaker.lease an end"
+        )
+      : undefined
+  },
+
+  (tier, { maxTiers, tiers }, index) => {
+    if (tier.hedge === undefined) return undefined
+    if (index === tiers.length - 1 || maxTiers === 1) {
+      return warning("unused-hedge", "a hedge has no next tier to ask", "remove it or add a tier")
+    }
+    const { after } = tier.hedge
+    const { duration } = worstCase({ deadline: Duration.infinity, maxTiers: undefined, tiers: [tier] })
+    return millis(after) >= millis(duration)
+      ? warning(
+          "unused-hedge",
+          `a hedge.after of ${text(after)} never comes: the tier is given up after ${text(duration)}`,
+          "make hedge.after shorter"
         )
       : undefined
   }

@@ -20,6 +20,8 @@ const Retry = Schema.Struct({
   onTimeout: Schema.optionalWith(Schema.Boolean, { default: () => false })
 }).annotations({ title: "retry" })
 
+const Hedge = Schema.Struct({ after: DurationText }).annotations({ title: "hedge" })
+
 export const tierFields = {
   name: Name,
   timeout: Schema.optionalWith(DurationText, { default: () => Duration.seconds(30) }),
@@ -30,7 +32,8 @@ export const tierFields = {
   retry: Schema.optionalWith(Retry, { default: () => Schema.decodeSync(Retry)({}) }),
   breaker: Schema.optionalWith(breakers.Breaker, {
     default: () => Schema.decodeSync(breakers.Breaker)({})
-  })
+  }),
+  hedge: Schema.optional(Hedge)
 }
 
 export const Alert = Schema.Struct({

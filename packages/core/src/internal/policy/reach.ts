@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import type { Policy } from "../../Policy.ts"
-import { hangingTier, leastWaits, worstCase } from "./worstCase.ts"
+import { hangingTier, hedgeAfter, latestStarts, leastWaits } from "./worstCase.ts"
 
 /**
  * When a run can come to a tier, from its start; no later than its deadline.
@@ -24,21 +24,20 @@ export const reach = (
 ): ReadonlyArray<TierReach> => {
   const deadline = Duration.toMillis(policy.deadline)
   const { maxTiers = policy.tiers.length, tiers } = policy
-  const worst = worstCase(policy, options).tiers.map(({ duration }) => Duration.toMillis(duration))
+  const stream = options?.stream ?? false
+  const latest = latestStarts(policy, stream)
   const within = (millis: number) => Duration.millis(Math.min(deadline, millis))
   return tiers.map(({ name }, index) => {
     const above = tiers.slice(0, index)
-    // Those that are started before it: as many as leave it one of maxTiers.
-    const slowest = worst
-      .slice(0, index)
-      .sort((one, other) => other - one)
-      .slice(0, maxTiers - 1)
-    const hanging = sum(above.map((tier) => hangingTier(tier, options?.stream ?? false)))
+    const hanging = sum(above.map((tier) => hangingTier(tier, stream)))
+    const retried = above.map((tier) =>
+      stream ? leastWaits(tier) : Math.min(leastWaits(tier), hedgeAfter(tier))
+    )
     return {
       name,
-      retried: within(sum(above.map(leastWaits))),
+      retried: within(sum(retried)),
       hanging: index < maxTiers && hanging < deadline ? Duration.millis(hanging) : undefined,
-      latest: within(sum(slowest))
+      latest: within(latest[index]!)
     }
   })
 }

@@ -34,22 +34,44 @@ export interface WorstCase extends Bounds {
 }
 
 export const worstCase = (policy: Policy, options?: { readonly stream?: boolean | undefined }): WorstCase => {
+  const stream = options?.stream ?? false
   const tiers = policy.tiers.map((tier) => ({
     name: tier.name,
     attempts: tier.backoff.times + 1,
-    millis: worstTier(tier, options?.stream ?? false)
+    millis: worstTier(tier, stream)
   }))
-  // Which tiers a run starts is up to their breakers, so the worst ones count.
-  const sumOfWorst = (values: ReadonlyArray<number>): number =>
-    sum(values.toSorted((a, b) => b - a).slice(0, policy.maxTiers))
+  const { maxTiers = tiers.length } = policy
+  const latest = latestStarts(policy, stream)
+  const ends = tiers.map(({ millis }, index) => latest[index]! + millis)
   return {
-    attempts: sumOfWorst(tiers.map(({ attempts }) => attempts)),
-    duration: Duration.millis(
-      Math.min(Duration.toMillis(policy.deadline), sumOfWorst(tiers.map(({ millis }) => millis)))
+    attempts: sumOfWorst(
+      tiers.map(({ attempts }) => attempts),
+      maxTiers
     ),
+    duration: Duration.millis(Math.min(Duration.toMillis(policy.deadline), Math.max(...ends))),
     tiers: tiers.map(({ attempts, millis, name }) => ({ name, attempts, duration: Duration.millis(millis) }))
   }
 }
+
+/** When each tier is asked at the latest, from the start of the run, if nothing but the tiers bounds it. */
+export const latestStarts = (
+  { maxTiers, tiers }: Pick<Policy, "maxTiers" | "tiers">,
+  stream: boolean
+): ReadonlyArray<number> => {
+  const kept = tiers.map((tier) => Math.min(worstTier(tier, stream), stream ? never : hedgeAfter(tier)))
+  // Those that are started before it: as many as leave it one of maxTiers.
+  return tiers.map((_, index) => sumOfWorst(kept.slice(0, index), (maxTiers ?? tiers.length) - 1))
+}
+
+/** Which tiers a run starts is up to their breakers, so the worst ones count. */
+const sumOfWorst = (values: ReadonlyArray<number>, most: number): number =>
+  sum(values.toSorted((a, b) => b - a).slice(0, most))
+
+const never = Number.POSITIVE_INFINITY
+
+/** How long a tier leaves a whole answer open before the next one is asked beside it, in milliseconds. */
+export const hedgeAfter = ({ hedge }: TierPolicy): number =>
+  hedge === undefined ? never : Duration.toMillis(hedge.after)
 
 const worstTier = (tier: TierPolicy, stream: boolean): number => {
   const { maxRetryAfter } = tier
@@ -61,12 +83,12 @@ const worstTier = (tier: TierPolicy, stream: boolean): number => {
   )
 }
 
-/** How long a tier keeps a run that it never answers. */
+/** How long a tier keeps a run that it never answers from the next one. */
 export const hangingTier = (tier: TierPolicy, stream: boolean): number => {
   const attempt = Duration.toMillis(attemptBound(tier, stream))
   const { times } = tier.backoff
   const all = tier.retryTimeouts ? (times + 1) * attempt + sumOfWaits(tier.backoff) : attempt
-  return Math.min(Duration.toMillis(tier.timeout), all)
+  return Math.min(Duration.toMillis(tier.timeout), all, stream ? never : hedgeAfter(tier))
 }
 
 /** How long a tier takes at least that is tried as often as it may be and fails at once every time. */

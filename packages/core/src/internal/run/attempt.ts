@@ -132,6 +132,14 @@ export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
     return Effect.flatMap(Fiber.interrupt(this.child), (exit) => this.resources.closing(this.ended ?? exit))
   }
 
+  /** Interrupts it, and waits no longer than for what lets go at once: somebody has an answer, or nobody will. */
+  leave(): Effect.Effect<void> {
+    this.wanted = false
+    this.cancelTimer?.()
+    this.child.unsafeInterruptAsFork(this.around.fiber.id())
+    return letGo(this.child)
+  }
+
   private listen(resume: (settled: Effect.Effect<void>) => void): void {
     const { around, bound, child, millis } = this
     child.addObserver((exit) => {

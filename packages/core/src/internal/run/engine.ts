@@ -103,7 +103,8 @@ class Run<X, E, R, A> {
   readonly groups: Array<GroupProgress> = []
   index = 0
   started = 0
-  private won = false
+  /** There is an answer, or there will be none: what is still under way beside it is for nobody. */
+  private over = false
 
   constructor(
     ladder: Ladder<X, E, R>,
@@ -208,7 +209,10 @@ class Run<X, E, R, A> {
     const fiber = new AttemptFiber(rung.attempt, this.keepScope, tier.attempt, this.around, bound, millis)
     tier.scope = fiber.resources
     return Effect.matchCauseEffect(this.restore(fiber.wait()), {
-      onFailure: (cause) => Effect.flatMap(fiber.stop(), () => this.ended(tier, Exit.failCause(cause))),
+      onFailure: (cause) =>
+        Effect.flatMap(this.over ? fiber.leave() : fiber.stop(), () =>
+          this.ended(tier, Exit.failCause(cause))
+        ),
       onSuccess: () => this.ended(tier, fiber.exit)
     })
   }
@@ -227,7 +231,7 @@ class Run<X, E, R, A> {
     return flatMapNow(reported, (transition) => {
       if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
       tier.epoch = permit && epochAfter(permit, transition)
-      if (Exit.isSuccess(exit)) return this.won ? this.tooLate(tier) : this.commit(tier, exit.value)
+      if (Exit.isSuccess(exit)) return this.over ? this.tooLate(tier) : this.commit(tier, exit.value)
       return flatMapNow(
         plan(tier, exit.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
         (plan) => this.carryOut(tier, exit, outcome, plan)
@@ -244,6 +248,7 @@ class Run<X, E, R, A> {
     this.observer.closeAttempt(tier.attempt, exit, outcome, plan._tag)
     switch (plan._tag) {
       case "abort":
+        this.over = true
         this.observer.closeTier(tier.span, exit)
         return isOwn(exit.cause) ? Effect.failCause(exit.cause) : allTiersFailed(this.observer, "deadline")
       case "nextTier":
@@ -274,7 +279,7 @@ class Run<X, E, R, A> {
   }
 
   private commit(tier: Current<X, E, R, A>, value: X): Climb<A, E, R> {
-    this.won = true
+    this.over = true
     const { keepScope, observer } = this
     const { attempt, rung, span } = tier
     observer.serves(attempt)

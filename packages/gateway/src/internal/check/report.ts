@@ -38,6 +38,9 @@ const tierLines = (tier: Config.Tier): string => {
   return [
     `${tier.name}: ${tier.provider} ${tier.model}`,
     `timeout ${text(tier.timeout)} (attempt ${text(tier.attemptTimeout)}, first token ${text(tier.firstToken)})`,
+    ...(tier.hedge === undefined
+      ? []
+      : [`a whole answer is asked of the next tier as well after ${text(tier.hedge.after)}`]),
     `stream idle ${text(tier.idle)}, at most ${text(tier.maxStream)}${tier.continue === undefined ? "" : `; goes on with another's by ${tier.continue}`}`,
     `${backoff.times} retries from ${text(backoff.base)} by ${backoff.factor} to ${text(backoff.max)}, jitter ${backoff.jitter}, retry-after up to ${text(tier.maxRetryAfter)}`,
     `breaker opens ${breaker.trip.map(trigger).join(", or ")}; for ${text(breaker.openFor)}`
