@@ -88,7 +88,8 @@ const ours = (
   name: string,
   what: string,
   sampled = "0.01",
-  program = ({ ours }: Places) => ours
+  program = ({ ours }: Places) => ours,
+  workers = 1
 ): Contender => ({
   name,
   what,
@@ -98,9 +99,12 @@ const ours = (
     writeFileSync(policy, file(mock.url))
     return start(out, {
       name,
-      core: "measured",
+      core: workers === 1 ? "measured" : "both",
       program: program(places),
-      args: (port) => ["serve", policy, "--port", String(port), "--log", "json"],
+      args: (port) => [
+        ...["serve", policy, "--port", String(port), "--log", "json"],
+        ...["--workers", String(workers)]
+      ],
       env: sampled === "none" ? {} : traces(mock.url, sampled)
     })
   },
@@ -137,6 +141,7 @@ export const contenders: ReadonlyArray<Contender> = [
     "the bundled gateway: whole policy, breakers, a log line an attempt, one trace in a hundred over OTLP"
   ),
   ours("base", "the same at the commit given by --against", undefined, ({ base, ours }) => base ?? ours),
+  ours("workers", "the same with --workers 2, on both cores", undefined, undefined, 2),
   ours("traced", "the same with every trace over OTLP", "1"),
   ours("untraced", "the same without any, as it is shipped", "none"),
   {

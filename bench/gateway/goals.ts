@@ -61,6 +61,18 @@ export const goals = (samples: ReadonlyArray<Sample>): ReadonlyArray<Goal> => {
     atMost("alone", "added time at one connection, × raw", 1.5, added(of, "alone", "p50")),
     atLeast("stream-raw", "streams a second, of raw", 0.85, against("stream", "rps")),
     atMost("stream-cpu", "CPU of a stream, × raw", 1.25, against("stream", "cpu")),
+    atLeast(
+      "workers",
+      "streams a second, two workers, × one",
+      1.7,
+      against("workers", "rps", "ours", "workers")
+    ),
+    atMost(
+      "workers-cpu",
+      "CPU of a stream, two workers, × one",
+      1.1,
+      against("workers", "cpu", "ours", "workers")
+    ),
     atMost("first", "added time to the first chunk, × raw", 1.7, added(of, "first", "first")),
     atMost("waiting", "MB of heap for 1,000 waiting calls", 20, of("waiting", "ours", "heap")),
     atMost("lost", "of 4,000 callers at once, not answered", 0, of("burst", "ours", "lost")),

@@ -12,8 +12,8 @@ export interface Server {
   readonly end: () => Promise<void>
 }
 
-/** Where a process may run: what is measured on one core, what measures it on the other. */
-export type Core = "measured" | "load"
+/** Where a process may run: what is measured on one core, what measures it on the other; several processes on both. */
+export type Core = "measured" | "load" | "both"
 
 const canPin = (() => {
   try {
@@ -25,7 +25,7 @@ const canPin = (() => {
 })()
 
 export const onCore = (core: Core): ReadonlyArray<string> =>
-  canPin ? ["taskset", "-c", core === "measured" ? "1" : "0"] : []
+  canPin && core !== "both" ? ["taskset", "-c", core === "measured" ? "1" : "0"] : []
 
 export const freePort = (): Promise<number> =>
   new Promise((resolve) => {

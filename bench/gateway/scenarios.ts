@@ -140,6 +140,17 @@ export const scenarios: ReadonlyArray<Scenario> = [
     measure: underLoad(32)
   },
   {
+    // Of all that is asked what takes callers and upstream least, for they have no core of their own here.
+    name: "workers",
+    title: "the same of one process on one core, and of two on both",
+    upstreams: ["stream", "stream"],
+    warm: 1_000,
+    contenders: ["ours", "workers"],
+    quick: false,
+    rounds: 7,
+    measure: underLoad(32)
+  },
+  {
     name: "first",
     title: "streams of 50 chunks 2 ms apart, 16 connections",
     upstreams: ["paced", "paced"],

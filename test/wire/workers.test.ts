@@ -150,6 +150,8 @@ describe("a gateway of two workers", () => {
         assert.notDeepEqual(after, before)
         yield* times(4, ask(url))
         assert.deepStrictEqual(yield* times(2, count(url)), [11, 11])
+        running.signal("SIGKILL")
+        yield* eventually(() => !after.some(isThere))
       }),
     timeout
   )

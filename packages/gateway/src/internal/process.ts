@@ -14,6 +14,8 @@ export const run = (onHangup: Cli.Terminal["onHangup"]): void => {
     printed = ""
   }
   process.on("exit", flush)
+  // Nobody is left to print it.
+  if (cluster.isWorker) process.stdout.on("error", () => process.exit(1))
 
   const fiber = Effect.runFork(
     Cli.run(process.argv.slice(2), {
