@@ -161,7 +161,10 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
           const started = yield* Clock.currentTimeMillis
           const how = yield* employ(worker)
           const restart = Restarts.next(inARow, (yield* Clock.currentTimeMillis) - started)
-          if (restart === undefined) return yield* new WorkerError({ worker, times: inARow + 1, how })
+          if (restart === undefined) {
+            yield* door.close
+            return yield* new WorkerError({ worker, times: inARow + 1, how })
+          }
           inARow = restart.inARow
           log(Log.worker(worker, { how, restartMillis: restart.waitMillis }, new Date()))
           yield* Effect.sleep(restart.waitMillis)
