@@ -297,8 +297,14 @@ describe("a gateway of two workers", () => {
           assert.strictEqual(envelope(refused).code, "overloaded")
         }
         const yaml = `${chat([checked.url])}\nprobe: { every: 1s }`
-        const { lines } = yield* program(yaml, {}, two)
+        const { lines, url: other } = yield* program(yaml, {}, two)
         yield* eventually(() => checked.received.length === 3)
+        for (const { probes } of yield* times(2, statusOf(other))) {
+          assert.deepStrictEqual(
+            probes.map(({ outcome, tier }) => [tier, outcome]),
+            [["tier1", "success"]]
+          )
+        }
         assert.strictEqual(checked.sockets(), 1)
         assert.isTrue(lines.slice(1).every(({ synthetic }) => synthetic === true))
       }),
