@@ -7,7 +7,7 @@ import * as Config from "../../Config.ts"
 import type { ListenError } from "../../Server.ts"
 import { suggest } from "../file/nearest.ts"
 import { sandboxPolicy } from "../file/sandboxPolicy.ts"
-import type { WorkerError } from "../workers/crew.ts"
+import type { WorkerError } from "../workers/parent.ts"
 
 /**
  * The command line makes no sense. The message is one line with the remedy.

@@ -15,7 +15,7 @@ import * as Log from "../../Log.ts"
 import type { ListenError } from "../../Server.ts"
 import type { Among } from "../serving/known.ts"
 import { version } from "../version.ts"
-import * as Crew from "../workers/crew.ts"
+import * as Parent from "../workers/parent.ts"
 import { shareable } from "../workers/share.ts"
 import * as Worker from "../workers/worker.ts"
 import { command, load, type Source, single, type Terminal, UsageError } from "./command.ts"
@@ -93,7 +93,7 @@ With --workers signals are for the process that was started; those that it start
               })
         )
       if (workers > 1) {
-        return yield* Crew.run({
+        return yield* Parent.run({
           workers,
           format,
           read,

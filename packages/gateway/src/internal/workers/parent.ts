@@ -48,7 +48,7 @@ export interface Options {
 }
 
 /** A worker that is there. */
-interface Hand {
+interface Child {
   readonly process: Process.Process
   readonly ask: Channel.Channel<OfParent>
   readonly told: Sum.Told
@@ -68,19 +68,19 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
     let current = first
     let policy: PolicyStatus = { loaded_at: new Date().toISOString(), refused: null }
     const startedAt = policy.loaded_at
-    const hands = new Set<Hand>()
+    const children = new Set<Child>()
     const sum = Sum.make(first.config)
-    const silent = new Set(Array.from({ length: workers }, (_, index) => index + 1))
+    const starting = new Set(Array.from({ length: workers }, (_, index) => index + 1))
 
-    const serving = () => [...hands].filter(({ leave }) => leave !== undefined)
+    const serving = () => [...children].filter(({ leave }) => leave !== undefined)
 
     /** Has all tell what they have counted; gives the accounts of those that do in time. */
-    const tell = (full: boolean) =>
+    const collect = (full: boolean) =>
       Effect.suspend(() =>
         Effect.forEach(
           serving(),
           ({ ask, process, told }) =>
-            Effect.map(inTime(process, tellWithin, ask("told", full)), (said) => {
+            Effect.map(inTime(process, collectWithin, ask("told", full)), (said) => {
               told.counts = said?.counts ?? told.counts
               return said?.account === undefined ? [] : [said.account]
             }),
@@ -88,7 +88,7 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
         )
       )
     const known = (full: boolean) =>
-      Effect.map(Effect.all([tell(full), sum.alerts]), ([accounts, alerts]) => ({
+      Effect.map(Effect.all([collect(full), sum.alerts]), ([accounts, alerts]) => ({
         families: sum.families(),
         alerts: alerts.map(alertStatus),
         accounts: accounts.flat(),
@@ -96,62 +96,62 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
         startedAt
       }))
 
-    const serveCurrent = (hand: Hand): Effect.Effect<void> =>
+    const serveCurrent = (child: Child): Effect.Effect<void> =>
       Effect.suspend(() => {
-        hand.serves = current
-        return Effect.asVoid(inTime(hand.process, reloadWithin, hand.ask("reload", current.text)))
+        child.serves = current
+        return Effect.asVoid(inTime(child.process, reloadWithin, child.ask("reload", current.text)))
       })
 
-    const hire = (worker: number): Hand => {
+    const start = (worker: number): Child => {
       const process = Process.start(print)
       const ask = Channel.make<OfParent, OfWorker>(process.port, {
         assignment: () =>
           Effect.sync(() => {
-            hand.serves = current
+            child.serves = current
             const { name, text } = current
             const { format } = options
             return { worker, workers, url: door.url, name, text, first: first.text, format }
           }),
         ready: () =>
           Effect.suspend(() => {
-            hand.leave = door.admit((socket) =>
+            child.leave = door.admit((socket) =>
               Effect.raceFirst(ask("connection", undefined, socket), Effect.asVoid(process.ended))
             )
-            if (silent.delete(worker)) {
-              if (silent.size === 0) options.onListening(door.url, first)
+            if (starting.delete(worker)) {
+              if (starting.size === 0) options.onListening(door.url, first)
             } else log(Log.worker(worker, undefined, new Date()))
             // Another file has come while it started.
-            return hand.serves === current ? Effect.void : serveCurrent(hand)
+            return child.serves === current ? Effect.void : serveCurrent(child)
           }),
         known
       })
-      const hand: Hand = { process, ask, told: sum.add(), serves: undefined, leave: undefined }
-      hands.add(hand)
-      return hand
+      const child: Child = { process, ask, told: sum.add(), serves: undefined, leave: undefined }
+      children.add(child)
+      return child
     }
 
-    const dismiss = (hand: Hand): Effect.Effect<void> =>
+    const stop = (child: Child): Effect.Effect<void> =>
       Effect.gen(function* () {
-        const { ask, process, told } = hand
-        hand.leave?.()
+        const { ask, process, told } = child
+        child.leave?.()
         // Nothing is under way in one that does not serve yet.
-        if (hand.serves === undefined) process.kill()
+        if (child.serves === undefined) process.kill()
         else {
           const drained = Effect.zipRight(ask("stop", undefined), process.ended)
           yield* inTime(process, Duration.sum(server.drain, overtime), drained)
         }
         process.kill()
         yield* process.ended
-        hands.delete(hand)
+        children.delete(child)
         told.close()
       })
 
     /** One process, from its start to its end. */
-    const employ = (worker: number): Effect.Effect<string> =>
+    const one = (worker: number): Effect.Effect<string> =>
       Effect.acquireUseRelease(
-        Effect.sync(() => hire(worker)),
+        Effect.sync(() => start(worker)),
         ({ process }) => process.ended,
-        dismiss
+        stop
       )
 
     const keep = (worker: number): Effect.Effect<never, WorkerError> =>
@@ -159,7 +159,7 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
         let inARow = 0
         while (true) {
           const started = yield* Clock.currentTimeMillis
-          const how = yield* employ(worker)
+          const how = yield* one(worker)
           const restart = Restarts.next(inARow, (yield* Clock.currentTimeMillis) - started)
           if (restart === undefined) {
             yield* door.close
@@ -185,7 +185,7 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
       log(Log.reload(Either.right(changed(server, current.config.server)), new Date()))
     })
 
-    yield* killedWith(hands)
+    yield* killedWith(children)
     const keeping = yield* Effect.forkScoped(
       Effect.all(
         Array.from({ length: workers }, (_, index) => keep(index + 1)),
@@ -195,7 +195,7 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
     // Before those are told to stop.
     yield* Effect.addFinalizer(() => door.close)
     // Once a second, so that little of what one has counted is lost with it.
-    const alerts = AlertWatch.watch(Effect.zipRight(tell(false), sum.alerts), (status) =>
+    const alerts = AlertWatch.watch(Effect.zipRight(collect(false), sum.alerts), (status) =>
       log(Log.alert(status, new Date()))
     )
     const reloads = Effect.forever(Effect.zipRight(Queue.take(asked), reload))
@@ -217,16 +217,16 @@ const inTime = <A>(
     Effect.map(Option.getOrUndefined)
   )
 
-const tellWithin = "1 second"
+const collectWithin = "1 second"
 const reloadWithin = "5 seconds"
 /** For the last words to callers, and the last spans. */
 const overtime = "5 seconds"
 
 /** However this process ends, none of them is left. */
-const killedWith = (hands: ReadonlySet<Hand>): Effect.Effect<void, never, Scope.Scope> =>
+const killedWith = (children: ReadonlySet<Child>): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => {
     const kill = () => {
-      for (const hand of hands) hand.process.kill()
+      for (const child of children) child.process.kill()
     }
     return Effect.acquireRelease(
       Effect.sync(() => void process.on("exit", kill)),
