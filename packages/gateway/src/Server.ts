@@ -6,22 +6,21 @@
 import * as Http from "node:http"
 import type { Socket } from "node:net"
 import { BodyTooLarge, type Handler, type Request } from "@understudy/http/OpenAiRouter"
-import { type TransportError, transportError, type Upstream } from "@understudy/http/Upstream"
+import type { Response, TransportError, Upstream } from "@understudy/http/Upstream"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
-import type { Dispatcher } from "undici"
 import { longestTimer, send } from "./internal/network/answer.ts"
-import { reading } from "./internal/network/body.ts"
-import { decoded } from "./internal/network/coding.ts"
 import * as Connections from "./internal/network/connections.ts"
+import { Exchange } from "./internal/network/exchange.ts"
 import { type HandedOver, serve as serveHandedOver } from "./internal/network/handedOver.ts"
 import { listen } from "./internal/network/listen.ts"
 import * as Refusals from "./internal/network/refusals.ts"
+import * as Requests from "./internal/network/requests.ts"
 
 /**
  * The address could not be listened on.
@@ -107,8 +106,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
   Effect.gen(function* () {
     const { drain, handedOver, handler, host, maxBody, port } = options
     const stallMillis = Math.min(Duration.toMillis(options.stallTimeout), longestTimer)
-    const requests = yield* FiberSet.make()
-    const runFork = yield* FiberSet.runtime(requests)<never>()
+    const requests = yield* Requests.make
     const latest = new WeakMap<object, Http.ServerResponse>()
     let stopping = false
     const server = Http.createServer({
@@ -127,14 +125,12 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
         return Refusals.answerWith(outgoing, Refusals.noHost())
       }
       let farewell: Uint8Array | undefined
-      const fiber = runFork(
-        Effect.scoped(
-          Effect.flatMap(handler(toRequest(incoming, maxBody)), (response) => {
-            farewell = response.farewell
-            if (stopping) outgoing.setHeader("connection", "close")
-            return send(outgoing, response, stallMillis)
-          })
-        )
+      const fiber = requests.start(
+        Effect.flatMap(handler(toRequest(incoming, maxBody)), (response) => {
+          farewell = response.farewell
+          if (stopping) outgoing.setHeader("connection", "close")
+          return send(outgoing, response, stallMillis)
+        })
       )
       // A socket's clock runs while nothing moves, and so for ever where the caller does not read.
       outgoing.setTimeout(stallMillis, () => {
@@ -173,9 +169,9 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
         const closed = yield* Effect.fork(closes)
         server.closeIdleConnections()
         // A finalizer is uninterruptible, and what cannot be interrupted no timeout ends.
-        yield* Effect.timeoutOption(Effect.interruptible(FiberSet.awaitEmpty(requests)), drain)
-        if ((yield* FiberSet.size(requests)) > 0) {
-          yield* FiberSet.clear(requests)
+        yield* Effect.timeoutOption(Effect.interruptible(requests.awaitNone), drain)
+        if ((yield* requests.count) > 0) {
+          yield* requests.interruptAll
           // Their last words are still to go out.
           yield* Effect.timeoutOption(Effect.interruptible(Fiber.join(closed)), "1 second")
         }
@@ -231,44 +227,38 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
     Effect.sync(() => Connections.make(connectWithin)),
     (connections) => Effect.sync(connections.destroy)
   ),
-  (connections): Upstream => ({
-    send: ({ body, headers, method, url }) =>
-      Effect.flatMap(Effect.scope, (scope) => {
+  (connections): Upstream => {
+    let last = { url: "", origin: "", path: "" }
+    // A provider is asked at one or two.
+    const placeOf = (url: string) => {
+      if (last.url !== url) {
         const { origin, pathname, search } = new URL(url)
-        let connection: Connections.Connection | undefined
-        // Before it is taken, so that nothing can come between the two.
-        const releases = Scope.addFinalizerExit(scope, (exit) =>
-          Effect.sync(() => connection?.release(Exit.isSuccess(exit)))
-        )
-        const exchange = Effect.async<Dispatcher.ResponseData, TransportError>((resume) => {
-          connection = connections.take(origin)
-          connection.request(
-            {
-              path: pathname + search,
-              method,
-              headers: { "accept-encoding": "identity", ...headers },
-              body: body ?? null
-            },
-            (error, response) =>
-              resume(error === null ? Effect.succeed(response) : Effect.fail(transportError(error)))
-          )
+        last = { url, origin, path: pathname + search }
+      }
+      return last
+    }
+    return {
+      send: ({ body, headers, method, url }) =>
+        Effect.withFiberRuntime<Response, TransportError, Scope.Scope>(({ currentContext }) => {
+          let exchange: Exchange | undefined
+          const releases = (exit: Exit.Exit<unknown, unknown>) =>
+            Effect.sync(() => exchange?.release(Exit.isSuccess(exit)))
+          const scope = Context.unsafeGet(currentContext, Scope.Scope)
+          // Before it is taken, so that nothing can come between the two.
+          return Effect.flatMap(Scope.addFinalizerExit(scope, releases), () => {
+            const { origin, path } = placeOf(url)
+            exchange = new Exchange(connections.take(origin))
+            return exchange.send({ path, method, headers: uncoded(headers), body: body ?? null })
+          })
         })
-        return Effect.map(Effect.zipRight(releases, exchange), (response) => {
-          const { "content-encoding": coding, ...rest } = flat(response.headers)
-          return { status: response.statusCode, headers: rest, read: reading(decoded(response.body, coding)) }
-        })
-      })
-  })
+    }
+  }
 )
 
 const connectWithin = 10_000
 
-const flat = (
-  headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
-): Record<string, string> => {
-  const one: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) one[name] = typeof value === "string" ? value : value.join(", ")
-  }
-  return one
+const uncoded = (headers: Readonly<Record<string, string>>): Array<string> => {
+  const all = "accept-encoding" in headers ? [] : ["accept-encoding", "identity"]
+  for (const name in headers) all.push(name, headers[name] as string)
+  return all
 }

@@ -15,8 +15,12 @@ describe("connections", () => {
       const connection = connections.take(new URL(silent.url).origin.replace("http:", "https:"))
       const error = yield* Effect.flip(
         Effect.async<unknown, Error & { readonly code?: string }>((resume) =>
-          connection.request({ path: "/", method: "GET" }, (error) =>
-            resume(Effect.fail(error as Error & { readonly code?: string }))
+          connection.dispatch(
+            { path: "/", method: "GET" },
+            {
+              onRequestStart: () => {},
+              onResponseError: (_, error) => resume(Effect.fail(error))
+            }
           )
         )
       )

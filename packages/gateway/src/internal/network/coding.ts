@@ -1,15 +1,12 @@
-import { pipeline, type Readable } from "node:stream"
+import type { Transform } from "node:stream"
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
 
 /**
- * A body without the coding that it came in. We ask for none, and some put one on all the same; one that is unknown
- * is left as it is.
+ * What undoes the coding of a body. We ask for none, and some put one on all the same; one that is unknown is left as
+ * it is.
  */
-export const decoded = (body: Readable, coding = "identity"): Readable => {
-  const decoder = decoders.get(coding.trim().toLowerCase())?.()
-  // The body fails with either of them.
-  return decoder === undefined ? body : pipeline(body, decoder, () => {})
-}
+export const decoderOf = (coding: string): Transform | undefined =>
+  decoders.get(coding.trim().toLowerCase())?.()
 
 const decoders = new Map([
   ["gzip", createGunzip],

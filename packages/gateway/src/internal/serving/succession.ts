@@ -33,23 +33,24 @@ export const make = <A, E, R>(
         return { value, scope, users: 0 }
       })
     let current: Reign<A> = yield* begin(first)
-    const enter = Effect.sync(() => {
-      current.users++
-      return current
-    })
     const endIfDone = (reign: Reign<A>) =>
       reign !== current && reign.users === 0 ? Scope.close(reign.scope, Exit.void) : Effect.void
     return {
       current: () => current.value,
-      use: Effect.map(
-        Effect.acquireRelease(enter, (reign) =>
-          Effect.suspend(() => {
-            reign.users--
-            return endIfDone(reign)
-          })
-        ),
-        ({ value }) => value
-      ),
+      use: Effect.flatMap(Effect.scope, (scope) => {
+        let served: Reign<A> | undefined
+        const leaves = Effect.suspend(() => {
+          if (served === undefined) return Effect.void
+          served.users--
+          return endIfDone(served)
+        })
+        // Before it enters, so that nothing can come between the two.
+        return Effect.map(Scope.addFinalizer(scope, leaves), () => {
+          served = current
+          served.users++
+          return served.value
+        })
+      }),
       replace: (next) =>
         Effect.uninterruptible(
           Effect.flatMap(begin(next), (reign) => {

@@ -1,0 +1,177 @@
+import type { Transform } from "node:stream"
+import { type Response, type TransportError, transportError } from "@understudy/http/Upstream"
+import * as Effect from "effect/Effect"
+import type { Dispatcher } from "undici"
+import { decoderOf } from "./coding.ts"
+import type { Connection } from "./connections.ts"
+
+type Controller = Dispatcher.DispatchController
+
+/**
+ * One request over a connection, and its answer as it comes in. It stands in place of undici's `request`, whose body is
+ * a Node stream: most answers are here with the first packet, and then a stream is most of their price.
+ */
+export class Exchange implements Dispatcher.DispatchHandler {
+  private readonly connection: Connection
+  private controller: Controller | undefined
+  private response: Response | undefined
+  private decoder: Transform | undefined
+  /** What has come and nobody has read. */
+  private ready: Array<Buffer> = []
+  private size = 0
+  private isWhole = false
+  /** No more comes than is here, but perhaps an error. */
+  private ended = false
+  private error: TransportError | undefined
+  private wanted = true
+  private wake = nobody
+  private onWhole = nobody
+
+  constructor(connection: Connection) {
+    this.connection = connection
+  }
+
+  /** Sends it and waits for the head of the answer. */
+  send(options: Dispatcher.DispatchOptions): Effect.Effect<Response, TransportError> {
+    return Effect.async((resume) => {
+      this.wake = () => {
+        this.wake = nobody
+        if (this.response !== undefined) resume(Effect.succeed(this.response))
+        else if (this.error !== undefined) resume(Effect.fail(this.error))
+      }
+      this.connection.dispatch(options, this)
+    })
+  }
+
+  /**
+   * Nobody wants anything more of it. The connection is free again once the answer has ended; where that is not to be
+   * waited for, or does not come to pass, it is closed.
+   */
+  release(mayEnd: boolean): void {
+    this.wanted = false
+    this.ready = []
+    this.decoder?.destroy()
+    if (this.isWhole) this.connection.giveBack()
+    else if (this.response === undefined || !mayEnd) this.connection.destroy()
+    else {
+      // After the last event of a stream its body has yet to end.
+      const tooLate = setTimeout(this.connection.destroy, endOfBodyWithin)
+      this.onWhole = () => {
+        clearTimeout(tooLate)
+        this.connection.giveBack()
+      }
+      this.controller?.resume()
+    }
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.controller = controller
+  }
+
+  onResponseStart(
+    _: Controller,
+    status: number,
+    headers: Readonly<Record<string, string | Array<string> | undefined>>
+  ): void {
+    // Of what is said before an answer, nothing concerns anybody.
+    if (status < 200) return
+    const { "content-encoding": coding } = headers
+    this.decoder = typeof coding === "string" ? decoderOf(coding) : undefined
+    this.decoder
+      ?.on("data", (chunk: Buffer) => this.give(chunk))
+      .on("end", () => this.end())
+      .on("error", (error) => this.end(error))
+    this.response = { status, headers: flat(headers), read: this.read }
+    this.wake()
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    if (!this.wanted) return
+    if (this.decoder === undefined) this.give(chunk)
+    else if (!this.decoder.write(chunk)) {
+      controller.pause()
+      this.decoder.once("drain", () => controller.resume())
+    }
+  }
+
+  onResponseEnd(): void {
+    this.isWhole = true
+    if (this.decoder === undefined) this.end()
+    else this.decoder.end()
+    this.onWhole()
+  }
+
+  onResponseError(_: Controller, error: Error): void {
+    this.end(error)
+    this.decoder?.destroy()
+  }
+
+  private readonly read: Response["read"] = Effect.suspend(
+    () =>
+      this.next() ??
+      Effect.async((resume) => {
+        // What there is then is taken by whoever still waits for it.
+        this.wake = () => {
+          this.wake = nobody
+          resume(this.read)
+        }
+      })
+  )
+
+  private next(): Response["read"] | undefined {
+    const chunk = this.ready.shift()
+    if (chunk === undefined) {
+      if (this.error !== undefined) return Effect.fail(this.error)
+      return this.ended ? ended : undefined
+    }
+    this.size -= chunk.length
+    if (this.size < capacity) this.go()
+    return Effect.succeed(chunk)
+  }
+
+  private give(chunk: Buffer): void {
+    this.ready.push(chunk)
+    this.size += chunk.length
+    if (this.size >= capacity) this.hold()
+    this.wake()
+  }
+
+  private end(error?: Error): void {
+    if (this.ended || !this.wanted) return
+    this.ended = true
+    this.error = error && transportError(error)
+    this.wake()
+  }
+
+  private hold(): void {
+    if (this.decoder === undefined) this.controller?.pause()
+    else this.decoder.pause()
+  }
+
+  private go(): void {
+    if (this.decoder === undefined) this.controller?.resume()
+    else this.decoder.resume()
+  }
+}
+
+const nobody = (): void => {}
+
+const ended: Response["read"] = Effect.succeed(undefined)
+
+/** Bytes that may lie ready for whoever reads them before no more are taken from the socket. */
+const capacity = 64 * 1024
+
+const endOfBodyWithin = 1000
+
+/** The coding has been undone, or is one that nobody knows. */
+const flat = (
+  headers: Readonly<Record<string, string | Array<string> | undefined>>
+): Record<string, string> => {
+  const one: Record<string, string> = {}
+  for (const name in headers) {
+    const value = headers[name]
+    if (value === undefined || name === "content-encoding") continue
+    one[name] = typeof value === "string" ? value : value.join(", ")
+  }
+  return one
+}
