@@ -9,8 +9,15 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
+import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import { letGo } from "./internal/run/letGo.ts"
+import { after } from "./internal/run/timer.ts"
 
 /**
  * The name of the bound that ended something.
@@ -103,3 +110,55 @@ export const now: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (na
  */
 export const within = (duration: Duration.DurationInput): Effect.Effect<number> =>
   Effect.zipWith(now, Current, (now, current) => Math.min(current, now + Duration.toMillis(duration)))
+
+/**
+ * `Effect.timeoutOption` for what is bounded at every call and nearly always in time: one fiber with a timer beside it, in
+ * place of two fibers and a race, and no timer at all for what needs no time.
+ *
+ * **Details**
+ * - What is cut short is interrupted, and not waited for beyond what it can do at once.
+ * - What it sets of its fiber's locals is lost.
+ *
+ * @example
+ * import { Effect, Option } from "effect"
+ * import { Deadline } from "@understudy/core"
+ *
+ * const program = Effect.all([
+ *   Deadline.timeoutOption(Effect.succeed("answer"), "1 second"),
+ *   Deadline.timeoutOption(Effect.never, "5 millis")
+ * ])
+ *
+ * console.log((await Effect.runPromise(program)).map(Option.getOrNull)) // => [ 'answer', null ]
+ *
+ * @since 0.1.0
+ * @category execution
+ */
+export const timeoutOption = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  duration: Duration.DurationInput
+): Effect.Effect<Option.Option<A>, E, R> =>
+  Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
+    const around = Runtime.make({
+      context: fiber.currentContext as Context.Context<R>,
+      fiberRefs: fiber.getFiberRefs(),
+      runtimeFlags
+    })
+    const child = Runtime.runFork(around, effect)
+    const settled = child.unsafePoll()
+    if (settled !== null) return Exit.map(settled, Option.some)
+    const clock = Context.get(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock)
+    return Effect.async((resume) => {
+      const cancel = after(clock, Duration.toMillis(duration), () => {
+        child.unsafeInterruptAsFork(fiber.id())
+        resume(Effect.as(letGo(child), Option.none()))
+      })
+      child.addObserver((exit) => {
+        cancel()
+        resume(Exit.map(exit, Option.some))
+      })
+      return Effect.suspend(() => {
+        cancel()
+        return Fiber.interrupt(child)
+      })
+    })
+  })

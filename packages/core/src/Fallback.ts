@@ -7,6 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Scope from "effect/Scope"
+import type { Event } from "./Attempt.ts"
 import { ladderFrom } from "./internal/policy/compiled.ts"
 import { FallbackEffect, served as servedBy } from "./internal/run/fallbackEffect.ts"
 import type { AllTiersFailed, Served } from "./internal/run/ladder.ts"
@@ -311,6 +312,8 @@ export const fromPolicy = <Tier extends TierPolicy, A, E, R>(
 /**
  * Runs the fallback and says how its answer came about: which tier served it, and every attempt on the way.
  *
+ * With a `listener` that one hears what happens, in place of `Attempt.Listener`; default: none of its own.
+ *
  * @example
  * import { Effect } from "effect"
  * import { Fallback, Tier } from "@understudy/core"
@@ -325,5 +328,6 @@ export const fromPolicy = <Tier extends TierPolicy, A, E, R>(
  * @category execution
  */
 export const served = <A, E, R>(
-  self: Fallback<A, E, R>
-): Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R> => servedBy(self.ladder)
+  self: Fallback<A, E, R>,
+  options?: { readonly listener?: ((event: Event) => void) | undefined }
+): Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R> => servedBy(self.ladder, options?.listener)

@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Event } from "./Attempt.ts"
 import type { DeadlineExceeded } from "./Deadline.ts"
 import { ladderFrom } from "./internal/policy/compiled.ts"
 import type { EmptyStream } from "./internal/run/commit.ts"
@@ -292,6 +293,8 @@ export const named: {
  * Runs the fallback to its commit point: succeeds with the serving tier's stream and how it came about, before
  * any of it is consumed. Leaving the scope before the stream's end closes the tier's connection.
  *
+ * With a `listener` that one hears what happens, in place of `Attempt.Listener`; default: none of its own.
+ *
  * @example
  * import { Effect, Stream } from "effect"
  * import { FallbackStream } from "@understudy/core"
@@ -305,12 +308,13 @@ export const named: {
  * @category execution
  */
 export const served = <A, E, R>(
-  self: FallbackStream<A, E, R>
+  self: FallbackStream<A, E, R>,
+  options?: { readonly listener?: ((event: Event) => void) | undefined }
 ): Effect.Effect<
   Served<Committed<A, E>, E | EmptyStream>,
   E | EmptyStream | AllTiersFailed<E | EmptyStream>,
   R | Scope.Scope
-> => given(self.ladder)
+> => given(self.ladder, options?.listener)
 
 const fromLadder = <A, E, R>(ladder: FallbackStream<A, E, R>["ladder"]): FallbackStream<A, E, R> =>
   // Effect offers no class to extend for a Stream, so the ladder rides on a stream made of it.

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, TestClock } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import { Deadline } from "../src/index.ts"
 
 describe("Deadline", () => {
@@ -33,6 +33,67 @@ describe("Deadline", () => {
       assert.strictEqual(yield* Deadline.Current, Number.POSITIVE_INFINITY)
       assert.strictEqual(yield* Deadline.within("2 seconds"), 3_000)
       assert.strictEqual(yield* Deadline.within(Duration.infinity), Number.POSITIVE_INFINITY)
+    })
+  )
+
+  const ended = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.exit(Deadline.timeoutOption(effect, "2 seconds"))
+
+  it.effect("what needs no time, or is in time, ends as it does", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* ended(Effect.succeed(1)), Exit.succeed(Option.some(1)))
+      assert.deepStrictEqual(yield* ended(Effect.fail("no")), Exit.fail("no"))
+      for (const late of [Effect.succeed(1), Effect.fail("no")]) {
+        const fiber = yield* Effect.fork(ended(Effect.delay(late, "1999 millis")))
+        yield* TestClock.adjust("1999 millis")
+        assert.deepStrictEqual(yield* Fiber.join(fiber), Exit.map(yield* Effect.exit(late), Option.some))
+      }
+    })
+  )
+
+  it.effect("what is not is interrupted, and waited for only where it lets go at once", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const slow = (name: string, last: Effect.Effect<void>) =>
+        Effect.ensuring(
+          Effect.never,
+          Effect.zipRight(
+            last,
+            Effect.sync(() => log.push(name))
+          )
+        )
+      const fiber = yield* Effect.fork(
+        Effect.all([ended(slow("at once", Effect.void)), ended(slow("late", Effect.sleep("1 second")))], {
+          concurrency: 2
+        })
+      )
+      yield* TestClock.adjust("2 seconds")
+      const none = Exit.succeed(Option.none())
+      assert.deepStrictEqual(yield* Fiber.join(fiber), [none, none])
+      assert.deepStrictEqual(log, ["at once"])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(log, ["at once", "late"])
+    })
+  )
+
+  it.effect("whoever leaves it leaves what it does and its timer", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const fiber = yield* Effect.fork(
+        ended(Effect.onInterrupt(Effect.never, () => Effect.sync(() => log.push("left"))))
+      )
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(log, ["left"])
+    })
+  )
+
+  it.effect("it sees the services around it", () =>
+    Effect.gen(function* () {
+      const seen = Deadline.timeoutOption(Effect.delay(Deadline.Current, "1 second"), "2 seconds")
+      const fiber = yield* Effect.fork(Effect.provideService(seen, Deadline.Current, 5))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(fiber), Option.some(5))
     })
   )
 })

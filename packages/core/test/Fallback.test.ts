@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Duration, Effect, Exit, Fiber, FiberRef, Option, TestClock } from "effect"
-import { Backoff, CircuitBreaker, Deadline, Fallback, Outcome, Tier } from "../src/index.ts"
+import { Attempt, Backoff, CircuitBreaker, Deadline, Fallback, Outcome, Tier } from "../src/index.ts"
 import {
   type Act,
   callersFault,
@@ -385,6 +385,36 @@ describe("interruption", () => {
       const well = Tier.make({ name: "b", effect: Effect.as(resource("b"), "b") })
       yield* timed(broken.pipe(Fallback.orElse(well)))
       assert.deepStrictEqual(log, ["open a", "close a", "open a", "close a", "open b", "close b"])
+    })
+  )
+
+  it.effect("a listener of its own hears the run and what it tells, in place of the one around it", () =>
+    Effect.gen(function* () {
+      const heard: Array<string> = []
+      const around: Array<string> = []
+      const breaker = yield* CircuitBreaker.make({ key: "p", trip: CircuitBreaker.consecutive(1) })
+      const told = Effect.map(Attempt.Listener, (listener) =>
+        listener?.({
+          _tag: "TierRefused",
+          run: "told",
+          refusal: { tier: "q", labels: {}, retryAfter: Duration.zero }
+        })
+      )
+      const tapped = CircuitBreaker.tapReport(breaker, () => told)
+      const down = tier("p", scripted([nextTier]), { breaker: tapped })
+      yield* Effect.exit(
+        Effect.provideService(
+          Fallback.served(down, { listener: ({ _tag, run }) => heard.push(`${run} ${_tag}`) }),
+          Attempt.Listener,
+          ({ _tag }) => around.push(_tag)
+        )
+      )
+      assert.deepStrictEqual(heard, ["told TierRefused", "p BreakerChanged", "p AttemptEnded", "p RunEnded"])
+      assert.deepStrictEqual(around, [])
+      yield* Effect.exit(
+        Effect.provideService(Fallback.served(down), Attempt.Listener, ({ _tag }) => around.push(_tag))
+      )
+      assert.deepStrictEqual(around, ["TierRefused", "RunEnded"])
     })
   )
 })

@@ -216,6 +216,16 @@ describe("FallbackStream", () => {
     })
   )
 
+  it.effect("a listener of its own hears the whole stream", () =>
+    Effect.gen(function* () {
+      const heard: Array<string> = []
+      const tier = FallbackStream.tier({ name: "p", stream: Stream.make("a", "b") })
+      const served = FallbackStream.served(tier, { listener: ({ _tag }) => heard.push(_tag) })
+      yield* Effect.scoped(Effect.flatMap(served, ({ value }) => Stream.runDrain(value)))
+      assert.deepStrictEqual(heard, ["AttemptEnded", "RunEnded"])
+    })
+  )
+
   it.effect("leaving the scope of a committed stream that nobody read closes the tier", () =>
     Effect.gen(function* () {
       const log: Array<string> = []

@@ -7,11 +7,11 @@
 import * as Headers from "@effect/platform/Headers"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import * as Attempt from "@understudy/core/Attempt"
+import type * as Attempt from "@understudy/core/Attempt"
 import * as Policy from "@understudy/core/Policy"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -149,68 +149,76 @@ export const make = (options: {
   const runs =
     (serves: Route["serves"]): Endpoint =>
     (request, requestId) =>
-      Effect.gen(function* () {
-        const body = yield* Effect.either(request.body)
-        if (Either.isLeft(body)) return refusal(413, "request_too_large", `${body.left.message}.`)
-        const chat = readRequest(body.right)
-        if (Either.isLeft(chat)) return refusal(400, chat.left.code, chat.left.message, chat.left.param)
-        const route = routes.get(chat.right.model)
-        if (route === undefined) return unknownRoute
-        if (route.serves !== serves) return servesOther[route.serves]
-        const timeout = callersTimeout(request.headers["x-understudy-timeout"])
-        if (Either.isLeft(timeout)) return refusal(400, "invalid_timeout", timeout.left)
+      Effect.matchEffect(request.body, {
+        onFailure: ({ message }) => Effect.succeed(refusal(413, "request_too_large", `${message}.`)),
+        onSuccess: (body) => {
+          const chat = readRequest(body)
+          if (Either.isLeft(chat)) {
+            return Effect.succeed(refusal(400, chat.left.code, chat.left.message, chat.left.param))
+          }
+          const route = routes.get(chat.right.model)
+          if (route === undefined) return Effect.succeed(unknownRoute)
+          if (route.serves !== serves) return Effect.succeed(servesOther[route.serves])
+          const timeout = callersTimeout(request.headers["x-understudy-timeout"])
+          if (Either.isLeft(timeout)) return Effect.succeed(refusal(400, "invalid_timeout", timeout.left))
 
-        const attempts: Array<Attempt.Attempt<unknown>> = []
-        const run = serves === "chat" && chat.right.stream ? answerStream : answerWhole
-        return yield* run(route, chat.right, timeout.right).pipe(
-          Effect.catchAllCause((cause) =>
-            Cause.isInterruptedOnly(cause)
-              ? Effect.failCause(cause as Cause.Cause<never>)
-              : Effect.succeed(
-                  withHeaders(failure.response(route.name, attempts, cause), {
-                    "x-understudy-attempts": String(attempts.length)
-                  })
-                )
-          ),
-          Effect.provideService(Attempt.Listener, (event) => {
+          const attempts: Array<Attempt.Attempt<unknown>> = []
+          const listener = (event: Attempt.Event): void => {
             if (event._tag === "AttemptEnded") attempts.push(event.attempt)
             onEvent(requestId, event)
-          }),
-          withCallersTrace(request)
-        )
+          }
+          const run = serves === "chat" && chat.right.stream ? answerStream : answerWhole
+          const answer = Effect.catchAllCause(
+            run(route, chat.right, { timeout: timeout.right, listener }),
+            (cause) =>
+              Cause.isInterruptedOnly(cause)
+                ? Effect.failCause(cause as Cause.Cause<never>)
+                : Effect.succeed(
+                    withHeaders(failure.response(route.name, attempts, cause), {
+                      "x-understudy-attempts": String(attempts.length)
+                    })
+                  )
+          )
+          return withCallersTrace(answer, request)
+        }
       })
 
-  const endpoints: ReadonlyArray<readonly [RegExp, string, Endpoint]> = [
-    [/^(?:\/v1)?\/chat\/completions$/, "POST", authorized(callers, within(admission, runs("chat")))],
-    [/^(?:\/v1)?\/embeddings$/, "POST", authorized(callers, within(admission, runs("embeddings")))],
-    [/^(?:\/v1)?\/models$/, "GET", authorized(callers, models)],
-    [/^(?:\/v1)?\/models\/(.+)$/, "GET", authorized(callers, oneModel)],
-    [/^\/health\/live$/, "GET", live],
-    [/^\/health\/ready$/, "GET", isReady]
+  const endpoints: ReadonlyArray<readonly [RegExp, Endpoint]> = [
+    [
+      /^(?:\/v1)?\/chat\/completions$/,
+      forMethod("POST", authorized(callers, within(admission, runs("chat"))))
+    ],
+    [
+      /^(?:\/v1)?\/embeddings$/,
+      forMethod("POST", authorized(callers, within(admission, runs("embeddings"))))
+    ],
+    [/^(?:\/v1)?\/models$/, forMethod("GET", authorized(callers, models))],
+    [/^(?:\/v1)?\/models\/(.+)$/, forMethod("GET", authorized(callers, oneModel))],
+    [/^\/health\/live$/, forMethod("GET", live)],
+    [/^\/health\/ready$/, forMethod("GET", isReady)]
   ]
 
   const dispatch: Endpoint = (request, requestId) => {
     const path = decodePath(request.path)
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined
     if (page !== undefined) return forMethod("GET", shown(callers, page))(request, requestId)
-    for (const [pattern, method, endpoint] of endpoints) {
+    for (const [pattern, endpoint] of endpoints) {
       const match = pattern.exec(path)
-      if (match === null) continue
-      return forMethod(method, endpoint)(request, requestId, match[1])
+      if (match !== null) return endpoint(request, requestId, match[1])
     }
     return Effect.succeed(refusal(404, "not_found", "There is nothing at this path."))
   }
 
   return (request) =>
-    Effect.gen(function* () {
-      const requestId = `req_${hex(yield* Random.nextIntBetween(0, 2 ** 32))}${hex(yield* Random.nextIntBetween(0, 2 ** 32))}`
-      const response = yield* dispatch(request, requestId).pipe(
-        Effect.catchAllDefect(() =>
-          Effect.succeed(refusal(500, "internal_error", "The gateway failed to handle this request."))
-        )
+    Effect.flatMap(newRequestId, (requestId) =>
+      Effect.map(
+        Effect.catchAllDefect(
+          Effect.suspend(() => dispatch(request, requestId)),
+          () => Effect.succeed(refusal(500, "internal_error", "The gateway failed to handle this request."))
+        ),
+        (response) => withHeaders(response, { "x-request-id": requestId })
       )
-      return withHeaders(response, { "x-request-id": requestId })
-    })
+    )
 }
 
 /**
@@ -239,23 +247,24 @@ export const toHttpApp: (
   options?: { readonly maxBody?: number | undefined }
 ) => HttpApp.Default<never, Scope.Scope> = httpApp.toHttpApp
 
-const callersTimeout = (header: string | undefined): Either.Either<Duration.Duration, string> =>
+const callersTimeout = (header: string | undefined): Either.Either<Duration.Duration | undefined, string> =>
   header === undefined
-    ? Either.right(Duration.infinity)
+    ? Either.right(undefined)
     : Either.mapLeft(
         Schema.decodeUnknownEither(Policy.DurationText)(header),
         () => "x-understudy-timeout: expected a duration such as 5s."
       )
 
-const withCallersTrace =
-  (request: Request) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    request.headers["traceparent"] === undefined
-      ? effect
-      : Option.match(HttpTraceContext.w3c(Headers.fromInput(request.headers)), {
-          onNone: () => effect,
-          onSome: (parent) => Effect.withParentSpan(effect, parent) as Effect.Effect<A, E, R>
-        })
+const withCallersTrace = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  { headers }: Request
+): Effect.Effect<A, E, R> =>
+  headers["traceparent"] === undefined
+    ? effect
+    : Option.match(HttpTraceContext.w3c(Headers.fromInput(headers)), {
+        onNone: () => effect,
+        onSome: (parent) => Effect.withParentSpan(effect, parent) as Effect.Effect<A, E, R>
+      })
 
 const anyAvailable = (routes: ReadonlyArray<Route>): Effect.Effect<boolean> =>
   Effect.map(
@@ -273,5 +282,11 @@ const decodePath = (path: string): string => {
 }
 
 const model = (route: Route) => ({ id: route.name, object: "model", created: 0, owned_by: "understudy" })
+
+const half = Random.nextIntBetween(0, 2 ** 32)
+
+const newRequestId = Effect.flatMap(half, (first) =>
+  Effect.map(half, (second) => `req_${hex(first)}${hex(second)}`)
+)
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0")

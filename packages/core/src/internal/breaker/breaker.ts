@@ -4,13 +4,16 @@ import * as Data from "effect/Data"
 import { currentServices } from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as PubSub from "effect/PubSub"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { Listener } from "../../Attempt.ts"
 import type { Failure, Outcome } from "../../Outcome.ts"
 import { flatMapNow } from "../run/now.ts"
+import type { Listening } from "../run/observer.ts"
 import type { Config } from "./config.ts"
 import { Issued, notBefore, step } from "./machine.ts"
 import {
@@ -99,13 +102,15 @@ export interface CircuitBreaker {
   readonly reportIn: (
     fiber: RuntimeFiber<unknown, unknown>,
     permit: Permit,
-    outcome: Outcome
+    outcome: Outcome,
+    listener: Listening
   ) => Effect.Effect<Transition | undefined>
   /** @internal What was reported as a success has failed after all; `epoch` is that of the state which came of it. */
   readonly retractIn: (
     fiber: RuntimeFiber<unknown, unknown>,
     epoch: number,
-    outcome: Failure
+    outcome: Failure,
+    listener: Listening
   ) => Effect.Effect<Transition | undefined>
   /**
    * Opens it, for what somebody else met with concerns it too: as a failure with `trip` would, and an open one
@@ -283,17 +288,25 @@ export const tapReport = (
   self: CircuitBreaker,
   f: (transition: Transition | undefined, outcome: Outcome) => Effect.Effect<unknown>
 ): CircuitBreaker => {
-  const tap = (told: Effect.Effect<Transition | undefined>, outcome: Outcome) =>
-    flatMapNow(told, (transition) => flatMapNow(f(transition, outcome), () => Effect.succeed(transition)))
-  const reportIn: CircuitBreaker["reportIn"] = (fiber, permit, outcome) =>
-    tap(self.reportIn(fiber, permit, outcome), outcome)
+  const tap = (told: Effect.Effect<Transition | undefined>, outcome: Outcome, listener: Listening) =>
+    flatMapNow(told, (transition) =>
+      flatMapNow(heardBy(f(transition, outcome), listener), () => Effect.succeed(transition))
+    )
+  const reportIn: CircuitBreaker["reportIn"] = (fiber, permit, outcome, listener) =>
+    tap(self.reportIn(fiber, permit, outcome, listener), outcome, listener)
   return {
     ...self,
-    report: (permit, outcome) => Effect.withFiberRuntime((fiber) => reportIn(fiber, permit, outcome)),
+    report: (permit, outcome) =>
+      Effect.withFiberRuntime((fiber) => reportIn(fiber, permit, outcome, undefined)),
     reportIn,
-    retractIn: (fiber, epoch, outcome) => tap(self.retractIn(fiber, epoch, outcome), outcome)
+    retractIn: (fiber, epoch, outcome, listener) =>
+      tap(self.retractIn(fiber, epoch, outcome, listener), outcome, listener)
   }
 }
+
+/** To hear whom else a report concerns; most concern nobody, and a service has its price. */
+const heardBy = (effect: Effect.Effect<unknown>, listener: Listening): Effect.Effect<unknown> =>
+  listener === undefined || Exit.isExit(effect) ? effect : Effect.provideService(effect, Listener, listener)
 
 const anyTime: Event = { _tag: "Admit", now: 0 }
 

@@ -114,6 +114,6 @@ export class Committed<X, E> {
     const { epoch, rung } = this.tier
     return rung.breaker === undefined || epoch === undefined || outcome._tag !== "Failure"
       ? Effect.succeed(undefined)
-      : rung.breaker.retractIn(this.run.fiber, epoch, outcome)
+      : rung.breaker.retractIn(this.run.fiber, epoch, outcome, this.run.observer.listener)
   }
 }

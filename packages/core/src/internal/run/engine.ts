@@ -15,7 +15,7 @@ import { allTiersFailed, isOwn, noTierLeft } from "./ending.ts"
 import { enter, type GroupProgress } from "./groups.ts"
 import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
 import { flatMapNow } from "./now.ts"
-import { RunObserver } from "./observer.ts"
+import { type Listening, RunObserver } from "./observer.ts"
 import { heed, type Plan, plan, refund } from "./plan.ts"
 import { rest } from "./rest.ts"
 
@@ -29,9 +29,10 @@ import { rest } from "./rest.ts"
 export const run = <X, E, R, A, R2>(
   ladder: Ladder<X, E, R>,
   keepScope: boolean,
+  listener: Listening,
   onCommit: (committed: Committed<X, E>) => Effect.Effect<A, never, R2>
 ): Running<A, E, R, R2> =>
-  start<X, E, R, Committed<X, E>, A, R2>(ladder, keepScope, committed, (climb, observer) =>
+  start<X, E, R, Committed<X, E>, A, R2>(ladder, keepScope, listener, committed, (climb, observer) =>
     ending(climb, observer, (committed) => {
       if (!keepScope) observer.close(Exit.void)
       return onCommit(committed)
@@ -40,7 +41,7 @@ export const run = <X, E, R, A, R2>(
 
 /** A run that is its answer and no more. */
 export const answer = <X, E, R>(ladder: Ladder<X, E, R>): Running<X, E, R> =>
-  start(ladder, false, Exit.succeed, (climb, observer) =>
+  start(ladder, false, undefined, Exit.succeed, (climb, observer) =>
     observer.isWatched
       ? ending(climb, observer, (value) => {
           observer.close(Exit.void)
@@ -75,12 +76,13 @@ const committed = <X, E>(
 const start = <X, E, R, B, A, R2>(
   ladder: Ladder<X, E, R>,
   keepScope: boolean,
+  listener: Listening,
   answer: Answer<X, E, B>,
   end: (climb: Climb<B, E, R>, observer: RunObserver<E>) => Running<A, E, R, R2>
 ): Running<A, E, R, R2> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
-      const observer = new RunObserver<E>(fiber, ladder)
+      const observer = new RunObserver<E>(fiber, ladder, listener)
       const { startedAt } = observer
       const around = attemptsIn<R>(fiber, runtimeFlags, observer.clock)
       const run = new Run(ladder, keepScope, answer, restore, observer, around, startedAt)
@@ -227,7 +229,7 @@ class Run<X, E, R, A> {
     const reported =
       rung.breaker === undefined || permit === undefined
         ? untold
-        : rung.breaker.reportIn(this.around.fiber, permit, outcome)
+        : rung.breaker.reportIn(this.around.fiber, permit, outcome, this.observer.listener)
     return flatMapNow(reported, (transition) => {
       if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
       tier.epoch = permit && epochAfter(permit, transition)

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as engine from "./engine.ts"
 import type { AllTiersFailed, Ladder, Served } from "./ladder.ts"
+import type { Listening } from "./observer.ts"
 
 /** A ladder whose attempts end with their answer, as the effect that runs it. */
 export class FallbackEffect<A, E, R> extends Effectable.Class<A, E | AllTiersFailed<E>, R> {
@@ -20,9 +21,10 @@ export class FallbackEffect<A, E, R> extends Effectable.Class<A, E | AllTiersFai
 }
 
 export const served = <A, E, R>(
-  ladder: Ladder<A, E, R>
+  ladder: Ladder<A, E, R>,
+  listener?: Listening
 ): Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R> =>
-  engine.run(ladder, false, (committed) => Effect.succeed(committed.served())) as Effect.Effect<
+  engine.run(ladder, false, listener, (committed) => Effect.succeed(committed.served())) as Effect.Effect<
     Served<A, E>,
     E | AllTiersFailed<E>,
     R

@@ -10,19 +10,21 @@ import type { Committed } from "./committed.ts"
 import * as engine from "./engine.ts"
 import type { Pull } from "./handover.ts"
 import type { AllTiersFailed, Ladder, Served, Transcript } from "./ladder.ts"
+import type { Listening } from "./observer.ts"
 
 /**
  * Runs a ladder of streams to its commit point. The stream that comes of it is the serving tier's, and where that
  * breaks off and another tier goes on with it, that one's.
  */
 export const given = <A, E, E2, R>(
-  ladder: Ladder<Pull<A, E>, E2, R>
+  ladder: Ladder<Pull<A, E>, E2, R>,
+  listener?: Listening
 ): Effect.Effect<
   Served<Stream.Stream<A, E>, E2>,
   E2 | AllTiersFailed<E2>,
   Exclude<R, Scope.Scope> | Scope.Scope
 > =>
-  engine.run(ladder, true, (first) =>
+  engine.run(ladder, true, listener, (first) =>
     Effect.flatMap(Effect.scope, (scope) => {
       let serving = first
       // The ladder keeps it with the tiers of whose elements it is made.

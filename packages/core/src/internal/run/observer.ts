@@ -14,6 +14,9 @@ import { annotate, openSpan } from "./span.ts"
 
 type AnyRung<E> = Rung<unknown, E, unknown>
 
+/** Who hears the events of a run. */
+export type Listening = ((event: Attempt.Event) => void) | undefined
+
 /** An attempt under way, and what becomes of it. */
 export interface OpenAttempt<out E> {
   readonly rung: AnyRung<E>
@@ -41,9 +44,9 @@ export class RunObserver<E> {
   readonly clock: Clock.Clock
   readonly startedAt: number
   readonly span: Tracer.Span | undefined
+  readonly listener: Listening
   private readonly ladder: Ladder<unknown, E, unknown>
   private readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
-  private readonly listener: ((event: Attempt.Event) => void) | undefined
   private servedBy: AnyRung<E> | undefined
   /** What kept the first tier from serving. */
   private missed: string | undefined
@@ -53,11 +56,16 @@ export class RunObserver<E> {
   private broken: OpenAttempt<E> | undefined
   private count = 0
 
-  constructor(fiber: Fiber.RuntimeFiber<unknown, unknown>, ladder: Ladder<unknown, E, unknown>) {
+  /** A listener of its own hears it in place of the one around it. */
+  constructor(
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    ladder: Ladder<unknown, E, unknown>,
+    listener?: Listening
+  ) {
     this.fiber = fiber
     this.ladder = ladder
     this.clock = Context.get(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock)
-    this.listener = Context.get(fiber.currentContext, Attempt.Listener)
+    this.listener = listener ?? Context.get(fiber.currentContext, Attempt.Listener)
     this.span = openSpan(fiber, `fallback ${ladder.name}`, "internal")
     this.startedAt = this.now()
   }

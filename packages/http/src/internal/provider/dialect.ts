@@ -1,9 +1,11 @@
+import * as Deadline from "@understudy/core/Deadline"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../../ChatCompletion.ts"
 import type * as ErrorTable from "../../ErrorTable.ts"
-import type { Provider } from "../../Provider.ts"
+import type { Answer, Provider } from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as Quirks from "../../Quirks.ts"
 import type { Response, TransportError, Upstream } from "../../Upstream.ts"
@@ -56,46 +58,58 @@ export const provider = (
     )
 
   const rejected = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
-    collect(response.read, maxErrorBytes, tooLarge(response)).pipe(
-      Effect.timeout(errorWithin),
-      // An error that does not end, or breaks off, is still the error its status says.
-      Effect.orElseSucceed(() => new Uint8Array()),
-      Effect.flatMap((body) => failed(response, body))
+    Effect.matchEffect(
+      Deadline.timeoutOption(collect(response.read, maxErrorBytes, tooLarge(response)), errorWithin),
+      {
+        // An error that does not end, or breaks off, is still the error its status says.
+        onFailure: () => failed(response, nothing),
+        onSuccess: (body) =>
+          failed(
+            response,
+            Option.getOrElse(body, () => nothing)
+          )
+      }
     )
 
   const send = ({ body, headers, url }: Omit<Exchange, "reader">, accept: string) =>
-    account.upstream.send({ method: "POST", url, headers: { accept, ...headers }, body }).pipe(
-      Effect.mapError(fromTransport),
-      Effect.tap(({ status }) => Effect.annotateCurrentSpan("http.response.status_code", status)),
-      Effect.flatMap((response) =>
-        response.status >= 200 && response.status < 300 ? Effect.succeed(response) : rejected(response)
-      )
+    Effect.matchEffect(
+      account.upstream.send({ method: "POST", url, headers: { accept, ...headers }, body }),
+      {
+        onFailure: (error) => Effect.fail(fromTransport(error)),
+        onSuccess: (response) =>
+          Effect.zipRight(
+            answeredWith(response),
+            response.status >= 200 && response.status < 300 ? Effect.succeed(response) : rejected(response)
+          )
+      }
     )
 
   const whole =
     (ask: Asking<Omit<Exchange, "reader">>): Provider["complete"] =>
     (request, model) =>
-      Effect.gen(function* () {
+      Effect.suspend(() => {
         const adapted = adapt(request)
-        yield* asked(adapted)
-        const asking = yield* ask(adapted, model)
-        const response = yield* send(asking, "application/json")
-        const body = yield* collect(
-          Effect.mapError(response.read, fromTransport),
-          maxAnswerBytes,
-          tooLarge(response)
+        return Effect.flatMap(Effect.zipRight(asked(adapted), ask(adapted, model)), (asking) =>
+          Effect.flatMap(send(asking, "application/json"), (response) =>
+            Effect.matchEffect(collect(response.read, maxAnswerBytes, tooLarge(response)), {
+              onFailure: (error) =>
+                Effect.fail(error._tag === "TransportError" ? fromTransport(error) : error),
+              onSuccess: (body) => judged(response, asking.readWhole(body))
+            })
+          )
         )
-        const whole = asking.readWhole(body)
-        switch (whole._tag) {
-          case "Answer":
-            yield* answered(whole.facts)
-            return { body: whole.body, usage: whole.facts.usage }
-          case "Error":
-            return yield* failed(response, Utf8.encode(whole.body))
-          case "Malformed":
-            return yield* invalidAnswer(response.status)
-        }
       })
+
+  const judged = (response: Response, whole: Whole): Effect.Effect<Answer, ProviderError.ProviderError> => {
+    switch (whole._tag) {
+      case "Answer":
+        return Effect.as(answered(whole.facts), { body: whole.body, usage: whole.facts.usage })
+      case "Error":
+        return failed(response, Utf8.encode(whole.body))
+      case "Malformed":
+        return Effect.fail(invalidAnswer(response.status))
+    }
+  }
 
   const stream: Provider["stream"] = (request, model) =>
     Stream.unwrapScoped(
@@ -121,6 +135,15 @@ export const provider = (
     prefill: account.prefill?.answer
   }
 }
+
+const nothing = new Uint8Array()
+
+/** Tells the span of the attempt, where there is one. */
+const answeredWith = ({ status }: Response): Effect.Effect<void> =>
+  Effect.withFiberRuntime(({ currentSpan }) => {
+    if (currentSpan?._tag === "Span") currentSpan.attribute("http.response.status_code", status)
+    return Effect.void
+  })
 
 const maxErrorBytes = 1024 * 1024
 const errorWithin = "2 seconds"

@@ -1,3 +1,4 @@
+import type * as Attempt from "@understudy/core/Attempt"
 import * as Fallback from "@understudy/core/Fallback"
 import * as FallbackStream from "@understudy/core/FallbackStream"
 import * as Cause from "effect/Cause"
@@ -13,27 +14,36 @@ import * as Sse from "../../Sse.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 import * as envelope from "./envelope.ts"
 
+/** How one request is to be answered beside what its route says. */
+export interface Asked {
+  readonly timeout: Duration.Duration | undefined
+  readonly listener: (event: Attempt.Event) => void
+}
+
 export const answerWhole = (
   route: Route,
   request: ChatRequest,
-  timeout: Duration.Duration
-): Effect.Effect<Response, ProviderError | Fallback.AllTiersFailed<ProviderError>> =>
-  Effect.map(
-    Fallback.served(Fallback.within(route.complete(request), timeout)),
+  { listener, timeout }: Asked
+): Effect.Effect<Response, ProviderError | Fallback.AllTiersFailed<ProviderError>> => {
+  const run = route.complete(request)
+  return Effect.map(
+    Fallback.served(timeout === undefined ? run : Fallback.within(run, timeout), { listener }),
     (served): Response => ({
       status: 200,
       headers: { "content-type": "application/json", ...servedBy(served) },
       body: served.value.body
     })
   )
+}
 
 export const answerStream = (
   route: Route,
   request: ChatRequest,
-  timeout: Duration.Duration
-): Effect.Effect<Response, StreamFailure | Fallback.AllTiersFailed<StreamFailure>, Scope.Scope> =>
-  Effect.map(
-    FallbackStream.served(FallbackStream.within(route.stream(request), timeout)),
+  { listener, timeout }: Asked
+): Effect.Effect<Response, StreamFailure | Fallback.AllTiersFailed<StreamFailure>, Scope.Scope> => {
+  const run = route.stream(request)
+  return Effect.map(
+    FallbackStream.served(timeout === undefined ? run : FallbackStream.within(run, timeout), { listener }),
     (served): Response => ({
       status: 200,
       headers: {
@@ -52,6 +62,7 @@ export const answerStream = (
       )
     })
   )
+}
 
 type StreamFailure = ProviderError | FallbackStream.EmptyStream
 
