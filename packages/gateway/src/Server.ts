@@ -119,6 +119,10 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
       // Node's own refusal has no body.
       requireHostHeader: false
     })
+    // A socket's clock runs while nothing moves, and so for ever where the caller does not read.
+    server.setTimeout(stallMillis, (socket) => {
+      if (socket.writableLength) socket.destroy()
+    })
     server.on("request", (incoming, outgoing) => {
       latest.set(incoming.socket, outgoing)
       if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {
@@ -132,10 +136,6 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
           return send(outgoing, response, stallMillis)
         })
       )
-      // A socket's clock runs while nothing moves, and so for ever where the caller does not read.
-      outgoing.setTimeout(stallMillis, () => {
-        if (outgoing.socket?.writableLength) outgoing.destroy()
-      })
       outgoing.on("close", () => {
         if (!outgoing.writableFinished) fiber.unsafeInterruptAsFork(fiber.id())
         if (stopping) server.closeIdleConnections()

@@ -98,7 +98,7 @@ export const make = ({ maxInFlight, maxQueue, maxWait }: Limits): Admission => {
     })
 
   return {
-    enter: Effect.flatMap(Effect.scope, (scope) => {
+    enter: Effect.scopeWith((scope) => {
       let guest: Guest | undefined
       const departs = Effect.sync(() => guest && depart(guest))
       // Before it arrives, so that nothing can come between the two.

@@ -9,7 +9,7 @@ type State =
 
 /**
  * The scope of an attempt: one of Effect's, with all that those can do, but that it has no state before something is
- * opened in it. Most attempts open nothing, and close it without an effect.
+ * opened in it. Most attempts open nothing, or a connection, and close it with no effect but that one's.
  */
 export class AttemptScope implements Scope.CloseableScope {
   declare readonly [Scope.ScopeTypeId]: Scope.ScopeTypeId
@@ -32,9 +32,13 @@ export class AttemptScope implements Scope.CloseableScope {
 
   /** `Scope.close`, which has happened already where there is nothing to wait for: an `Exit` then. */
   closing(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    if (this.known !== undefined) return Scope.close(this, exit)
+    const { known } = this
+    if (known !== undefined && (known._tag === "Closed" || known.finalizers.size > 1)) {
+      return Scope.close(this, exit)
+    }
     this.known = { _tag: "Closed", exit }
-    return Exit.void
+    const [only] = known?.finalizers.values() ?? []
+    return only === undefined ? Exit.void : only(exit)
   }
 }
 

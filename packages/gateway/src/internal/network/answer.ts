@@ -51,9 +51,14 @@ const write = (outgoing: ServerResponse, stallMillis: number, chunk: Uint8Array)
   )
 
 const end = (outgoing: ServerResponse, stallMillis: number, body?: Uint8Array): Effect.Effect<void> =>
-  taken(outgoing, stallMillis, (done) => {
-    outgoing.end(body, done)
-    return () => {}
+  Effect.suspend(() => {
+    outgoing.end(body)
+    // Nearly always the system has taken all of it already.
+    if (outgoing.writableLength === 0) return Effect.void
+    return taken(outgoing, stallMillis, (done) => {
+      outgoing.once("finish", done)
+      return () => outgoing.off("finish", done)
+    })
   })
 
 /** Waits until the caller has taken what was written, and destroys the connection of one that is not done in time. */
@@ -63,21 +68,17 @@ const taken = (
   waitFor: (done: () => void) => () => void
 ): Effect.Effect<void> =>
   Effect.async((resume) => {
-    let timer: NodeJS.Timeout | undefined
     const forget = waitFor(() => {
       clearTimeout(timer)
       resume(Effect.void)
     })
     const megabytes = Math.ceil(outgoing.writableLength / 1e6)
-    // Nearly always the system has taken all of it already.
-    if (megabytes > 0) {
-      const late = () => {
-        // It is not this answer's turn yet: one to an earlier request of the connection is still being sent.
-        if (outgoing.socket === null) timer?.refresh()
-        else outgoing.destroy()
-      }
-      timer = setTimeout(late, Math.min(stallMillis * megabytes, longestTimer))
+    const late = () => {
+      // It is not this answer's turn yet: one to an earlier request of the connection is still being sent.
+      if (outgoing.socket === null) timer.refresh()
+      else outgoing.destroy()
     }
+    const timer = setTimeout(late, Math.min(stallMillis * megabytes, longestTimer))
     return Effect.sync(() => {
       clearTimeout(timer)
       forget()

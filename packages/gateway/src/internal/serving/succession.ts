@@ -37,7 +37,7 @@ export const make = <A, E, R>(
       reign !== current && reign.users === 0 ? Scope.close(reign.scope, Exit.void) : Effect.void
     return {
       current: () => current.value,
-      use: Effect.flatMap(Effect.scope, (scope) => {
+      use: Effect.scopeWith((scope) => {
         let served: Reign<A> | undefined
         const leaves = Effect.suspend(() => {
           if (served === undefined) return Effect.void
