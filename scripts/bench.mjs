@@ -11,7 +11,7 @@ import { execFileSync } from "node:child_process"
 import { mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs"
 import { basename, join } from "node:path"
 import { parseArgs } from "node:util"
-import { main as gatewayMain, programs } from "./lib/bundle.mjs"
+import { gateway as bundleGateway } from "./lib/bundle.mjs"
 import { install, root } from "./lib/install.mjs"
 import { portkey } from "./lib/portkey.mjs"
 
@@ -76,10 +76,12 @@ const gateway = async (args) => {
     ...["mock", "raw", "probe"].map((name) => bundle(name, `import "./gateway/${name}.ts"`))
   ])
   const base = sourcesOfBase(args)
-  await programs([gatewayMain], { outdir: join(out, "ours"), sourcemap: true })
+  // As it is shipped; what looks for where the time goes is told names.
+  const options = { sourcesContent: true, minify: !args.includes("--profile") }
+  await bundleGateway({ ...options, outdir: join(out, "ours") })
   if (base !== undefined) {
-    const entry = join(base["@understudy/gateway"], "main.ts")
-    await programs([entry], { outdir: join(out, "base"), sourcemap: true, alias: base })
+    const entryPoints = [join(base["@understudy/gateway"], "main.ts")]
+    await bundleGateway({ ...options, entryPoints, outdir: join(out, "base"), alias: base })
   }
   const { main } = await import(join(out, "gateway.mjs"))
   return main(args, {

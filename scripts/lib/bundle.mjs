@@ -1,11 +1,13 @@
-import { readdirSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { basename, join } from "node:path"
 import { root } from "./install.mjs"
+import { lean } from "./lean.mjs"
+import { notices } from "./notices.mjs"
 
 /** Bundles programs into one folder, each into one that runs on plain Node; `options` are esbuild's. */
 export const programs = async (entryPoints, options) => {
   const { build } = await import("esbuild")
-  await build({
+  return build({
     entryPoints,
     outExtension: { ".js": ".mjs" },
     bundle: true,
@@ -23,14 +25,44 @@ export const programs = async (entryPoints, options) => {
   })
 }
 
-export const main = join(root, "packages/gateway/src/main.ts")
+/** Bundles the gateway as it is shipped; `options` are esbuild's. */
+export const gateway = (options) =>
+  programs([join(root, "packages/gateway/src/main.ts")], {
+    plugins: [lean],
+    minify: true,
+    // In a file of their own, below.
+    legalComments: "none",
+    // Names and lines for `node --enable-source-maps`.
+    sourcemap: true,
+    sourcesContent: false,
+    ...options
+  })
 
-/** Bundles the gateway into one folder; returns its main file. */
+/** Bundles the gateway into its package; returns its main file. */
 export const bundle = async () => {
   const outdir = join(root, "packages/gateway/dist/bundle")
-  const bundled = join(outdir, "main.mjs")
-  if (!isNewerThanSources(bundled)) await programs([main], { outdir })
-  return bundled
+  const main = join(outdir, "main.mjs")
+  if (isNewerThanSources(main)) return main
+  const { metafile, outputFiles } = await gateway({
+    absWorkingDir: root,
+    outdir,
+    metafile: true,
+    write: false
+  })
+  const files = new Map(outputFiles.map(({ contents, path }) => [basename(path), contents]))
+  files.set("THIRD-PARTY.txt", Buffer.from(notices(metafile)))
+  mkdirSync(outdir, { recursive: true })
+  for (const [name, contents] of files) replace(join(outdir, name), contents)
+  chmodSync(main, 0o755)
+  for (const name of readdirSync(outdir)) if (!files.has(name)) rmSync(join(outdir, name))
+  return main
+}
+
+/** In one step: a program that was started from it may be about to load it, and another bundler at work. */
+const replace = (file, contents) => {
+  const written = `${file}.${process.pid}`
+  writeFileSync(written, contents)
+  renameSync(written, file)
 }
 
 const isNewerThanSources = (file) => {
@@ -40,6 +72,9 @@ const isNewerThanSources = (file) => {
       const src = join(root, "packages", name, "src")
       return readdirSync(src, { recursive: true }).map((path) => join(src, path))
     })
-    .concat(join(root, "pnpm-lock.yaml"), import.meta.filename)
+    .concat(
+      join(root, "pnpm-lock.yaml"),
+      readdirSync(import.meta.dirname).map((name) => join(import.meta.dirname, name))
+    )
   return sources.every((source) => statSync(source).mtimeMs < bundled)
 }

@@ -11,7 +11,7 @@ describe("the packed packages, installed with pnpm", () => {
       const cwd = await folder
       assert.match(await node(["--version"], cwd), new RegExp(`^v${version}\\.`))
       assert.strictEqual(await node(["main.js"], cwd), prints)
-      const checked = await node(["node_modules/@understudy/gateway/dist/main.js", "check"], cwd)
+      const checked = await node(["node_modules/@understudy/gateway/dist/bundle/main.mjs", "check"], cwd)
       assert.include(checked, "the embedded sandbox policy is valid.")
     })
   }

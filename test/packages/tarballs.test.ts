@@ -1,7 +1,5 @@
-import { spawn } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
 import { build } from "esbuild"
 import { assert, beforeAll, describe, it } from "vitest"
 import { bin, consumer, pack, prints, run, typescript59 } from "./packed.ts"
@@ -60,23 +58,6 @@ describe("packed packages", () => {
 
   it("run on plain Node, internals closed", { timeout: 60_000 }, async () => {
     assert.strictEqual(await run(process.execPath, ["main.js"], folder), prints)
-    assert.include(await run("npx", ["understudy", "check"], folder), "the embedded sandbox policy is valid.")
-  })
-
-  it("serve from the program alone", { timeout: 60_000 }, async () => {
-    const args = ["node_modules/.bin/understudy", "serve", "--port", "0", "--log", "json"]
-    const gateway = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] })
-    try {
-      for await (const line of createInterface({ input: gateway.stdout })) {
-        const { url } = JSON.parse(line)
-        const models = await (await fetch(`${url}/v1/models`)).json()
-        assert.nestedPropertyVal(models, "data[0].object", "model")
-        return
-      }
-      assert.fail("it ended before it listened")
-    } finally {
-      gateway.kill()
-    }
   })
 
   it("have no peer that is not met", { timeout: 60_000 }, async () => {

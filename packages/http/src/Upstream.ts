@@ -182,36 +182,37 @@ export const Upstream: Context.Tag<Upstream, Upstream> =
  * @since 0.1.0
  * @category layers
  */
-export const layerHttpClient: Layer.Layer<Upstream, never, HttpClient.HttpClient> = Layer.effect(
-  Upstream,
-  Effect.map(HttpClient.HttpClient, (client): Upstream => {
-    const scoped = HttpClient.withScope(client).pipe(
-      HttpClient.withTracerPropagation(false),
-      HttpClient.withTracerDisabledWhen(() => true)
-    )
-    return {
-      send: ({ body, headers, method, url }) => {
-        const request = HttpClientRequest.make(method)(url, { headers })
-        return scoped
-          .execute(
-            body === undefined
-              ? request
-              : HttpClientRequest.bodyUint8Array(request, body, headers["content-type"])
-          )
-          .pipe(
-            Effect.mapError((error) => transportError(error.cause)),
-            Effect.flatMap(({ headers, status, stream }) =>
-              respond({
-                status,
-                headers,
-                body: Stream.mapError(stream, (error) => transportError(error.cause))
-              })
+export const layerHttpClient: Layer.Layer<Upstream, never, HttpClient.HttpClient> =
+  /* @__PURE__ */ Layer.effect(
+    Upstream,
+    /* @__PURE__ */ Effect.map(HttpClient.HttpClient, (client): Upstream => {
+      const scoped = HttpClient.withScope(client).pipe(
+        HttpClient.withTracerPropagation(false),
+        HttpClient.withTracerDisabledWhen(() => true)
+      )
+      return {
+        send: ({ body, headers, method, url }) => {
+          const request = HttpClientRequest.make(method)(url, { headers })
+          return scoped
+            .execute(
+              body === undefined
+                ? request
+                : HttpClientRequest.bodyUint8Array(request, body, headers["content-type"])
             )
-          )
+            .pipe(
+              Effect.mapError((error) => transportError(error.cause)),
+              Effect.flatMap(({ headers, status, stream }) =>
+                respond({
+                  status,
+                  headers,
+                  body: Stream.mapError(stream, (error) => transportError(error.cause))
+                })
+              )
+            )
+        }
       }
-    }
-  })
-)
+    })
+  )
 
 /**
  * The port over the platform's `fetch`, which is told to follow no redirect: the key would go along.
@@ -231,9 +232,12 @@ export const layerHttpClient: Layer.Layer<Upstream, never, HttpClient.HttpClient
  * @since 0.1.0
  * @category layers
  */
-export const layerFetch: Layer.Layer<Upstream> = layerHttpClient.pipe(
-  Layer.provide(FetchHttpClient.layer),
-  Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
+export const layerFetch: Layer.Layer<Upstream> = /* @__PURE__ */ Layer.provide(
+  layerHttpClient,
+  /* @__PURE__ */ Layer.merge(
+    FetchHttpClient.layer,
+    /* @__PURE__ */ Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" })
+  )
 )
 
 /**

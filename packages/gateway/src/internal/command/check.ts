@@ -1,6 +1,5 @@
 import * as Policy from "@understudy/core/Policy"
 import * as Effect from "effect/Effect"
-import { report } from "../check/report.ts"
 import { command, FlawedError, load, single } from "./command.ts"
 
 export const check = command({
@@ -12,6 +11,7 @@ export const check = command({
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {
       const source = yield* load(yield* single(files), terminal)
+      const { report } = yield* Effect.promise(() => import("../check/report.ts"))
       terminal.print(report(source, values.json))
       const flaws = Object.values(source.config.routes)
         .flatMap((policy) => Policy.lint(policy))

@@ -1,5 +1,3 @@
-import * as Alerts from "@understudy/otel/Alerts"
-import * as Dashboard from "@understudy/otel/Dashboard"
 import * as Effect from "effect/Effect"
 import { alertsOf } from "../file/alertsOf.ts"
 import { command, load, single } from "./command.ts"
@@ -13,10 +11,11 @@ export const rules = command({
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {
       const { config } = yield* load(yield* single(files), terminal)
-      terminal.print(
-        values.grafana
-          ? JSON.stringify(Dashboard.dashboard, null, 2)
-          : Alerts.render(Alerts.rules(alertsOf(config))).trimEnd()
-      )
+      if (values.grafana) {
+        const { dashboard } = yield* Effect.promise(() => import("@understudy/otel/Dashboard"))
+        return terminal.print(JSON.stringify(dashboard, null, 2))
+      }
+      const Alerts = yield* Effect.promise(() => import("@understudy/otel/Alerts"))
+      terminal.print(Alerts.render(Alerts.rules(alertsOf(config))).trimEnd())
     })
 })

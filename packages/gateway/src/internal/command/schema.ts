@@ -1,5 +1,4 @@
 import * as Effect from "effect/Effect"
-import { jsonSchema } from "../file/jsonSchema.ts"
 import { command, UsageError } from "./command.ts"
 
 export const schema = command({
@@ -15,5 +14,8 @@ export const schema = command({
   run: ({ files }, terminal) =>
     files.length > 0
       ? new UsageError({ reason: `unexpected argument "${files[0]}"` })
-      : Effect.sync(() => terminal.print(JSON.stringify(jsonSchema(), null, 2)))
+      : Effect.map(
+          Effect.promise(() => import("../file/jsonSchema.ts")),
+          ({ jsonSchema }) => terminal.print(JSON.stringify(jsonSchema(), null, 2))
+        )
 })

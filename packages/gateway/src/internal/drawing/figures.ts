@@ -16,8 +16,8 @@ export const span = (millis: number | null): string => {
   return minutes < 99.5 ? `${Math.round(minutes)} min` : `${Math.round(minutes / 60)} h`
 }
 
-/** `1.5M`, `64`. */
-export const compact = new Intl.NumberFormat("en", { notation: "compact" })
+/** `1.5M`, `64`. No formatter is made before it is needed: the first one takes milliseconds. */
+export const compact = (count: number): string => count.toLocaleString("en", { notation: "compact" })
 
 /** `1 run`, `2 runs`. */
 export const many = (count: number, what: string): string =>

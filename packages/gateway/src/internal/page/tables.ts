@@ -82,8 +82,8 @@ export const modelsTable = (models: ReadonlyArray<ModelStatus>): Html => {
         figure("p50", span(p50_ms)),
         figure("p95", span(p95_ms)),
         figure("p99", span(p99_ms)),
-        figure("tokens in", compact.format(input_tokens)),
-        figure("out", compact.format(output_tokens))
+        figure("tokens in", compact(input_tokens)),
+        figure("out", compact(output_tokens))
       ]}<td class="wide">${p50_ms !== null && p95_ms !== null && p99_ms !== null && range([p50_ms, p95_ms, p99_ms], longest)}</td></tr>`
   )}</tbody></table>`
 }

@@ -107,7 +107,7 @@ export const stacks = (review: Review, title: string, note: string, series: Read
       ...size,
       label: `${title}: ${names.join(", ")}`,
       x: axis,
-      y: steps.map((step) => ({ at: y(step), text: compact.format(step) }))
+      y: steps.map((step) => ({ at: y(step), text: compact(step) }))
     },
     marks
   )

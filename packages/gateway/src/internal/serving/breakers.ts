@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto"
 import type * as Attempt from "@understudy/core/Attempt"
 import * as CircuitBreaker from "@understudy/core/CircuitBreaker"
 import * as Deadline from "@understudy/core/Deadline"
@@ -7,13 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Config from "../../Config.ts"
 
-/** The breakers of a file's tiers, by who the tiers are. */
+/** The breakers of a file's tiers. */
 export interface Breakers {
   readonly of: (
     route: string,
     tier: { readonly name: string }
   ) => Effect.Effect<CircuitBreaker.CircuitBreaker>
-  readonly byIdentity: ReadonlyMap<string, CircuitBreaker.CircuitBreaker>
+  readonly byName: ReadonlyMap<string, CircuitBreaker.CircuitBreaker>
   /** Those of any file so far that no tier has any more: runs of before may still ask them, and nobody else. */
   readonly retired: WeakSet<CircuitBreaker.CircuitBreaker>
   readonly isRetired: (route: string, tier: string) => boolean
@@ -23,26 +22,24 @@ export interface Breakers {
  * A tier that stays who it was keeps its breaker, and what that knows. Who it is: its route and name, its model, its
  * breaker's settings, and its provider with everything that is said of that; a new key may well be a good one.
  */
-export const make = (config: Config.Config, before?: Breakers): Effect.Effect<Breakers> =>
+export const make = (
+  config: Config.Config,
+  before?: { readonly config: Config.Config; readonly breakers: Breakers }
+): Effect.Effect<Breakers> =>
   Effect.gen(function* () {
-    const { providers, routes } = Schema.encodeSync(Config.File)(config)
-    const byIdentity = new Map<string, CircuitBreaker.CircuitBreaker>()
+    const kept = before && unchanged(before.breakers.byName, before.config, config)
     const byName = new Map<string, CircuitBreaker.CircuitBreaker>()
-    for (const [route, { tiers }] of Object.entries(routes)) {
-      for (const [index, { breaker, model, name, provider }] of tiers.entries()) {
-        const identity = digest([route, name, model, breaker, provider, providers[provider]])
-        const settings = config.routes[route]?.tiers[index]?.breaker
-        const own =
-          before?.byIdentity.get(identity) ??
-          (yield* CircuitBreaker.make({ ...settings, key: `${route}/${name}` }))
-        byIdentity.set(identity, own)
-        byName.set(nameOf(route, name), own)
+    for (const [route, { tiers }] of Object.entries(config.routes)) {
+      for (const { breaker, name } of tiers) {
+        const key = nameOf(route, name)
+        const own = kept?.get(key) ?? (yield* CircuitBreaker.make({ ...breaker, key: `${route}/${name}` }))
+        byName.set(key, own)
       }
     }
-    const retired = before?.retired ?? new WeakSet()
+    const retired = before?.breakers.retired ?? new WeakSet()
     return {
       of: (route, { name }) => Effect.fromNullable(byName.get(nameOf(route, name))).pipe(Effect.orDie),
-      byIdentity,
+      byName,
       retired,
       isRetired: (route, tier) => {
         const own = byName.get(nameOf(route, tier))
@@ -58,7 +55,7 @@ export const retire = (
   after: Breakers
 ): Effect.Effect<ReadonlyArray<Attempt.Event>> =>
   Effect.gen(function* () {
-    const kept = new Set(after.byIdentity.values())
+    const kept = new Set(after.byName.values())
     const events: Array<Attempt.Event> = []
     for (const { breakers, name } of routes) {
       for (const { labels, tier } of breakers) {
@@ -86,6 +83,24 @@ export const retire = (
 
 const nameOf = (route: string, tier: string): string => JSON.stringify([route, tier])
 
-// A provider's key is in it.
-const digest = (identity: ReadonlyArray<unknown>): string =>
-  createHash("sha256").update(JSON.stringify(identity)).digest("hex")
+const unchanged = <A>(
+  byName: ReadonlyMap<string, A>,
+  before: Config.Config,
+  after: Config.Config
+): ReadonlyMap<string, A> => {
+  const [was, is] = [identities(before), identities(after)]
+  return new Map([...byName].filter(([name]) => was.get(name) === is.get(name)))
+}
+
+/** A provider's key is in it: nothing to keep. */
+const identities = (config: Config.Config): ReadonlyMap<string, string> => {
+  const { providers, routes } = Schema.encodeSync(Config.File)(config)
+  return new Map(
+    Object.entries(routes).flatMap(([route, { tiers }]) =>
+      tiers.map(({ breaker, model, name, provider }) => [
+        nameOf(route, name),
+        JSON.stringify([model, breaker, provider, providers[provider]])
+      ])
+    )
+  )
+}

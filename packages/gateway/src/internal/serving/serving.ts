@@ -58,7 +58,7 @@ export const make = (
         })
       )
     )
-    const breakers = yield* Breakers.make(config, before?.breakers)
+    const breakers = yield* Breakers.make(config, before)
     const routes = yield* Route.makeAll(
       Record.map(config.routes, (policy) => ({
         ...policy,

@@ -1,0 +1,49 @@
+import { dirname, join } from "node:path"
+
+/**
+ * Modules of others that load far more than the gateway ever runs, by what they are loaded as, and what stands in
+ * their place in its bundle. It is a quarter smaller without the rest, and starts with a quarter less of memory.
+ */
+const replaced = [
+  {
+    // Its index loads `fetch`, web sockets, caches and mocks, and gives every dispatcher its methods.
+    path: /^undici$/,
+    contents: `
+      import request from "undici/lib/api/api-request.js"
+      import buildConnector from "undici/lib/core/connect.js"
+      import Client from "undici/lib/dispatcher/client.js"
+      import Dispatcher from "undici/lib/dispatcher/dispatcher.js"
+      Dispatcher.prototype.request = request
+      export { buildConnector, Client }`
+  },
+  {
+    // HTTP/2, for which nobody asks, and with it Node's own.
+    path: /\/client-h2\.js$/,
+    from: /undici/,
+    contents: `module.exports = (...args) => require("./client-h2.js")(...args)`
+  },
+  {
+    // What a schema makes arbitrary values with.
+    path: /\/FastCheck\.js$/,
+    from: /effect.dist.esm.Schema\.js$/,
+    contents: `export const array = () => { throw new Error("no arbitrary values in a bundle") }`
+  }
+]
+
+/** Leaves out of the gateway's bundle what it never runs. A plugin of esbuild. */
+export const lean = {
+  name: "lean",
+  setup: ({ onLoad, onResolve }) => {
+    for (const [index, { from = /./, path }] of replaced.entries()) {
+      onResolve({ filter: path }, ({ importer, namespace, path, resolveDir }) =>
+        namespace === "file" && from.test(importer)
+          ? { path: join(resolveDir, path), namespace: "lean", pluginData: { index } }
+          : undefined
+      )
+    }
+    onLoad({ filter: /./, namespace: "lean" }, ({ path, pluginData: { index } }) => ({
+      contents: replaced[index].contents,
+      resolveDir: dirname(path)
+    }))
+  }
+}
