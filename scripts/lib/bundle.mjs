@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { root } from "./install.mjs"
-import { lean } from "./lean.mjs"
+import { lean, required } from "./lean.mjs"
 import { notices } from "./notices.mjs"
 
 /** Bundles programs into one folder, each into one that runs on plain Node; `options` are esbuild's. */
@@ -28,7 +28,7 @@ export const programs = async (entryPoints, options) => {
 /** Bundles the gateway as it is shipped; `options` are esbuild's. */
 export const gateway = (options) =>
   programs([join(root, "packages/gateway/src/main.ts")], {
-    plugins: [lean],
+    plugins: [lean, required],
     minify: true,
     // In a file of their own, below.
     legalComments: "none",

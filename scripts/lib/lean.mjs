@@ -1,6 +1,22 @@
 import { dirname, join } from "node:path"
 
 /**
+ * Has Node's modules required and not imported: whoever imports `node:http` is given all of its exports, and with one
+ * that nobody asked for comes `fetch` and its kin, which takes Node 22 a sixth of the start and 5 MB. A plugin of esbuild.
+ */
+export const required = {
+  name: "required",
+  setup: ({ onLoad, onResolve }) => {
+    onResolve({ filter: /^node:/ }, ({ kind, path }) =>
+      kind === "import-statement" ? { path, namespace: "required" } : undefined
+    )
+    onLoad({ filter: /./, namespace: "required" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)})`
+    }))
+  }
+}
+
+/**
  * Modules of others that load far more than the gateway ever runs, by what they are loaded as, and what stands in
  * their place in its bundle. It is a quarter smaller without the rest, and starts with a quarter less of memory.
  */
