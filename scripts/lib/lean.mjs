@@ -22,15 +22,11 @@ export const required = {
  */
 const replaced = [
   {
-    // Its index loads `fetch`, web sockets, caches and mocks, and gives every dispatcher its methods.
+    // Its index loads `fetch`, web sockets, caches and mocks.
     path: /^undici$/,
     contents: `
-      import request from "undici/lib/api/api-request.js"
-      import buildConnector from "undici/lib/core/connect.js"
-      import Client from "undici/lib/dispatcher/client.js"
-      import Dispatcher from "undici/lib/dispatcher/dispatcher.js"
-      Dispatcher.prototype.request = request
-      export { buildConnector, Client }`
+      export { default as buildConnector } from "undici/lib/core/connect.js"
+      export { default as Client } from "undici/lib/dispatcher/client.js"`
   },
   {
     // HTTP/2, for which nobody asks, and with it Node's own.
