@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Policy } from "@understudy/core"
 import { Callers, ErrorTable, OpenAiRouter, type Provider, ProviderError, Route } from "@understudy/http"
-import { Effect, Redacted, Schema, Stream } from "effect"
+import { Effect, Redacted, Schema } from "effect"
 import { cases } from "../../packages/http/test/errorCases.ts"
 import { code, table } from "./guide.ts"
 
@@ -30,7 +30,7 @@ const told = (kind: ProviderError.Kind) => {
     system: "openai",
     server: undefined,
     complete: () => fail,
-    stream: () => Stream.fail(fail)
+    stream: () => Effect.fail(fail)
   }
   const policy = Schema.decodeSync(Policy.Policy)({ tiers: [{ name: "only", retry: { times: 0 } }] })
   return Effect.gen(function* () {

@@ -4,7 +4,7 @@ import { ask, chatBody } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
 import { rawWall } from "../support/rawWall.ts"
-import { answer, fails, wall } from "../support/wall.ts"
+import { answer, content, fails, finish, role, stream, wall } from "../support/wall.ts"
 
 const completion = '{"choices":[{"message":{"role":"assistant","content":"Hi"}}]}'
 const response = (fields = "", body = completion) =>
@@ -18,6 +18,16 @@ describe("a connection to an upstream", () => {
       const { url } = yield* gateway(chat([only.url], { tier: "retry: { times: 1, base: 1ms }" }))
       for (let round = 0; round < 20; round++) yield* ask(url)
       assert.deepStrictEqual([only.received.length, only.connections()], [21, 1])
+    })
+  )
+
+  it.scopedLive("serves one stream after the other", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(stream([role, content("Hi"), finish]))
+      const { url } = yield* gateway(chat([only.url]))
+      for (let round = 0; round < 20; round++) yield* ask(url, { body: chatBody({ stream: true }) })
+      assert.deepStrictEqual([only.received.length, only.connections()], [20, 1])
     })
   )
 

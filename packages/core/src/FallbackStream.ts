@@ -10,16 +10,17 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { dual } from "effect/Function"
+import { dual, identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Event } from "./Attempt.ts"
 import type { DeadlineExceeded } from "./Deadline.ts"
 import { ladderFrom } from "./internal/policy/compiled.ts"
 import type { EmptyStream } from "./internal/run/commit.ts"
-import { given } from "./internal/run/given.ts"
+import { type Close, given } from "./internal/run/given.ts"
 import type { AllTiersFailed, Served, Transcript } from "./internal/run/ladder.ts"
 import * as ladder from "./internal/run/ladder.ts"
+import { type Opening, opening, type Pull } from "./internal/run/pull.ts"
 import { rung, runs } from "./internal/run/rung.ts"
 import { type Begun, committed, going } from "./internal/run/streamRung.ts"
 import type { Outcome } from "./Outcome.ts"
@@ -50,6 +51,8 @@ export interface FallbackStream<out A, out E, out R>
 export { EmptyStream } from "./internal/run/commit.ts"
 
 export type { Transcript } from "./internal/run/ladder.ts"
+
+export type { Pull } from "./internal/run/pull.ts"
 
 /**
  * Makes a tier of a stream.
@@ -90,10 +93,13 @@ export const tier = <A, E, R, S = never, R2 = never>(
     readonly resume?: ((sent: NoInfer<S>) => Stream.Stream<NoInfer<A>, NoInfer<E>, R2>) | undefined
   }
 ): FallbackStream<A, E, Exclude<R | R2, Scope.Scope>> => {
-  const attempt = (stream: Stream.Stream<A, E, R | R2>) => committed({ ...options, stream })
+  const { resume, transcript } = options
+  const attempt = (open: Opening<A, E, R | R2>) => committed({ ...options, open })
+  const open = resume && ((sent: S) => opening(() => resume(sent)))
+  const goesOn = going({ transcript, resume: open }, attempt)
   return fromLadder(
     ladder.ladderOf(
-      rung(options, attempt(options.stream), "firstToken", options.firstToken, going(options, attempt))
+      rung(options, attempt(opening(() => options.stream)), "firstToken", options.firstToken, goesOn)
     )
   )
 }
@@ -138,15 +144,73 @@ export const fromPolicy = <Tier extends TierPolicy, A, E, R, S = never, R2 = nev
       | undefined
   }
 ): FallbackStream<A, E, Exclude<R | R2, Scope.Scope>> => {
+  const { resume } = options ?? {}
+  return fromPolicyPull(policy, (tier) => opening(() => stream(tier)), {
+    ...options,
+    resume: (tier) => {
+      const goOn = resume?.(tier)
+      return goOn && ((sent) => opening(() => goOn(sent)))
+    }
+  })
+}
+
+/**
+ * The same of streams that are opened and read by hand, and not composed of `Stream`s, whose layers cost many times
+ * what is done at an element: for who passes on much of what others make.
+ *
+ * **Details**
+ * - `open` is run once for every attempt, in a scope that closes when the attempt's stream has ended or is given up.
+ *   What it gives is read from one fiber, one pull at a time, as that of `Stream.toPull` is.
+ * - `resume` opens the rest of a stream in the same way.
+ *
+ * @example
+ * import { Chunk, Effect, Either, Option, Stream } from "effect"
+ * import { FallbackStream, Policy } from "@understudy/core"
+ *
+ * const policy = Either.getOrThrow(Policy.decode({ tiers: [{ name: "primary" }, { name: "standby" }] }))
+ * const open = (tier: Policy.TierPolicy) =>
+ *   Effect.sync(() => {
+ *     const words = ["the", tier.name]
+ *     return Effect.suspend((): FallbackStream.Pull<string, string> => {
+ *       const word = words.shift()
+ *       return word === undefined ? Effect.fail(Option.none()) : Effect.succeed(Chunk.of(word))
+ *     })
+ *   })
+ *
+ * const program = Effect.gen(function* () {
+ *   const compiled = yield* Policy.compile(policy)
+ *   return yield* Stream.runCollect(FallbackStream.fromPolicyPull(compiled, open))
+ * })
+ *
+ * console.log(Chunk.toArray(await Effect.runPromise(program))) // => [ 'the', 'primary' ]
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromPolicyPull = <Tier extends TierPolicy, A, E, R, S = never, R2 = never>(
+  policy: Compiled<Tier>,
+  open: (tier: Tier) => Effect.Effect<Pull<A, E, R>, E, R>,
+  options?: {
+    readonly isContent?: ((element: NoInfer<A>) => boolean) | undefined
+    readonly classify?: ((error: E | EmptyStream, tier: Tier) => Outcome) | undefined
+    readonly transcript?: Transcript<A, S> | undefined
+    readonly resume?:
+      | ((
+          tier: Tier
+        ) =>
+          | ((sent: NoInfer<S>) => Effect.Effect<Pull<NoInfer<A>, NoInfer<E>, R2>, NoInfer<E>, R2>)
+          | undefined)
+      | undefined
+  }
+): FallbackStream<A, E, Exclude<R | R2, Scope.Scope>> => {
   const { classify, isContent, resume, transcript } = options ?? {}
   return fromLadder(
     ladderFrom(policy, ({ stream: fixed, tier }) => {
       const { idle, maxStream } = tier
-      const attempt = (stream: Stream.Stream<A, E, R | R2>) =>
-        committed({ stream, isContent, idle, maxStream })
+      const attempt = (open: Opening<A, E, R | R2>) => committed({ open, isContent, idle, maxStream })
       return runs(
         fixed,
-        attempt(Stream.suspend(() => stream(tier))),
+        attempt(Effect.suspend(() => open(tier))),
         classify && ((error: E | EmptyStream) => classify(error, tier)),
         going({ transcript, resume: resume?.(tier) }, attempt)
       )
@@ -314,8 +378,36 @@ export const served = <A, E, R>(
   Served<Committed<A, E>, E | EmptyStream>,
   E | EmptyStream | AllTiersFailed<E | EmptyStream>,
   R | Scope.Scope
-> => given(self.ladder, options?.listener)
+> => given(self.ladder, streamed, options?.listener)
+
+/**
+ * The same as {@link served} for who reads the stream by hand. It has ended when a pull fails, with `None` or an error;
+ * whoever stops reading before that has to leave the scope.
+ *
+ * @example
+ * import { Chunk, Effect, Stream } from "effect"
+ * import { FallbackStream } from "@understudy/core"
+ *
+ * const chat = FallbackStream.tier({ name: "primary", stream: Stream.make("Hi") })
+ * const program = Effect.scoped(Effect.flatMap(FallbackStream.pulled(chat), ({ value }) => value))
+ *
+ * console.log(Chunk.toArray(await Effect.runPromise(program))) // => [ 'Hi' ]
+ *
+ * @since 0.1.0
+ * @category execution
+ */
+export const pulled = <A, E, R>(
+  self: FallbackStream<A, E, R>,
+  options?: { readonly listener?: ((event: Event) => void) | undefined }
+): Effect.Effect<
+  Served<Pull<A, E | DeadlineExceeded>, E | EmptyStream>,
+  E | EmptyStream | AllTiersFailed<E | EmptyStream>,
+  R | Scope.Scope
+> => given(self.ladder, identity, options?.listener)
+
+const streamed = <A, E>(pull: Pull<A, E>, close: Close): Stream.Stream<A, E> =>
+  Stream.ensuringWith(Stream.repeatEffectChunkOption(pull), close)
 
 const fromLadder = <A, E, R>(ladder: FallbackStream<A, E, R>["ladder"]): FallbackStream<A, E, R> =>
   // Effect offers no class to extend for a Stream, so the ladder rides on a stream made of it.
-  Object.assign(Stream.unwrapScoped(Effect.map(given(ladder), ({ value }) => value)), { ladder })
+  Object.assign(Stream.unwrapScoped(Effect.map(given(ladder, streamed), ({ value }) => value)), { ladder })

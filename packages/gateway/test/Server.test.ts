@@ -1,6 +1,7 @@
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import type { Handler, Response } from "@understudy/http/OpenAiRouter"
+import { respond } from "@understudy/http/Upstream"
 import { Duration, Effect, Fiber, Stream } from "effect"
 import { ask, call, get } from "../../../test/support/caller.ts"
 import { eventually } from "../../../test/support/eventually.ts"
@@ -13,6 +14,10 @@ const ok = (body: Response["body"], headers: Record<string, string> = {}): Respo
   headers: { "content-type": "text/plain", ...headers },
   body
 })
+
+/** A body that comes piece by piece. */
+const read = (body: Stream.Stream<Uint8Array>) =>
+  Effect.map(respond({ status: 200, headers: {}, body }), ({ read }) => Effect.orDie(read))
 
 const serve = (handler: Handler, options: Partial<Parameters<typeof Server.serve>[0]> = {}) =>
   Server.serve({
@@ -77,7 +82,7 @@ describe("Server.serve", () => {
         Stream.map(text),
         Stream.tap(() => Effect.sync(() => log.push("piece")))
       )
-      const { url } = yield* serve(traced(log, () => Effect.succeed(ok(body))))
+      const { url } = yield* serve(traced(log, () => Effect.map(read(body), ok)))
       const served = yield* ask(url)
       assert.deepStrictEqual([served.text, served.whole], ["abc", true])
       yield* eventually(() => log.length === 5)
@@ -102,9 +107,9 @@ describe("Server.serve", () => {
     "a handler that throws": () => {
       throw new Error("bug")
     },
-    "a body that dies at once": () => Effect.succeed(ok(Stream.die("bug"))),
+    "a body that dies at once": () => Effect.map(read(Stream.die("bug")), ok),
     "a body that dies on its way": () =>
-      Effect.succeed(ok(Stream.concat(Stream.make(text("a")), Stream.die("bug")))),
+      Effect.map(read(Stream.concat(Stream.make(text("a")), Stream.die("bug"))), ok),
     "a header that HTTP does not allow": () =>
       Effect.succeed(ok(text("a"), { "x-a": "1\r\nset-cookie: a=b" })),
     "a status that HTTP does not know": () => Effect.succeed({ ...ok(text("a")), status: 7 })

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Attempt from "@understudy/core/Attempt"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import * as Json from "./internal/bytes/json.ts"
 import * as Utf8 from "./internal/bytes/utf8.ts"
 import * as Content from "./internal/model/content.ts"
@@ -53,12 +53,18 @@ export const capture = (
         Effect.tap(({ body }) => answered(() => read(Json.parse(Utf8.withoutMark(Utf8.decode(body))))))
       ),
     stream: (request, model) =>
-      Stream.suspend(() => {
+      Effect.suspend(() => {
         const listener = reading()
-        return Stream.execute(asked(request.body)).pipe(
-          Stream.concat(provider.stream(request, model)),
-          Stream.map(listener.hear),
-          Stream.ensuring(answered(listener.end))
+        const opened = Effect.zipRight(
+          Effect.addFinalizer(() => answered(listener.end)),
+          provider.stream(request, model)
+        )
+        return Effect.zipRight(
+          asked(request.body),
+          Effect.map(
+            opened,
+            Effect.tap((parts) => Effect.sync(() => Chunk.forEach(parts, listener.hear)))
+          )
         )
       })
   }
@@ -68,12 +74,11 @@ const reading = () => {
   const events = Sse.make()
   const reply = makeReader()
   return {
-    hear: (part: Part): Part => {
-      for (const { data = "" } of events.push(part.bytes)) {
+    hear: ({ bytes }: Part): void => {
+      for (const { data = "" } of events.push(bytes)) {
         const json = Json.parse(data)
         if (json !== undefined) reply.push(json)
       }
-      return part
     },
     end: (): Reply => reply.end()
   }

@@ -18,7 +18,6 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
 import * as Admission from "./Admission.ts"
 import type { Callers } from "./Callers.ts"
 import { readRequest } from "./ChatCompletion.ts"
@@ -70,7 +69,8 @@ export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<{ readonly ma
 export interface Response {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array | Stream.Stream<Uint8Array>
+  /** All of it, or what gives its next bytes, and `undefined` after the last of them. */
+  readonly body: Uint8Array | Effect.Effect<Uint8Array | undefined>
   /** What a server that cannot let a streamed body go on to its end says last: that it is not whole. */
   readonly farewell?: Uint8Array | undefined
 }

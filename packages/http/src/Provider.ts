@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
+import type { Pull } from "@understudy/core/FallbackStream"
 import type { Details } from "@understudy/core/Log"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
 import type { ChatRequest, Usage } from "./ChatCompletion.ts"
 import { load, type OrConfig } from "./internal/provider/orConfig.ts"
 import { ProviderError } from "./ProviderError.ts"
@@ -29,8 +29,14 @@ export interface Provider {
     request: ChatRequest,
     model: string
   ) => Effect.Effect<Answer, ProviderError, Scope.Scope>
-  /** Ends with success only if the model finished its answer. */
-  readonly stream: (request: ChatRequest, model: string) => Stream.Stream<Part, ProviderError>
+  /**
+   * An answer that comes in parts, opened in the scope and read as `Stream.toPull` has it. Ends with `None` only if the
+   * model finished its answer.
+   */
+  readonly stream: (
+    request: ChatRequest,
+    model: string
+  ) => Effect.Effect<Pull<Part, ProviderError>, ProviderError, Scope.Scope>
   /** One request for embeddings, which has a model and a body as any other; undefined where it makes none. */
   readonly embeddings?: Provider["complete"] | undefined
   /**

@@ -250,7 +250,7 @@ const one = (
           { classify: outcome }
         ),
       stream: (request) =>
-        FallbackStream.fromPolicy(
+        FallbackStream.fromPolicyPull(
           compiled,
           ({ adapt, model, provider }) => provider.stream(adapt(request), model),
           {

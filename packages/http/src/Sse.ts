@@ -118,6 +118,18 @@ export const make = (options?: { readonly maxEventBytes?: number | undefined }):
     return event
   }
 
+  /** A block that lies in one chunk, which most do, stays where it is. */
+  const takeFrom = (chunk: Uint8Array, start: number, end: number): Event | undefined => {
+    if (heldBytes > 0 || end - start > maxEventBytes) {
+      hold(chunk.subarray(start, end))
+      return failed ? undefined : take()
+    }
+    const whole = start === 0 && end === chunk.length
+    const event = parse(whole ? chunk : chunk.subarray(start, end), first)
+    first = false
+    return event
+  }
+
   const orFail = (events: ReadonlyArray<Event>): ReadonlyArray<Event> => {
     if (failed && events.length === 0) throw new SseTooLarge({ maxEventBytes })
     return events
@@ -128,9 +140,9 @@ export const make = (options?: { readonly maxEventBytes?: number | undefined }):
       const events: Array<Event> = []
       let start = 0
       const endAt = (index: number): void => {
-        hold(chunk.subarray(start, index))
+        const event = takeFrom(chunk, start, index)
         start = index
-        if (!failed) events.push(take())
+        if (event !== undefined) events.push(event)
       }
       for (let index = 0; index < chunk.length && !failed; index++) {
         const byte = chunk[index]!
@@ -209,6 +221,8 @@ const encode = (field: string, text: string): Uint8Array =>
   Utf8.encode(`${field}${text.split(lineEnd).join(`\n${field}`)}\n\n`)
 
 const parse = (raw: Uint8Array, first: boolean): Event => {
+  const data = onlyData(raw)
+  if (data !== undefined) return { raw, event: "", data }
   const text = first ? Utf8.withoutMark(Utf8.decode(raw)) : Utf8.decode(raw)
   let event = ""
   let lines: string | undefined
@@ -221,3 +235,13 @@ const parse = (raw: Uint8Array, first: boolean): Event => {
   }
   return { raw, event, data: lines }
 }
+
+/** The data of a block that is one line of it, as all of OpenAI's are, without a look at its other lines. */
+const onlyData = (raw: Uint8Array): string | undefined => {
+  const end = raw.length - 2
+  for (let i = 0; i < prefix.length; i++) if (raw[i] !== prefix[i]) return undefined
+  if (raw[end] !== LF || raw[end + 1] !== LF || raw.indexOf(LF) !== end || raw.includes(CR)) return undefined
+  return Utf8.decode(raw.subarray(prefix.length, end))
+}
+
+const prefix = Utf8.encode("data: ")

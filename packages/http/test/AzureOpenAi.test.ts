@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Redacted, Stream } from "effect"
 import * as AzureOpenAi from "../src/AzureOpenAi.ts"
-import { answer, delta, event, request, type Script, scripted, sse, stop, text } from "./scripted.ts"
+import { answer, delta, event, partsOf, request, type Script, scripted, sse, stop, text } from "./scripted.ts"
 
 const baseUrl = "https://x.openai.azure.com"
 
@@ -86,7 +86,7 @@ describe("AzureOpenAi", () => {
       const body = Stream.fromIterable(events.map((event) => new TextEncoder().encode(event)))
       const up = azure({ headers: sse, body })
       const parts = Chunk.toArray(
-        yield* Stream.runCollect(up.provider.stream(request(',"stream":true'), "gpt"))
+        yield* Stream.runCollect(partsOf(up.provider.stream(request(',"stream":true'), "gpt")))
       )
       assert.deepStrictEqual(
         parts.map((part) => text(part.bytes)),

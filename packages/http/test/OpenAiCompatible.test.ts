@@ -8,6 +8,7 @@ import {
   bytes,
   delta,
   event,
+  partsOf,
   request,
   type Script,
   scripted as scriptedUpstream,
@@ -41,9 +42,9 @@ const failure = <A>(effect: Effect.Effect<A, ProviderError>) =>
 const streamed = (script: Script) => {
   const up = scripted({ headers: sse, ...script })
   const parts: Array<readonly [string, boolean]> = []
-  const run = up.provider
-    .stream(request(',"stream":true'), "gpt")
-    .pipe(Stream.runForEach((part) => Effect.sync(() => parts.push([text(part.bytes), part.content]))))
+  const run = partsOf(up.provider.stream(request(',"stream":true'), "gpt")).pipe(
+    Stream.runForEach((part) => Effect.sync(() => parts.push([text(part.bytes), part.content])))
+  )
   return Effect.map(Effect.exit(run), (exit) => ({
     parts,
     log: up.log,
@@ -93,7 +94,7 @@ describe("OpenAiCompatible: the request", () => {
   it.effect("for a stream asks for events; without a key it names none", () =>
     Effect.gen(function* () {
       const up = scripted({ headers: sse, body: delta("Hi") + stop })
-      yield* Stream.runDrain(up.provider.stream(request(',"stream":true'), "gpt"))
+      yield* Stream.runDrain(partsOf(up.provider.stream(request(',"stream":true'), "gpt")))
       assert.deepStrictEqual(up.requests[0]?.headers, {
         accept: "text/event-stream",
         "content-type": "application/json"
@@ -220,7 +221,7 @@ describe("OpenAiCompatible: a stream", () => {
     Effect.gen(function* () {
       const usage = (prompt_tokens: number) => event({ choices: [], usage: { prompt_tokens } })
       const up = scripted({ headers: sse, body: delta("a") + usage(1) + stop + usage(2) })
-      const parts = yield* Stream.runCollect(up.provider.stream(request(), "gpt"))
+      const parts = yield* Stream.runCollect(partsOf(up.provider.stream(request(), "gpt")))
       const counted = Chunk.toArray(parts).flatMap((part) => part.usage ?? [])
       assert.deepStrictEqual(counted, [{ input: 2, output: undefined }])
     })
@@ -267,10 +268,10 @@ describe("OpenAiCompatible: a stream", () => {
     Effect.gen(function* () {
       const endless = { headers: sse, body: Stream.repeatValue(bytes(delta("la"))) }
       const enough = scripted(endless)
-      yield* Stream.runDrain(Stream.take(enough.provider.stream(request(), "gpt"), 3))
+      yield* Stream.runDrain(Stream.take(partsOf(enough.provider.stream(request(), "gpt")), 3))
       assert.deepStrictEqual(enough.log, ["open", "close"])
       const silent = scripted({ headers: sse, body: Stream.never })
-      const fiber = yield* Effect.fork(Stream.runDrain(silent.provider.stream(request(), "gpt")))
+      const fiber = yield* Effect.fork(Stream.runDrain(partsOf(silent.provider.stream(request(), "gpt"))))
       while (silent.log.length === 0) yield* Effect.yieldNow()
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(silent.log, ["open", "close"])

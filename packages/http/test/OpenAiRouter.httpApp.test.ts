@@ -2,6 +2,7 @@ import { HttpApp, HttpRouter } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Stream } from "effect"
 import { Callers, OpenAiRouter } from "../src/index.ts"
+import { reading } from "../src/internal/bytes/bytes.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -77,7 +78,7 @@ describe("OpenAiRouter.toHttpApp", () => {
     const response = await mounted(() =>
       Effect.zipRight(
         Effect.addFinalizer(() => Effect.sync(() => happened.push("closed"))),
-        responds(stream)
+        Effect.flatMap(reading(stream), responds)
       )
     )("/")
     assert.notInclude(happened, "closed")
@@ -92,7 +93,7 @@ describe("OpenAiRouter.toHttpApp", () => {
     const response = await mounted(() =>
       Effect.zipRight(
         Effect.addFinalizer(() => Deferred.succeed(closed, undefined)),
-        responds(Stream.concat(Stream.make(bytes("data: 1\n\n")), Stream.never))
+        Effect.flatMap(reading(Stream.concat(Stream.make(bytes("data: 1\n\n")), Stream.never)), responds)
       )
     )("/")
     const reader = response.body?.getReader()

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as Attempt from "@understudy/core/Attempt"
 import * as Policy from "@understudy/core/Policy"
-import { Chunk, Effect, Exit, Fiber, Random, Redacted, Schema, Stream, TestClock } from "effect"
+import { Effect, Exit, Fiber, Random, Redacted, Schema, Stream, TestClock } from "effect"
 import * as Callers from "../src/Callers.ts"
+import { collect } from "../src/internal/bytes/bytes.ts"
 import * as OpenAiRouter from "../src/OpenAiRouter.ts"
 import type { Part, Provider } from "../src/Provider.ts"
 import * as ProviderError from "../src/ProviderError.ts"
@@ -19,14 +20,14 @@ const provider = (answers: Partial<Pick<Provider, "complete" | "stream">>): Prov
   system: "openai",
   server: undefined,
   complete: () => Effect.succeed({ body: bytes("{}"), usage: undefined }),
-  stream: () => Stream.make(part("data: a\n\n")),
+  stream: () => Stream.toPull(Stream.make(part("data: a\n\n"))),
   ...answers
 })
 
 const fails = (kind: ProviderError.Kind) =>
   provider({
     complete: () => Effect.fail(ProviderError.make({ kind, status: 500 })),
-    stream: () => Stream.fail(ProviderError.make({ kind, status: 500 }))
+    stream: () => Effect.fail(ProviderError.make({ kind, status: 500 }))
   })
 
 const route = (name: string, ...providers: readonly [Provider, ...ReadonlyArray<Provider>]) => {
@@ -56,7 +57,7 @@ const answered = (response: OpenAiRouter.Response) =>
   Effect.map(
     response.body instanceof Uint8Array
       ? Effect.succeed(text(response.body))
-      : Effect.map(Stream.runCollect(response.body), (all) => Chunk.toArray(all).map(text).join("")),
+      : Effect.map(collect(response.body), text),
     (body) => ({ ...response, body })
   )
 
@@ -180,7 +181,7 @@ describe("OpenAiRouter", () => {
 
   it.effect("the caller's time shortens the deadline and never lengthens it", () =>
     Effect.gen(function* () {
-      const silent = provider({ complete: () => Effect.never, stream: () => Stream.never })
+      const silent = provider({ complete: () => Effect.never, stream: () => Effect.never })
       const handler = router([yield* route("chat", silent)])
       // The tier's own timeout is 30 seconds, the deadline 60.
       const cases = [
@@ -223,7 +224,7 @@ describe("OpenAiRouter", () => {
     Effect.gen(function* () {
       const buggy = provider({
         complete: () => Effect.die(new Error("secret")),
-        stream: () => Stream.die(new Error("secret"))
+        stream: () => Effect.die(new Error("secret"))
       })
       const handler = router([yield* route("chat", buggy, provider({}))])
       for (const fields of [{}, streamed]) {
@@ -261,7 +262,9 @@ describe("OpenAiRouter", () => {
         Stream.never
       ]
       for (const tail of tails) {
-        const up = provider({ stream: () => Stream.concat(Stream.make(part("data: a\n\n")), tail) })
+        const up = provider({
+          stream: () => Stream.toPull(Stream.concat(Stream.make(part("data: a\n\n")), tail))
+        })
         const handler = router([yield* route("chat", up, provider({}))])
         const fiber = yield* Effect.fork(ask(handler, request("/v1/chat/completions", streamed)))
         yield* TestClock.adjust("1 hour")

@@ -283,10 +283,10 @@ describe("a stream that breaks off is gone on with", () => {
       const logged = (name: string, provider: Provider.Provider): Provider.Provider => ({
         ...provider,
         stream: (request, model) =>
-          Stream.acquireRelease(
+          Effect.acquireRelease(
             Effect.sync(() => log.push(`${name} opens`)),
             () => Effect.sync(() => log.push(`${name} closes`))
-          ).pipe(Stream.flatMap(() => provider.stream(request, model)))
+          ).pipe(Effect.flatMap(() => provider.stream(request, model)))
       })
       const route = yield* routeOf(
         { provider: logged("first", upstream(broken(...first.says("Hel"))).provider) },

@@ -22,7 +22,9 @@ const scripted = (name: string, ...kinds: ReadonlyArray<ProviderError.Kind>) => 
     server: undefined,
     complete: (_, model) => Effect.as(next(model), { body, usage: undefined }),
     stream: (_, model) =>
-      Stream.as(Stream.fromEffect(next(model)), { bytes: body, content: true, usage: undefined })
+      Stream.toPull(
+        Stream.as(Stream.fromEffect(next(model)), { bytes: body, content: true, usage: undefined })
+      )
   }
   return { provider, asked }
 }
@@ -73,7 +75,7 @@ describe("Route: quirks of a tier", () => {
         },
         stream: ({ body }, model) => {
           asked.push(`${model} ${text(body)}`)
-          return Stream.fail(ProviderError.make({ kind: "overloaded" }))
+          return ProviderError.make({ kind: "overloaded" })
         }
       }
       const [a, b, c] = policy({ a: provider, b: provider, c: provider }).tiers

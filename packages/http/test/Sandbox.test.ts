@@ -4,7 +4,7 @@ import type { Provider } from "../src/Provider.ts"
 import type { ProviderError } from "../src/ProviderError.ts"
 import * as Sandbox from "../src/Sandbox.ts"
 import * as Upstream from "../src/Upstream.ts"
-import { request, text } from "./scripted.ts"
+import { partsOf, request, text } from "./scripted.ts"
 
 const said = "The show goes on: this is large, reading the part."
 const words = said.split(/(?<= )/)
@@ -40,9 +40,9 @@ const whole = (sandbox: Provider) => Effect.map(met(Effect.scoped(sandbox.comple
 const streamed = (sandbox: Provider) =>
   Effect.gen(function* () {
     const pieces: Array<string> = []
-    const run = sandbox
-      .stream(request(',"stream":true'), "large")
-      .pipe(Stream.runForEach((part) => Effect.sync(() => pieces.push(text(part.bytes)))))
+    const run = partsOf(sandbox.stream(request(',"stream":true'), "large")).pipe(
+      Stream.runForEach((part) => Effect.sync(() => pieces.push(text(part.bytes))))
+    )
     const ended = end(yield* met(run))
     const content = [...pieces.join("").matchAll(/"content":"([^"]*)"/g)].map(([, word = ""]) => word)
     return { ...ended, content: content.join("") }
@@ -64,18 +64,18 @@ describe("Sandbox", () => {
   it.effect("tells the usage of a stream that is asked for it, at its end, as OpenAI does", () =>
     Effect.gen(function* () {
       const usages = (fields: string, prefix?: string) =>
-        make({ latency: 0, chunkEvery: 0 })
-          .stream(
+        partsOf(
+          make({ latency: 0, chunkEvery: 0 }).stream(
             { ...request(`,"stream":true,"messages":[{"role":"user","content":"Hi"}]${fields}`), prefix },
             "large"
           )
-          .pipe(
-            Stream.runCollect,
-            Effect.map((parts) => {
-              const all = Array.from(parts, (part) => text(part.bytes)).join("")
-              return [...all.matchAll(/^data: (\{.*)$/gm)].map(([, json = ""]) => JSON.parse(json).usage)
-            })
-          )
+        ).pipe(
+          Stream.runCollect,
+          Effect.map((parts) => {
+            const all = Array.from(parts, (part) => text(part.bytes)).join("")
+            return [...all.matchAll(/^data: (\{.*)$/gm)].map(([, json = ""]) => JSON.parse(json).usage)
+          })
+        )
       const asked = ',"stream_options":{"include_usage":true}'
       const counted = (prompt_tokens: number, completion_tokens: number) => ({
         prompt_tokens,

@@ -3,7 +3,7 @@ import { Effect, Redacted, type Stream } from "effect"
 import * as Anthropic from "../src/Anthropic.ts"
 import type { Answer, Part } from "../src/Provider.ts"
 import type { ProviderError } from "../src/ProviderError.ts"
-import { bytes, type Script, scripted, text } from "./scripted.ts"
+import { bytes, partsOf, type Script, scripted, text } from "./scripted.ts"
 
 /** A message of Anthropic's, with these fields in the place of the usual ones. */
 export const message = (fields: object = {}): string =>
@@ -102,4 +102,4 @@ export const stream = (
   { provider }: ReturnType<typeof anthropic>,
   fields: object = {}
 ): Stream.Stream<Part, ProviderError> =>
-  provider.stream(chat(requestText({ stream: true, ...fields }), true), "claude")
+  partsOf(provider.stream(chat(requestText({ stream: true, ...fields }), true), "claude"))

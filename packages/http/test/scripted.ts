@@ -1,4 +1,6 @@
-import { Effect, type Stream } from "effect"
+import { Effect, Stream } from "effect"
+import type { Part, Provider } from "../src/Provider.ts"
+import type { ProviderError } from "../src/ProviderError.ts"
 import * as Upstream from "../src/Upstream.ts"
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -40,6 +42,10 @@ export const request = (fields = "") => {
   const body = bytes(`{"model": "chat"${fields}}`)
   return { model: "chat", stream: fields.includes("stream"), body }
 }
+
+/** The parts of a streamed answer, as a `Stream`. */
+export const partsOf = (answer: ReturnType<Provider["stream"]>): Stream.Stream<Part, ProviderError> =>
+  Stream.unwrapScoped(Effect.map(answer, Stream.repeatEffectChunkOption))
 
 export const event = (json: unknown): string => `data: ${JSON.stringify(json)}\n\n`
 export const delta = (content: string): string => event({ choices: [{ index: 0, delta: { content } }] })

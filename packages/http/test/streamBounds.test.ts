@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Stream, TestClock } from "effect"
 import * as OpenAiCompatible from "../src/OpenAiCompatible.ts"
 import { respond, type TransportError } from "../src/Upstream.ts"
+import { partsOf } from "./scripted.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -35,7 +36,7 @@ const reading = (body: Body, n?: number) =>
       }
     })
     const request = { model: "chat", stream: true, body: bytes('{"model":"chat"}'), ...(n && { n }) }
-    const fiber = yield* provider.stream(request, "gpt").pipe(
+    const fiber = yield* partsOf(provider.stream(request, "gpt")).pipe(
       Stream.runForEach((part) =>
         Effect.sync(() => {
           seen.text += new TextDecoder().decode(part.bytes)

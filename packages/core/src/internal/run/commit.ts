@@ -3,13 +3,16 @@ import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { DeadlineExceeded } from "../../Deadline.ts"
-import { Handover, type Pull } from "./handover.ts"
+import { Handover } from "./handover.ts"
 import { letGo } from "./letGo.ts"
+import type { Opening, Pull } from "./pull.ts"
+import { after } from "./timer.ts"
 
 /**
  * A tier's stream ended before its first element that counts. For a model that is no answer: the tier has failed.
@@ -37,14 +40,13 @@ export class EmptyStream extends Data.TaggedError("EmptyStream") {
  * scope. One fiber reads, so that a single watchdog can end the stream instead of a race at every element.
  */
 export const commit = <A, E, R>(options: {
-  readonly stream: Stream.Stream<A, E, R>
+  readonly open: Opening<A, E, R>
   readonly isContent: (element: A) => boolean
   readonly idle: number
   readonly maxStream: number
 }): Effect.Effect<Pull<A, E | DeadlineExceeded>, E | EmptyStream, Exclude<R, Scope.Scope> | Scope.Scope> =>
-  Effect.gen(function* () {
+  Effect.flatMap(Effect.clock, (clock) => {
     const { idle, isContent, maxStream } = options
-    const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const handover = new Handover<A, E | DeadlineExceeded>()
     // Silence is the stream's only while it is listened to, not while what it has said waits for the caller.
@@ -52,57 +54,68 @@ export const commit = <A, E, R>(options: {
     let listeningSince: number | undefined = now()
     const silentFor = (at: number) => silence + (listeningSince === undefined ? 0 : at - listeningSince)
 
-    const give = (chunk: Chunk.Chunk<A>): Effect.Effect<void> => {
-      const isSaid = Chunk.some(chunk, isContent)
-      silence = isSaid ? 0 : silentFor(now())
-      listeningSince = undefined
-      return Effect.map(handover.give(chunk, isSaid), () => {
-        listeningSince = now()
-      })
+    const listening = Effect.map(handover.room, () => {
+      listeningSince = now()
+    })
+    const give = (chunk: Chunk.Chunk<A>): boolean => {
+      const at = now()
+      const isSaid = Chunk.toReadonlyArray(chunk).some(isContent)
+      silence = isSaid ? 0 : silentFor(at)
+      const hasRoom = handover.give(chunk, isSaid)
+      listeningSince = hasRoom ? at : undefined
+      return hasRoom
     }
-    const reading = Stream.toPull(options.stream).pipe(
+    const reading = options.open.pipe(
       Effect.flatMap((pull) => {
         // Not `forever`, which gives way to others at every turn.
         const all: Effect.Effect<never, Option.Option<E>, R> = Effect.flatMap(pull, (chunk) =>
-          Effect.flatMap(give(chunk), () => all)
+          give(chunk) ? all : Effect.zipRight(listening, all)
         )
-        return all
+        // Its end is no failure, for what it holds least of all: a connection is good for another one.
+        return Effect.catchAllCause(all, endOf)
       }),
       // What it holds is let go by whoever reads it, and so not before it is read no more.
       Effect.scoped,
-      Effect.catchAllCause((cause) => Effect.sync(() => handover.end(cause))),
+      Effect.exit,
+      Effect.map((exit) => handover.end(exit)),
       Effect.interruptible
     )
+
     let overdue = false
-    const reader = yield* Effect.acquireRelease(Effect.forkDaemon(reading), (reader) =>
-      overdue ? letGo(reader) : Fiber.interrupt(reader)
-    )
+    let cancelWatch = () => {}
+    const watch = (reader: Fiber.RuntimeFiber<void>, endsAt: number): void => {
+      const at = now()
+      const left = { idle: idle - silentFor(at), maxStream: endsAt - at }
+      const bound = left.maxStream <= left.idle ? "maxStream" : "idle"
+      if (left[bound] === Number.POSITIVE_INFINITY) return
+      if (left[bound] >= nanosecond) {
+        cancelWatch = after(clock, left[bound], () => watch(reader, endsAt))
+        return
+      }
+      const limit = Duration.millis(bound === "idle" ? idle : maxStream)
+      overdue = true
+      handover.end(Exit.fail(new DeadlineExceeded({ bound, limit })))
+      reader.unsafeInterruptAsFork(FiberId.none)
+    }
+    const stop = (reader: Fiber.RuntimeFiber<void>) =>
+      Effect.suspend(() => {
+        cancelWatch()
+        return overdue ? letGo(reader) : Fiber.interrupt(reader)
+      })
 
     // No watchdog yet: nothing but the stream itself can have failed.
     const begun = handover.begun as Effect.Effect<boolean, E>
-    if (!(yield* begun)) return yield* new EmptyStream()
-
-    const endsAt = now() + maxStream
-    const watch = Effect.gen(function* () {
-      for (;;) {
-        const at = now()
-        const left = { idle: idle - silentFor(at), maxStream: endsAt - at }
-        const bound = left.maxStream <= left.idle ? "maxStream" : "idle"
-        if (left[bound] < nanosecond) {
-          const limit = Duration.millis(bound === "idle" ? idle : maxStream)
-          overdue = true
-          handover.end(Cause.fail(Option.some(new DeadlineExceeded({ bound, limit }))))
-          return yield* Effect.fiberIdWith((id) => Fiber.interruptAsFork(reader, id))
-        }
-        yield* Effect.sleep(Duration.millis(left[bound]))
-      }
-    })
-    if (Math.min(idle, maxStream) < Number.POSITIVE_INFINITY) {
-      yield* Effect.forkScoped(Effect.interruptible(watch))
-    }
-
-    return handover.take
+    return Effect.flatMap(Effect.acquireRelease(Effect.forkDaemon(reading), stop), (reader) =>
+      Effect.flatMap(begun, (hasBegun) => {
+        if (!hasBegun) return new EmptyStream()
+        watch(reader, now() + maxStream)
+        return Effect.succeed(handover.take)
+      })
+    )
   })
+
+const endOf = <E>(cause: Cause.Cause<Option.Option<E>>): Exit.Exit<void, E> =>
+  Option.match(Cause.flipCauseOption(cause), { onNone: () => Exit.void, onSome: Exit.failCause })
 
 /** What is left of less than that is rounding; to sleep for it could take no time at all. */
 const nanosecond = 1e-6

@@ -1,48 +1,49 @@
 import * as Cause from "effect/Cause"
-import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { Committed } from "./committed.ts"
 import * as engine from "./engine.ts"
-import type { Pull } from "./handover.ts"
 import type { AllTiersFailed, Ladder, Served, Transcript } from "./ladder.ts"
 import type { Listening } from "./observer.ts"
+import type { Pull } from "./pull.ts"
+
+/** Ends a run whose stream is read no more: with how it ended, or how whoever read it did. */
+export type Close = (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 
 /**
- * Runs a ladder of streams to its commit point. The stream that comes of it is the serving tier's, and where that
- * breaks off and another tier goes on with it, that one's.
+ * Runs a ladder of streams to its commit point. The stream that `give` makes of it is the serving tier's, and where
+ * that breaks off and another tier goes on with it, that one's. The run ends as its stream does, and with the scope at
+ * the latest.
  */
-export const given = <A, E, E2, R>(
+export const given = <A, E, E2, R, B>(
   ladder: Ladder<Pull<A, E>, E2, R>,
+  give: (pull: Pull<A, E>, close: Close) => B,
   listener?: Listening
-): Effect.Effect<
-  Served<Stream.Stream<A, E>, E2>,
-  E2 | AllTiersFailed<E2>,
-  Exclude<R, Scope.Scope> | Scope.Scope
-> =>
+): Effect.Effect<Served<B, E2>, E2 | AllTiersFailed<E2>, Exclude<R, Scope.Scope> | Scope.Scope> =>
   engine.run(ladder, true, listener, (first) =>
     Effect.flatMap(Effect.scope, (scope) => {
       let serving = first
       // The ladder keeps it with the tiers of whose elements it is made.
       let transcript = first.transcript as Transcript<A, unknown> | undefined
       let sent: unknown = transcript?.empty
-      let broken: Exit.Exit<never, unknown> | undefined
       let finished = false
 
-      const close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
-        Effect.suspend(() => {
-          if (finished) return Effect.void
-          finished = true
-          return serving.finish(broken ?? asCallers(exit))
-        })
+      const finish = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+        Effect.uninterruptible(
+          Effect.suspend(() => {
+            if (finished) return Effect.void
+            finished = true
+            return serving.finish(exit)
+          })
+        )
 
       const breaks = (cause: Cause.Cause<E>): Effect.Effect<never, Option.Option<E>> => {
-        broken = Exit.failCause(cause)
-        return Effect.failCause(Cause.map(cause, Option.some))
+        // Whoever reads on all the same is told the same.
+        sent = undefined
+        return Effect.zipRight(finish(Exit.failCause(cause)), Effect.failCause(Cause.map(cause, Option.some)))
       }
 
       const goesOn = (next: Committed<Pull<A, E>, E2>): void => {
@@ -51,19 +52,19 @@ export const given = <A, E, E2, R>(
         if (transcript === undefined) sent = undefined
       }
 
-      const keep = (chunk: Chunk.Chunk<A>): Chunk.Chunk<A> => {
-        if (transcript === undefined) return chunk
-        for (const element of chunk) sent = sent === undefined ? sent : transcript.add(sent, element)
-        return chunk
-      }
+      const kept = (pull: Pull<A, E>, { add }: Transcript<A, unknown>): Pull<A, E> =>
+        Effect.map(pull, (chunk) => {
+          for (const element of chunk) sent = sent === undefined ? sent : add(sent, element)
+          return chunk
+        })
 
-      // One layer for all there is to do at every chunk: a stream pays for each of its layers.
+      // As few layers as can be: a stream pays for each of them at every chunk.
       const next: Pull<A, E> = Effect.suspend(() =>
-        Effect.matchCauseEffect(serving.value, {
-          onSuccess: (chunk) => Effect.succeed(keep(chunk)),
-          onFailure: (cause) =>
+        Effect.catchAllCause(
+          transcript === undefined ? serving.value : kept(serving.value, transcript),
+          (cause) =>
             Option.match(Cause.flipCauseOption(cause), {
-              onNone: () => Effect.fail(Option.none()),
+              onNone: () => Effect.zipRight(finish(Exit.void), Effect.fail(Option.none())),
               onSome: (cause) =>
                 sent === undefined
                   ? breaks(cause)
@@ -72,14 +73,11 @@ export const given = <A, E, E2, R>(
                       onFailure: breaks
                     })
             })
-        })
+        )
       )
 
-      // The run ends as its stream does, which may be long before the scope around it is left.
-      return Effect.as(Scope.addFinalizerExit(scope, close), {
-        ...first.served(),
-        value: Stream.ensuringWith(Stream.repeatEffectChunkOption(next), close)
-      })
+      const close: Close = (exit) => finish(asCallers(exit))
+      return Effect.as(Scope.addFinalizerExit(scope, close), { ...first.served(), value: give(next, close) })
     })
   )
 

@@ -1,10 +1,9 @@
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-
-/** What comes next of a stream: it fails with `None` at the end. */
-export type Pull<A, E> = Effect.Effect<Chunk.Chunk<A>, Option.Option<E>>
+import type { Pull } from "./pull.ts"
 
 /** How many elements may lie ready for whoever takes them before no more are read. */
 const capacity = 16
@@ -15,53 +14,45 @@ const capacity = 16
  */
 export class Handover<A, E> {
   private ready = Chunk.empty<A>()
-  private ended: Cause.Cause<Option.Option<E>> | undefined
+  private ended: Exit.Exit<void, E> | undefined
   private hasBegun = false
   private taker = () => {}
   private giver = () => {}
 
-  /** Waits until there is room; before the first content there always is. */
-  give(chunk: Chunk.Chunk<A>, isContent: boolean): Effect.Effect<void> {
-    this.ready = Chunk.appendAll(this.ready, chunk)
+  /** Whether there is room for more, which before the first content there always is: {@link room} waits for it. */
+  give(chunk: Chunk.Chunk<A>, isContent: boolean): boolean {
+    this.ready = Chunk.isEmpty(this.ready) ? chunk : Chunk.appendAll(this.ready, chunk)
     this.hasBegun ||= isContent
     this.taker()
-    return this.isFull() ? this.room : Effect.void
+    return !this.hasBegun || this.ready.length < capacity
   }
 
   /** No more will come than is here. The first end counts. */
-  end(cause: Cause.Cause<Option.Option<E>>): void {
-    this.ended ??= cause
+  end(exit: Exit.Exit<void, E>): void {
+    this.ended ??= exit
     this.taker()
   }
 
   /** Waits for the first content; `false` where the stream ended without. */
   get begun(): Effect.Effect<boolean, E> {
-    return this.waited(() => {
+    return this.waited<boolean, E>(() => {
       if (this.hasBegun) return Effect.succeed(true)
-      if (this.ended === undefined) return undefined
-      return Option.match(Cause.flipCauseOption(this.ended), {
-        onNone: () => Effect.succeed(false),
-        onSome: Effect.failCause
-      })
+      return this.ended && Exit.as(this.ended, false)
     })
   }
 
   /** All that is here, once there is any. */
   get take(): Pull<A, E> {
-    return this.waited(() => {
+    return this.waited<Chunk.Chunk<A>, Option.Option<E>>(() => {
       const { ended, ready } = this
-      if (Chunk.isEmpty(ready)) return ended && Effect.failCause(ended)
+      if (Chunk.isEmpty(ready)) return ended && pulled(ended)
       this.ready = Chunk.empty()
       this.giver()
       return Effect.succeed(ready)
     })
   }
 
-  private isFull(): boolean {
-    return this.hasBegun && this.ready.length >= capacity
-  }
-
-  private readonly room = Effect.async<void>((resume) => {
+  readonly room: Effect.Effect<void> = Effect.async<void>((resume) => {
     this.giver = () => {
       this.giver = () => {}
       resume(Effect.void)
@@ -69,20 +60,17 @@ export class Handover<A, E> {
   })
 
   private waited<B, F>(look: () => Effect.Effect<B, F> | undefined): Effect.Effect<B, F> {
-    return Effect.suspend(
-      () =>
-        look() ??
-        Effect.async<B, F>((resume) => {
-          this.taker = () => {
-            const seen = look()
-            if (seen === undefined) return
-            this.taker = () => {}
-            resume(seen)
-          }
-          return Effect.sync(() => {
-            this.taker = () => {}
-          })
-        })
-    )
+    const looking = Effect.suspend(() => look() ?? later)
+    // Nobody has to take back the call for one that has left: what it was for is still here then.
+    const later = Effect.async<B, F>((resume) => {
+      this.taker = () => {
+        this.taker = () => {}
+        resume(looking)
+      }
+    })
+    return looking
   }
 }
+
+const pulled = <E>(ended: Exit.Exit<void, E>): Exit.Exit<never, Option.Option<E>> =>
+  Exit.isSuccess(ended) ? Exit.fail(Option.none()) : Exit.failCause(Cause.map(ended.cause, Option.some))

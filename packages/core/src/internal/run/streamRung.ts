@@ -1,12 +1,11 @@
 import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import { constTrue } from "effect/Function"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { DeadlineExceeded } from "../../Deadline.ts"
 import { commit, type EmptyStream } from "./commit.ts"
-import type { Pull } from "./handover.ts"
 import type { Transcript } from "./ladder.ts"
+import type { Opening, Pull } from "./pull.ts"
 import type { Going } from "./rung.ts"
 
 /** What comes of an attempt at a stream: what it has said and will say. */
@@ -16,14 +15,14 @@ export type Begun<A, E> = Pull<A, E | DeadlineExceeded>
 export const going = <A, E, R, S, R2>(
   options: {
     readonly transcript?: Transcript<A, S> | undefined
-    readonly resume?: ((sent: S) => Stream.Stream<A, E, R2>) | undefined
+    readonly resume?: ((sent: S) => Opening<A, E, R2>) | undefined
   },
-  attempt: (stream: Stream.Stream<A, E, R2>) => Effect.Effect<Begun<A, E>, E | EmptyStream, R>
+  attempt: (open: Opening<A, E, R2>) => Effect.Effect<Begun<A, E>, E | EmptyStream, R>
 ): Going<Begun<A, E>, E | EmptyStream, R> => {
   const { resume } = options
   return {
     transcript: options.transcript as Transcript<never, unknown> | undefined,
-    resume: resume && ((sent) => attempt(Stream.suspend(() => resume(sent as S))))
+    resume: resume && ((sent) => attempt(Effect.suspend(() => resume(sent as S))))
   }
 }
 
@@ -32,15 +31,15 @@ export const committed = <A, E, R>({
   idle = Duration.infinity,
   isContent = constTrue,
   maxStream = Duration.infinity,
-  stream
+  open
 }: {
-  readonly stream: Stream.Stream<A, E, R>
+  readonly open: Opening<A, E, R>
   readonly isContent?: ((element: A) => boolean) | undefined
   readonly idle?: Duration.DurationInput | undefined
   readonly maxStream?: Duration.DurationInput | undefined
 }): Effect.Effect<Begun<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>> =>
   commit({
-    stream,
+    open,
     isContent,
     idle: Duration.toMillis(idle),
     maxStream: Duration.toMillis(maxStream)

@@ -6,7 +6,6 @@ import * as Route from "@understudy/http/Route"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Record from "effect/Record"
-import * as Stream from "effect/Stream"
 import type { Config, Tier } from "../../Config.ts"
 
 /** The statuses that a script may have an upstream answer with. */
@@ -69,7 +68,7 @@ const scripted = (
     server: undefined,
     complete,
     embeddings: complete,
-    stream: () => Stream.die("a simulated provider does not stream")
+    stream: () => Effect.dieMessage("a simulated provider does not stream")
   }
 }
 

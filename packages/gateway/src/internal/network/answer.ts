@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Response } from "@understudy/http/OpenAiRouter"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 
 /**
  * Writes a response, no faster than the caller reads it; done when all of it has been handed over. Of what lies there for
@@ -24,10 +23,12 @@ export const send = (
     }
     outgoing.writeHead(response.status, response.headers)
     outgoing.flushHeaders()
-    return Effect.zipRight(
-      Stream.runForEach(response.body, (chunk) => write(outgoing, stallMillis, chunk)),
-      end(outgoing, stallMillis)
-    )
+    const drained = drain(outgoing, stallMillis)
+    const rest: Effect.Effect<void> = Effect.flatMap(response.body, (bytes) => {
+      if (bytes === undefined) return end(outgoing, stallMillis)
+      return outgoing.write(bytes) ? rest : Effect.zipRight(drained, rest)
+    })
+    return rest
   })
 
 /**
@@ -40,15 +41,11 @@ const linger = (incoming: IncomingMessage): Effect.Effect<void> =>
     incoming.resume()
   }).pipe(Effect.timeoutOption("5 seconds"), Effect.asVoid)
 
-const write = (outgoing: ServerResponse, stallMillis: number, chunk: Uint8Array): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    outgoing.write(chunk)
-      ? Effect.void
-      : taken(outgoing, stallMillis, (done) => {
-          outgoing.once("drain", done)
-          return () => outgoing.off("drain", done)
-        })
-  )
+const drain = (outgoing: ServerResponse, stallMillis: number): Effect.Effect<void> =>
+  taken(outgoing, stallMillis, (done) => {
+    outgoing.once("drain", done)
+    return () => outgoing.off("drain", done)
+  })
 
 const end = (outgoing: ServerResponse, stallMillis: number, body?: Uint8Array): Effect.Effect<void> =>
   Effect.suspend(() => {

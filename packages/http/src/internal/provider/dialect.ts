@@ -2,7 +2,6 @@ import * as Deadline from "@understudy/core/Deadline"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../../ChatCompletion.ts"
 import type * as ErrorTable from "../../ErrorTable.ts"
 import type { Answer, Provider } from "../../Provider.ts"
@@ -112,18 +111,17 @@ export const provider = (
   }
 
   const stream: Provider["stream"] = (request, model) =>
-    Stream.unwrapScoped(
-      Effect.gen(function* () {
-        const adapted = adapt(request)
-        yield* asked(adapted)
-        const asking = yield* exchange(adapted, model)
-        const response = yield* send(asking, "text/event-stream")
-        if (!isEventStream(response)) return Stream.fail(invalidAnswer(response.status))
-        return chatStream(Effect.mapError(response.read, fromTransport), asking.reader, (body) =>
-          failed(response, Utf8.encode(body))
-        )
+    Effect.gen(function* () {
+      const adapted = adapt(request)
+      yield* asked(adapted)
+      const asking = yield* exchange(adapted, model)
+      const response = yield* send(asking, "text/event-stream")
+      if (!isEventStream(response)) return yield* invalidAnswer(response.status)
+      return yield* chatStream(response.read, asking.reader, {
+        inTransport: fromTransport,
+        inEvent: (body) => failed(response, Utf8.encode(body))
       })
-    )
+    })
 
   return {
     name: account.name,

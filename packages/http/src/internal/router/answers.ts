@@ -2,15 +2,18 @@ import type * as Attempt from "@understudy/core/Attempt"
 import * as Fallback from "@understudy/core/Fallback"
 import * as FallbackStream from "@understudy/core/FallbackStream"
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { ChatRequest } from "../../ChatCompletion.ts"
 import type { Response } from "../../OpenAiRouter.ts"
+import type { Part } from "../../Provider.ts"
 import type { ProviderError } from "../../ProviderError.ts"
 import type { Route } from "../../Route.ts"
 import * as Sse from "../../Sse.ts"
+import { concat } from "../bytes/bytes.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 import * as envelope from "./envelope.ts"
 
@@ -43,7 +46,7 @@ export const answerStream = (
 ): Effect.Effect<Response, StreamFailure | Fallback.AllTiersFailed<StreamFailure>, Scope.Scope> => {
   const run = route.stream(request)
   return Effect.map(
-    FallbackStream.served(timeout === undefined ? run : FallbackStream.within(run, timeout), { listener }),
+    FallbackStream.pulled(timeout === undefined ? run : FallbackStream.within(run, timeout), { listener }),
     (served): Response => ({
       status: 200,
       headers: {
@@ -53,16 +56,26 @@ export const answerStream = (
         ...servedBy(served)
       },
       farewell: interrupted,
-      body: served.value.pipe(
-        Stream.map((part) => part.bytes),
-        // The status is sent already: only an event can say that the answer is not whole.
-        Stream.catchAllCause((cause) =>
-          Cause.isInterruptedOnly(cause) ? Stream.empty : Stream.make(interrupted)
-        )
-      )
+      body: bytesOf(served.value)
     })
   )
 }
+
+const bytesOf = <E>(parts: FallbackStream.Pull<Part, E>): Effect.Effect<Uint8Array | undefined> => {
+  let said = false
+  return Effect.matchCauseEffect(parts, {
+    onSuccess: (parts) => Effect.succeed(concat(Chunk.toReadonlyArray(parts).map(({ bytes }) => bytes))),
+    onFailure: (cause) => {
+      if (said || isEnd(cause) || Cause.isInterruptedOnly(cause)) return Effect.succeed(undefined)
+      said = true
+      // The status is sent already: only an event can say that the answer is not whole.
+      return Effect.succeed(interrupted)
+    }
+  })
+}
+
+const isEnd = <E>(cause: Cause.Cause<Option.Option<E>>): boolean =>
+  Option.exists(Cause.failureOption(cause), Option.isNone)
 
 type StreamFailure = ProviderError | FallbackStream.EmptyStream
 

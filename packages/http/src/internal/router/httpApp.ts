@@ -2,6 +2,7 @@ import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { BodyTooLarge, type Handler, type Response } from "../../OpenAiRouter.ts"
@@ -37,5 +38,8 @@ const toResponse = ({ body, headers, status }: Response): HttpServerResponse.Htt
   const options = { status, headers, contentType: headers["content-type"] }
   return body instanceof Uint8Array
     ? HttpServerResponse.uint8Array(body, options)
-    : HttpServerResponse.stream(body, options)
+    : HttpServerResponse.stream(Stream.repeatEffectOption(Effect.flatMap(body, nextOrEnd)), options)
 }
+
+const nextOrEnd = (bytes: Uint8Array | undefined): Effect.Effect<Uint8Array, Option.Option<never>> =>
+  bytes === undefined ? Effect.fail(Option.none()) : Effect.succeed(bytes)

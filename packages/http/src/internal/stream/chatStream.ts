@@ -1,14 +1,16 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Scope from "effect/Scope"
 import type { Part } from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as Sse from "../../Sse.ts"
+import type { Response, TransportError } from "../../Upstream.ts"
 import { concat } from "../bytes/bytes.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 import { answered, type Facts } from "../provider/genAi.ts"
-import { endSoonAfter } from "./grace.ts"
+import { endSoon } from "./grace.ts"
+import type { Parts } from "./parts.ts"
 
 /** Reads the events of one answer, and knows when the model has finished it. */
 export interface ChatReader {
@@ -48,17 +50,19 @@ export const malformed: Read = { _tag: "Malformed" }
  * events are left out and counted.
  */
 export const chatStream = (
-  read: Effect.Effect<Uint8Array | undefined, ProviderError.ProviderError>,
+  read: Response["read"],
   reader: ChatReader,
-  errorIn: (body: string) => Effect.Effect<never, ProviderError.ProviderError>
-): Stream.Stream<Part, ProviderError.ProviderError> =>
-  Stream.suspend(() => {
+  errors: {
+    readonly inTransport: (error: TransportError) => ProviderError.ProviderError
+    readonly inEvent: (body: string) => Effect.Effect<never, ProviderError.ProviderError>
+  }
+): Effect.Effect<Parts, never, Scope.Scope> =>
+  Effect.suspend(() => {
     const steps = makeSteps(reader)
-    const readInTime = endSoonAfter(read, reader.hasAll)
     // What follows the parts that have been given.
-    let then: Pull | undefined
+    let then: Parts | undefined
 
-    const given = (all: ReadonlyArray<Step>): Pull => {
+    const given = (all: ReadonlyArray<Step>): Parts => {
       const parts: Array<Part> = []
       for (const step of all) {
         if (step._tag === "Part") {
@@ -72,42 +76,41 @@ export const chatStream = (
       return parts.length === 0 ? next : Effect.succeed(Chunk.unsafeFromArray(parts))
     }
 
-    const ends = (step: Exclude<Step, Piece>): Pull => {
+    const ends = (step: Exclude<Step, Piece>): Parts => {
       switch (step._tag) {
         case "Finished":
           return Effect.fail(Option.none())
         case "Failed":
           return Effect.fail(Option.some(step.error))
         case "ErrorEvent":
-          return Effect.mapError(errorIn(step.body), Option.some)
+          return Effect.mapError(errors.inEvent(step.body), Option.some)
       }
     }
 
-    // One layer for all there is to do at every chunk: a stream pays for each of its layers.
-    const next: Pull = Effect.suspend(
-      () =>
-        then ??
-        Effect.matchEffect(readInTime, {
-          onSuccess: (chunk) => given(chunk === undefined ? steps.end() : steps.push(chunk)),
-          // A connection that breaks after the model has finished takes nothing away from its answer.
-          onFailure: (error) => (reader.isWhole() ? given(steps.end()) : Effect.fail(Option.some(error)))
-        })
-    )
+    const more = (read: Response["read"]): Parts =>
+      Effect.matchEffect(read, {
+        onSuccess: (chunk) => given(chunk === undefined ? steps.end() : steps.push(chunk)),
+        // A connection that breaks after the model has finished takes nothing away from its answer.
+        onFailure: (error) =>
+          reader.isWhole() ? given(steps.end()) : Effect.fail(Option.some(errors.inTransport(error)))
+      })
+    const inItsTime = more(read)
+    const soon = more(endSoon(read))
+    const next: Parts = Effect.suspend(() => then ?? (reader.hasAll() ? soon : inItsTime))
 
-    return Stream.ensuring(
-      Stream.repeatEffectChunkOption(next),
-      Effect.suspend(() =>
-        Effect.zipRight(
-          answered(reader.facts()),
-          steps.malformed === 0
-            ? Effect.void
-            : Effect.annotateCurrentSpan("understudy.stream.malformed_events", steps.malformed)
-        )
+    const told = Effect.suspend(() =>
+      Effect.zipRight(
+        answered(reader.facts()),
+        steps.malformed === 0
+          ? Effect.void
+          : Effect.annotateCurrentSpan("understudy.stream.malformed_events", steps.malformed)
       )
     )
+    return Effect.as(
+      Effect.addFinalizer(() => told),
+      next
+    )
   })
-
-type Pull = Effect.Effect<Chunk.Chunk<Part>, Option.Option<ProviderError.ProviderError>>
 
 const finished: Part = { bytes: Sse.done, content: false, usage: undefined }
 

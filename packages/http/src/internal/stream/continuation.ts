@@ -1,5 +1,7 @@
 import type { Transcript } from "@understudy/core/FallbackStream"
-import * as Stream from "effect/Stream"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import type { ChatRequest } from "../../ChatCompletion.ts"
 import type { Part } from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
@@ -7,7 +9,8 @@ import type { RouteTier } from "../../Route.ts"
 import * as RawJson from "../bytes/rawJson.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 import { readDelta } from "./delta.ts"
-import { type Begun, eventsOf, follow, type Head, type Parts } from "./follow.ts"
+import { type Begun, eventsOf, follow, type Head } from "./follow.ts"
+import type { Parts } from "./parts.ts"
 import { takesPrefix } from "./prefill.ts"
 
 /** What a caller was given of an answer that is nothing but text so far. */
@@ -47,19 +50,24 @@ export const answersAnew = ({ continue: way, provider }: Tier): boolean =>
 
 type Tier = Pick<RouteTier, "continue" | "provider">
 
+type Opening = Effect.Effect<Parts, ProviderError.ProviderError, Scope.Scope>
+
 /** The rest of an answer that has broken off, as this tier has it. */
 export const goOn = (
   { continue: way, provider }: Tier,
   { head = [], text }: Said,
   request: ChatRequest,
-  ask: (request: ChatRequest) => Parts
-): Parts => {
-  const follows = (parts: Parts, begun: Begun): Parts =>
-    Stream.mapError(follow(parts, begun, head), notTheCallers)
+  ask: (request: ChatRequest) => Opening
+): Opening => {
+  const follows = (opening: Opening, begun: Begun): Opening =>
+    Effect.mapBoth(opening, {
+      onSuccess: (parts) => Effect.mapError(follow(parts, begun, head), Option.map(notTheCallers)),
+      onFailure: notTheCallers
+    })
   if (way === "restart") return follows(ask(request), { must: text, may: "" })
   // A model would say its own white space after that at the end, and some servers refuse it there.
   const prefix = text.trimEnd()
-  if (prefix === "" || !takesPrefix(request)) return Stream.fail(ProviderError.make({ kind: "unsupported" }))
+  if (prefix === "" || !takesPrefix(request)) return ProviderError.make({ kind: "unsupported" })
   return follows(ask({ ...request, prefix }), {
     must: provider.prefill === "whole" ? prefix : "",
     may: text.slice(prefix.length)

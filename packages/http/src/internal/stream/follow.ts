@@ -1,6 +1,6 @@
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import type { Part } from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as Sse from "../../Sse.ts"
@@ -9,8 +9,7 @@ import * as Json from "../bytes/json.ts"
 import * as RawJson from "../bytes/rawJson.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 import { readDelta } from "./delta.ts"
-
-export type Parts = Stream.Stream<Part, ProviderError.ProviderError>
+import type { Parts } from "./parts.ts"
 
 /** What every chunk of an answer says of it, as its first one put it. */
 export type Head = ReadonlyArray<readonly [name: string, value: RawJson.Text | undefined]>
@@ -26,23 +25,22 @@ export const eventsOf = ({ bytes }: Part): ReadonlyArray<Sse.Event> => {
  * on with `may`, as far as it does; both are left out, and so is all else before it adds something. One that begins
  * otherwise, or ends sooner, is another answer and fails.
  */
-export const follow = (parts: Parts, { may, must }: Begun, head: Head): Parts =>
-  mapEvents(parts, () => {
-    let left = must + may
-    let begun = false
-    return ({ data, raw }) => {
-      if (data === undefined) return begun ? raw : leftOut
-      if (begun) return isChunk(data) ? Sse.data(underHead(data, head)) : raw
-      const delta = readDelta(data)
-      if (delta === undefined) return diverged
-      const common = commonLength(left, delta.text)
-      left = left.slice(common)
-      if (common === delta.text.length && !delta.more && !delta.ends) return leftOut
-      if (left.length > may.length) return diverged
-      begun = true
-      return Sse.data(underHead(common === 0 ? data : without(data, common), head))
-    }
+export const follow = (parts: Parts, { may, must }: Begun, head: Head): Parts => {
+  let left = must + may
+  let begun = false
+  return mapEvents(parts, ({ data, raw }) => {
+    if (data === undefined) return begun ? raw : leftOut
+    if (begun) return isChunk(data) ? Sse.data(underHead(data, head)) : raw
+    const delta = readDelta(data)
+    if (delta === undefined) return diverged
+    const common = commonLength(left, delta.text)
+    left = left.slice(common)
+    if (common === delta.text.length && !delta.more && !delta.ends) return leftOut
+    if (left.length > may.length) return diverged
+    begun = true
+    return Sse.data(underHead(common === 0 ? data : without(data, common), head))
   })
+}
 
 export interface Begun {
   readonly must: string
@@ -56,22 +54,23 @@ const leftOut = "leftOut"
 /** What becomes of an event: its bytes, nothing, or the end of all. */
 type Step = (event: Sse.Event) => Uint8Array | typeof leftOut | ProviderError.ProviderError
 
-const mapEvents = (parts: Parts, makeStep: () => Step): Parts =>
-  Stream.suspend(() => {
-    const step = makeStep()
-    return Stream.filterMapEffect(parts, (part) => changed(part, step))
+const mapEvents = (parts: Parts, step: Step): Parts => {
+  const next: Parts = Effect.flatMap(parts, (chunk) => {
+    const changed: Array<Part> = []
+    for (const part of chunk) {
+      const kept: Array<Uint8Array> = []
+      for (const event of eventsOf(part)) {
+        const bytes = step(event)
+        if (bytes === leftOut) continue
+        if (!(bytes instanceof Uint8Array)) return Effect.fail(Option.some(bytes))
+        kept.push(bytes)
+      }
+      if (kept.length > 0) changed.push({ ...part, bytes: concat(kept) })
+    }
+    // A part of which nothing is left is none.
+    return changed.length === 0 ? next : Effect.succeed(Chunk.unsafeFromArray(changed))
   })
-
-/** A part of which nothing is left is none. */
-const changed = (part: Part, step: Step): Option.Option<Effect.Effect<Part, ProviderError.ProviderError>> => {
-  const kept: Array<Uint8Array> = []
-  for (const event of eventsOf(part)) {
-    const next = step(event)
-    if (next === leftOut) continue
-    if (!(next instanceof Uint8Array)) return Option.some(next)
-    kept.push(next)
-  }
-  return kept.length === 0 ? Option.none() : Option.some(Effect.succeed({ ...part, bytes: concat(kept) }))
+  return next
 }
 
 /** The end of a stream is none. */

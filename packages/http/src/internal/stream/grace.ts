@@ -5,15 +5,14 @@ import * as Effect from "effect/Effect"
 const grace = Duration.seconds(2)
 
 /**
- * Reads on only for a moment once there is all that matters, and then says that it was the end. Some upstreams neither
- * say so nor hang up, and what they might still send, a count of tokens, is not worth a caller's wait.
+ * Reads on only for a moment, now that there is all that matters, and then says that it was the end. Some upstreams
+ * neither say so nor hang up, and what they might still send, a count of tokens, is not worth a caller's wait.
  */
-export const endSoonAfter = <E>(
-  read: Effect.Effect<Uint8Array | undefined, E>,
-  hasAll: () => boolean
+export const endSoon = <E>(
+  read: Effect.Effect<Uint8Array | undefined, E>
 ): Effect.Effect<Uint8Array | undefined, E> => {
   let endsAt: bigint | undefined
-  const readInTime = Effect.flatMap(Clock.currentTimeNanos, (now) => {
+  return Effect.flatMap(Clock.currentTimeNanos, (now) => {
     endsAt ??= now + Duration.unsafeToNanos(grace)
     return Effect.timeoutTo(read, {
       duration: Duration.nanos(endsAt - now),
@@ -21,5 +20,4 @@ export const endSoonAfter = <E>(
       onTimeout: () => undefined
     })
   })
-  return Effect.suspend(() => (hasAll() ? readInTime : read))
 }
