@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { DeadlineExceeded } from "../../Deadline.ts"
 import { Handover } from "./handover.ts"
 import { letGo } from "./letGo.ts"
@@ -105,7 +105,13 @@ export const commit = <A, E, R>(options: {
 
     // No watchdog yet: nothing but the stream itself can have failed.
     const begun = handover.begun as Effect.Effect<boolean, E>
-    return Effect.flatMap(Effect.acquireRelease(Effect.forkDaemon(reading), stop), (reader) =>
+    // Not `acquireRelease`, which takes all of the fiber's locals along: several times the price.
+    const started = Effect.uninterruptible(
+      Effect.flatMap(Effect.forkDaemon(reading), (reader) =>
+        Effect.flatMap(Effect.scope, (scope) => Effect.as(Scope.addFinalizer(scope, stop(reader)), reader))
+      )
+    )
+    return Effect.flatMap(started, (reader) =>
       Effect.flatMap(begun, (hasBegun) => {
         if (!hasBegun) return new EmptyStream()
         watch(reader, now() + maxStream)

@@ -1,7 +1,8 @@
 import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { Part } from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import * as Sse from "../../Sse.ts"
@@ -106,9 +107,9 @@ export const chatStream = (
           : Effect.annotateCurrentSpan("understudy.stream.malformed_events", steps.malformed)
       )
     )
-    return Effect.as(
-      Effect.addFinalizer(() => told),
-      next
+    // Not `addFinalizer`, which takes all of the fiber's locals along: several times the price.
+    return Effect.contextWithEffect((context: Context.Context<Scope.Scope>) =>
+      Effect.as(Scope.addFinalizer(Context.get(context, Scope.Scope), Effect.provide(told, context)), next)
     )
   })
 
