@@ -1,5 +1,6 @@
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,11 +8,14 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import { DeadlineExceeded } from "../../Deadline.ts"
 import { Handover } from "./handover.ts"
 import { letGo } from "./letGo.ts"
 import type { Opening, Pull } from "./pull.ts"
+import { AttemptScope } from "./scope.ts"
 import { after } from "./timer.ts"
 
 /**
@@ -65,21 +69,20 @@ export const commit = <A, E, R>(options: {
       listeningSince = hasRoom ? at : undefined
       return hasRoom
     }
-    const reading = options.open.pipe(
-      Effect.flatMap((pull) => {
-        // Not `forever`, which gives way to others at every turn.
-        const all: Effect.Effect<never, Option.Option<E>, R> = Effect.flatMap(pull, (chunk) =>
-          give(chunk) ? all : Effect.zipRight(listening, all)
-        )
-        // Its end is no failure, for what it holds least of all: a connection is good for another one.
-        return Effect.catchAllCause(all, endOf)
-      }),
-      // What it holds is let go by whoever reads it, and so not before it is read no more.
-      Effect.scoped,
-      Effect.exit,
-      Effect.map((exit) => handover.end(exit)),
-      Effect.interruptible
-    )
+    const reading = Effect.flatMap(options.open, (pull) => {
+      // Not `forever`, which gives way to others at every turn.
+      const all: Effect.Effect<never, Option.Option<E>, R> = Effect.flatMap(pull, (chunk) =>
+        give(chunk) ? all : Effect.zipRight(listening, all)
+      )
+      // Its end is no failure, for what it holds least of all: a connection is good for another one.
+      return Effect.catchAllCause(all, endOf)
+    })
+    // What it holds is let go by whoever reads it, and so not before it is read no more.
+    const held = new AttemptScope()
+    const letItGo = (exit: Exit.Exit<void, E>): Effect.Effect<void> =>
+      Effect.map(Effect.exit(held.closing(exit)), (closed) =>
+        handover.end(Exit.zipWith(exit, closed, { onSuccess: () => {}, onFailure: Cause.sequential }))
+      )
 
     let overdue = false
     let cancelWatch = () => {}
@@ -105,13 +108,27 @@ export const commit = <A, E, R>(options: {
 
     // No watchdog yet: nothing but the stream itself can have failed.
     const begun = handover.begun as Effect.Effect<boolean, E>
-    // Not `acquireRelease`, which takes all of the fiber's locals along: several times the price.
-    const started = Effect.uninterruptible(
-      Effect.flatMap(Effect.forkDaemon(reading), (reader) =>
-        Effect.flatMap(Effect.scope, (scope) => Effect.as(Scope.addFinalizer(scope, stop(reader)), reader))
+    const started = Effect.withFiberRuntime<
+      Fiber.RuntimeFiber<void>,
+      never,
+      Exclude<R, Scope.Scope> | Scope.Scope
+    >((fiber, { runtimeFlags }) => {
+      const around = fiber.currentContext as Context.Context<R | Scope.Scope>
+      // The fiber begins with its scope: to put one into a fiber that runs, as `Effect.scoped` does, costs a few fibers.
+      const reader = Runtime.runFork(
+        Runtime.make({
+          context: Context.add(around, Scope.Scope, held),
+          fiberRefs: fiber.getFiberRefs(),
+          runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
+        }),
+        Effect.matchCauseEffect(Effect.interruptible(reading), {
+          onFailure: (cause) => letItGo(Exit.failCause(cause)),
+          onSuccess: () => letItGo(Exit.void)
+        })
       )
-    )
-    return Effect.flatMap(started, (reader) =>
+      return Effect.as(Scope.addFinalizer(Context.get(around, Scope.Scope), stop(reader)), reader)
+    })
+    return Effect.flatMap(Effect.uninterruptible(started), (reader) =>
       Effect.flatMap(begun, (hasBegun) => {
         if (!hasBegun) return new EmptyStream()
         watch(reader, now() + maxStream)

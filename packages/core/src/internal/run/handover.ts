@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Pull } from "./pull.ts"
+import { wait } from "./wait.ts"
 
 /** How many elements may lie ready for whoever takes them before no more are read. */
 const capacity = 16
@@ -52,7 +53,7 @@ export class Handover<A, E> {
     })
   }
 
-  readonly room: Effect.Effect<void> = Effect.async<void>((resume) => {
+  readonly room: Effect.Effect<void> = wait((resume) => {
     this.giver = () => {
       this.giver = () => {}
       resume(Effect.void)
@@ -62,7 +63,7 @@ export class Handover<A, E> {
   private waited<B, F>(look: () => Effect.Effect<B, F> | undefined): Effect.Effect<B, F> {
     const looking = Effect.suspend(() => look() ?? later)
     // Nobody has to take back the call for one that has left: what it was for is still here then.
-    const later = Effect.async<B, F>((resume) => {
+    const later = wait<B, F>((resume) => {
       this.taker = () => {
         this.taker = () => {}
         resume(looking)

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as FiberId from "effect/FiberId"
 
-type Register = (resume: (effect: Effect.Effect<void>) => void) => void
+type Register<A, E> = (resume: (effect: Effect.Effect<A, E>) => void) => void
 
 /** What Effect itself makes of a wait, to compare with. */
 const made: unknown = (Effect.async((_) => {}) as { readonly commit?: () => unknown }).commit?.()
@@ -17,23 +17,23 @@ const isAsKnown =
   "effect_instruction_i1" in made
 
 /** What a fiber suspends itself with; of an Effect that has come to do it otherwise, what that does. */
-class Wait extends Effectable.Class<void> {
+class Wait<A, E> extends Effectable.Class<A, E> {
   readonly _op = isAsKnown ? "Async" : "Commit"
-  readonly effect_instruction_i0: Register
+  readonly effect_instruction_i0: Register<A, E>
   readonly effect_instruction_i1: FiberId.FiberId = FiberId.none
 
-  constructor(register: Register) {
+  constructor(register: Register<A, E>) {
     super()
     this.effect_instruction_i0 = register
   }
 
-  override commit(): Effect.Effect<void> {
+  override commit(): Effect.Effect<A, E> {
     return Effect.async(this.effect_instruction_i0)
   }
 }
 
 /**
- * `Effect.async` without a turn of the run loop and the closures by which that lets others clean up: an attempt waits
- * but once, and for 700 bytes less.
+ * `Effect.async` without a turn of the run loop and the closures by which that lets others clean up: 700 bytes
+ * less. Whoever is interrupted meanwhile hears nothing more; `register` has nothing to take back.
  */
-export const wait = (register: Register): Effect.Effect<void> => new Wait(register)
+export const wait = <A = void, E = never>(register: Register<A, E>): Effect.Effect<A, E> => new Wait(register)
