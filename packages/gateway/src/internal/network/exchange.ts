@@ -119,14 +119,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
   )
 
   private next(): Response["read"] | undefined {
-    const chunk = this.ready.shift()
-    if (chunk === undefined) {
+    const { ready, size } = this
+    if (ready.length === 0) {
       if (this.error !== undefined) return Effect.fail(this.error)
       return this.ended ? ended : undefined
     }
-    this.size -= chunk.length
-    if (this.size < capacity) this.go()
-    return Effect.succeed(chunk)
+    this.ready = []
+    this.size = 0
+    if (size >= capacity) this.go()
+    // All that has come: whoever reads has little more to do for much than for a little.
+    return Effect.succeed(ready.length === 1 ? ready[0] : Buffer.concat(ready, size))
   }
 
   private give(chunk: Buffer): void {

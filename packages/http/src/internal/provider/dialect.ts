@@ -2,6 +2,7 @@ import * as Deadline from "@understudy/core/Deadline"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import type { ChatRequest } from "../../ChatCompletion.ts"
 import type * as ErrorTable from "../../ErrorTable.ts"
 import type { Answer, Provider } from "../../Provider.ts"
@@ -83,21 +84,27 @@ export const provider = (
       }
     )
 
-  const whole =
-    (ask: Asking<Omit<Exchange, "reader">>): Provider["complete"] =>
-    (request, model) =>
+  const asks =
+    <X extends Omit<Exchange, "reader">, A, R>(
+      ask: Asking<X>,
+      accept: string,
+      read: (response: Response, asking: X) => Effect.Effect<A, ProviderError.ProviderError, R>
+    ) =>
+    (request: ChatRequest, model: string): Effect.Effect<A, ProviderError.ProviderError, R | Scope.Scope> =>
       Effect.suspend(() => {
         const adapted = adapt(request)
         return Effect.flatMap(Effect.zipRight(asked(adapted), ask(adapted, model)), (asking) =>
-          Effect.flatMap(send(asking, "application/json"), (response) =>
-            Effect.matchEffect(collect(response.read, maxAnswerBytes, tooLarge(response)), {
-              onFailure: (error) =>
-                Effect.fail(error._tag === "TransportError" ? fromTransport(error) : error),
-              onSuccess: (body) => judged(response, asking.readWhole(body))
-            })
-          )
+          Effect.flatMap(send(asking, accept), (response) => read(response, asking))
         )
       })
+
+  const whole = (ask: Asking<Omit<Exchange, "reader">>): Provider["complete"] =>
+    asks(ask, "application/json", (response, asking) =>
+      Effect.matchEffect(collect(response.read, maxAnswerBytes, tooLarge(response)), {
+        onFailure: (error) => Effect.fail(error._tag === "TransportError" ? fromTransport(error) : error),
+        onSuccess: (body) => judged(response, asking.readWhole(body))
+      })
+    )
 
   const judged = (response: Response, whole: Whole): Effect.Effect<Answer, ProviderError.ProviderError> => {
     switch (whole._tag) {
@@ -110,18 +117,14 @@ export const provider = (
     }
   }
 
-  const stream: Provider["stream"] = (request, model) =>
-    Effect.gen(function* () {
-      const adapted = adapt(request)
-      yield* asked(adapted)
-      const asking = yield* exchange(adapted, model)
-      const response = yield* send(asking, "text/event-stream")
-      if (!isEventStream(response)) return yield* invalidAnswer(response.status)
-      return yield* chatStream(response.read, asking.reader, {
-        inTransport: fromTransport,
-        inEvent: (body) => failed(response, Utf8.encode(body))
-      })
-    })
+  const stream: Provider["stream"] = asks(exchange, "text/event-stream", (response, { reader }) =>
+    isEventStream(response)
+      ? chatStream(response.read, reader, {
+          inTransport: fromTransport,
+          inEvent: (body) => failed(response, Utf8.encode(body))
+        })
+      : Effect.fail(invalidAnswer(response.status))
+  )
 
   return {
     name: account.name,

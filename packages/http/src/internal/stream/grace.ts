@@ -1,6 +1,8 @@
+import * as Deadline from "@understudy/core/Deadline"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 
 const grace = Duration.seconds(2)
 
@@ -14,10 +16,6 @@ export const endSoon = <E>(
   let endsAt: bigint | undefined
   return Effect.flatMap(Clock.currentTimeNanos, (now) => {
     endsAt ??= now + Duration.unsafeToNanos(grace)
-    return Effect.timeoutTo(read, {
-      duration: Duration.nanos(endsAt - now),
-      onSuccess: (chunk: Uint8Array | undefined) => chunk,
-      onTimeout: () => undefined
-    })
+    return Effect.map(Deadline.timeoutOption(read, Duration.nanos(endsAt - now)), Option.getOrUndefined)
   })
 }
