@@ -141,7 +141,7 @@ const deadly = FastCheck.constantFrom(
  * const breaker = { consecutive: 5, openFor: "20s" }
  * const policy = Either.getOrThrow(Policy.decode({ tiers: [{ name: "primary", breaker }, { name: "standby" }] }))
  *
- * Laws.assert(Simulation.policy(policy), Laws.backOn("primary", { within: "30 seconds" }), { numRuns: 20 })
+ * Laws.assert(Simulation.policy(policy), Laws.backOn("primary", { within: "1 minute" }), { numRuns: 20 })
  *
  * @since 0.1.0
  * @category laws
