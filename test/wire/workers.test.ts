@@ -285,6 +285,25 @@ describe("a gateway of two workers", () => {
   )
 
   it.scopedLive(
+    "says of a breaker whose it is",
+    () =>
+      Effect.gen(function* () {
+        const [first, second] = [yield* wall, yield* wall]
+        first.script(fails(503))
+        const tier = "retry: { times: 0 }, breaker: { consecutive: 1, openFor: 1h }"
+        const { lines, url } = yield* program(chat([first.url, second.url], { tier }), {}, two)
+        yield* times(4, ask(url))
+        const changes = () => lines.filter(({ message }) => message === "breaker")
+        yield* eventually(() => changes().length === 2)
+        assert.sameMembers(
+          changes().map(({ worker }) => worker),
+          [1, 2]
+        )
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "holds the file's limits together, and makes its synthetic checks once",
     () =>
       Effect.gen(function* () {
@@ -306,7 +325,8 @@ describe("a gateway of two workers", () => {
           )
         }
         assert.strictEqual(checked.sockets(), 1)
-        assert.isTrue(lines.slice(1).every(({ synthetic }) => synthetic === true))
+        const checks = lines.filter(({ message }) => message !== "listening")
+        assert.isTrue(checks.every(({ synthetic }) => synthetic === true))
       }),
     timeout
   )

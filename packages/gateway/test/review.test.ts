@@ -172,6 +172,32 @@ describe("a report", () => {
     ])
   })
 
+  it("has a breaker of several workers open while that of any is, and none beyond its worker", () => {
+    const changed = (worker: number, minutes: number, to: string) =>
+      line("breaker", { timestamp: at(minutes), to, worker })
+    const ended = (worker: number, minutes: number) =>
+      JSON.stringify({ timestamp: at(minutes), level: "ERROR", message: "worker", worker, reason: "SIGKILL" })
+    const [found] = reviewed(
+      changed(1, 1, "Open"),
+      changed(2, 2, "Open"),
+      changed(1, 3, "Closed"),
+      changed(2, 4, "Closed"),
+      changed(1, 6, "Open"),
+      changed(2, 7, "Open"),
+      ended(2, 8),
+      changed(1, 9, "Closed"),
+      changed(2, 11, "Open"),
+      ended(2, 12),
+      attempt("success", { timestamp: at(20) })
+    ).breakers
+    assert.deepInclude(found, { opened: 5, open_ms: 7 * 60_000 })
+    assert.deepStrictEqual(found?.spans, [
+      { from: at(1), to: at(4) },
+      { from: at(6), to: at(9) },
+      { from: at(11), to: at(12) }
+    ])
+  })
+
   it("counts what is not ours and goes on", () => {
     const { lines, routes } = reviewed(
       "",

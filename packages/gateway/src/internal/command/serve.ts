@@ -70,8 +70,16 @@ With --workers signals are for the process that was started; those that it start
           Worker.run({
             env: terminal.env,
             settled,
-            start: (config, format, among) =>
-              start(config, terminal, { metrics, among, log: logs(format), quiet: values.quiet })
+            start: (config, format, among, worker) => {
+              const log = logs(format)
+              return start(config, terminal, {
+                metrics,
+                among,
+                // Each has breakers of its own.
+                log: (entry) => log(entry.message === "breaker" ? { ...entry, worker } : entry),
+                quiet: values.quiet
+              })
+            }
           })
         )
       }

@@ -74,6 +74,6 @@ td,.attempts td{display:block;padding:0;border:0}
 .attempts td:nth-child(8){grid-area:4/2/5/4}
 }
 @media(min-width:36rem) and (max-width:58rem){.ladder .wide{grid-column:5;justify-self:end}}
-@media(max-width:36rem){.ladder tr{grid-template-columns:repeat(4,1fr)}.ladder td:first-child{grid-column:1/4}.ladder .state{grid-column:4}}
+@media(max-width:36rem){.ladder tr{grid-template-columns:repeat(4,1fr)}.ladder td:first-child{grid-column:1/4}.ladder .state{grid-column:4}.checks tr{grid-template-columns:1.4fr repeat(3,1fr)}}
 @media print{body{background:#fff}.route,.card{break-inside:avoid}}
 `

@@ -6,6 +6,7 @@ export type Line =
   | BreakerLine
   | AlertLine
   | StartLine
+  | EndLine
   | { readonly kind: "synthetic" | "else" }
 
 interface OfTier {
@@ -44,6 +45,8 @@ export interface RunLine extends OfRun {
 export interface BreakerLine extends OfTier {
   readonly kind: "breaker"
   readonly to: string
+  /** Whose it is; 0 where there are no workers. */
+  readonly worker: number
 }
 
 export interface AlertLine extends OfTier {
@@ -55,6 +58,13 @@ export interface AlertLine extends OfTier {
 export interface StartLine {
   readonly kind: "start"
   readonly at: number
+}
+
+/** A worker has ended, with its breakers. */
+export interface EndLine {
+  readonly kind: "end"
+  readonly at: number
+  readonly worker: number
 }
 
 /** Reads one line; `foreign` is JSON that is not ours, `broken` what is no JSON at all. */
@@ -82,6 +92,7 @@ const known = (line: Readonly<Record<string, unknown>>): Line | undefined => {
   const kind = text("message")
   if (Number.isNaN(at) || line["level"] === undefined) return undefined
   if (kind === "listening") return { kind: "start", at }
+  if (kind === "worker" && text("reason") !== "") return { kind: "end", at, worker: number("worker") }
   if (kind === "reload" || kind === "worker") return { kind: "else" }
   const route = text("route")
   if (route === "") return undefined
@@ -114,7 +125,7 @@ const known = (line: Readonly<Record<string, unknown>>): Line | undefined => {
         latency: number("latency_ms")
       }
     case "breaker":
-      return { kind, ...ofTier, to: text("to") }
+      return { kind, ...ofTier, to: text("to"), worker: number("worker") }
     case "alert":
       return { kind, ...ofTier, firing: line["firing"] === true }
     default:

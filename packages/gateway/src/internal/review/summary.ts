@@ -1,3 +1,4 @@
+import { spansOf, together } from "./breakerSpans.ts"
 import { Counts, Latencies } from "./counts.ts"
 import type { BreakerLine } from "./logLine.ts"
 import type { RouteTally, Tally, TierTally } from "./tally.ts"
@@ -203,12 +204,10 @@ const models = (tiers: ReadonlyArray<TierTally>): ReadonlyArray<ModelReview> =>
 
 const breakerReviews = (
   lines: ReadonlyArray<BreakerLine>,
-  ends: ReadonlyArray<number>,
+  ends: Tally["ends"],
   end: number
-): ReadonlyArray<BreakerReview> => {
-  // No process begins with a breaker that is not closed.
-  const closed = ends.map((at) => ({ at, to: "Closed" }))
-  return [...new Map(lines.map((line) => [JSON.stringify([line.route, line.tier]), line])).values()]
+): ReadonlyArray<BreakerReview> =>
+  [...new Map(lines.map((line) => [JSON.stringify([line.route, line.tier]), line])).values()]
     .sort(
       by(
         ({ route }) => route,
@@ -216,17 +215,17 @@ const breakerReviews = (
       )
     )
     .map(({ route, tier }) => {
-      const own = lines.filter((line) => line.route === route && line.tier === tier).sort(by(({ at }) => at))
-      const spans: Array<{ from: number; to: number }> = []
-      let openedAt: number | undefined
-      for (const { at, to } of [...own, ...closed].sort(by(({ at }) => at))) {
-        if (to !== "Closed") openedAt ??= at
-        else if (openedAt !== undefined) {
-          spans.push({ from: openedAt, to: at })
-          openedAt = undefined
-        }
-      }
-      if (openedAt !== undefined) spans.push({ from: openedAt, to: end })
+      const own = lines.filter((line) => line.route === route && line.tier === tier)
+      const workers = [...new Set(own.map(({ worker }) => worker))]
+      const spans = together(
+        workers.flatMap((worker) =>
+          spansOf(
+            own.filter((line) => line.worker === worker),
+            ends.filter((end) => end.worker === undefined || end.worker === worker),
+            end
+          )
+        )
+      )
       return {
         route,
         tier,
@@ -235,7 +234,6 @@ const breakerReviews = (
         spans: spans.map(({ from, to }) => ({ from: iso(from), to: iso(to) }))
       }
     })
-}
 
 const sliceReview = (at: number, slice: Slice): SliceReview => ({
   at: iso(at),

@@ -18,8 +18,8 @@ export class Tally {
   readonly tiers = new Map<string, TierTally>()
   readonly breakers: Array<BreakerLine> = []
   readonly alerts: Array<AlertLine> = []
-  /** The last that was heard of processes before another one began. */
-  readonly ends: Array<number> = []
+  /** When processes were last heard of that have ended: a worker, or all that there was. */
+  readonly ends: Array<{ readonly at: number; readonly worker: number | undefined }> = []
   /** Changes of breakers and alerts beyond what is kept. */
   left = 0
   private latest = Number.POSITIVE_INFINITY
@@ -54,8 +54,13 @@ export class Tally {
     else if (line.kind === "breaker") this.keep(this.breakers, line)
     else if (line.kind === "alert") this.keep(this.alerts, line)
     else if (line.kind === "synthetic") this.lines.synthetic++
-    else if (line.kind === "start" && this.ends.length < most) this.ends.push(Math.min(this.latest, line.at))
+    else if (line.kind === "start") this.ended(Math.min(this.latest, line.at), undefined)
+    else if (line.kind === "end") this.ended(line.at, line.worker)
     if ("at" in line) this.latest = line.at
+  }
+
+  private ended(at: number, worker: number | undefined): void {
+    if (this.ends.length < most) this.ends.push({ at, worker })
   }
 
   private keep<A extends BreakerLine | AlertLine>(list: Array<A>, line: A): void {

@@ -19,7 +19,8 @@ export interface Options {
   readonly start: (
     config: Config.Config,
     format: Log.Format,
-    among: Among
+    among: Among,
+    worker: number
   ) => Effect.Effect<Gateway, ListenError, Scope.Scope>
 }
 
@@ -65,7 +66,7 @@ export const run = ({ env, settled, start }: Options): Effect.Effect<void, never
       }
       const among = { handedOver: { url, onConnection }, peers }
       // It does not listen, and so that cannot fail.
-      const gateway = yield* Effect.orDie(start(yield* part(text), format, among))
+      const gateway = yield* Effect.orDie(start(yield* part(text), format, among, worker))
       yield* Deferred.succeed(reload, (text) => Effect.orDie(Effect.asVoid(gateway.reload(part(text)))))
       yield* ask("ready", undefined)
       yield* Effect.never
