@@ -199,7 +199,8 @@ export class Listener extends Context.Reference<Listener>()("@understudy/core/At
 export const recordUsage = (usage: Usage): Effect.Effect<void> =>
   Effect.withFiberRuntime(({ currentContext }) => {
     const attempt = Context.get(currentContext, Underway)
-    if (attempt !== undefined) attempt.usage = { ...attempt.usage, ...usage }
+    if (attempt !== undefined)
+      attempt.usage = attempt.usage === undefined ? usage : { ...attempt.usage, ...usage }
     return Effect.void
   })
 

@@ -198,7 +198,9 @@ const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => 
       tooLarge()
     }
     incoming.on("data", onData)
-    incoming.on("end", () => resume(Effect.succeed(Buffer.concat(chunks, length))))
+    incoming.on("end", () =>
+      resume(Effect.succeed(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)))
+    )
   })
 })
 

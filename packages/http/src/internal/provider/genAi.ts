@@ -30,13 +30,14 @@ export const asked = (request: ChatRequest): Effect.Effect<void> =>
 const units = (usage: Usage | undefined): Attempt.Usage | undefined => {
   if (usage === undefined) return undefined
   const { cacheRead, cacheWrite, input, output, reasoning } = usage
-  return {
-    ...(input !== undefined && { input_tokens: input }),
-    ...(output !== undefined && { output_tokens: output }),
-    ...(cacheRead !== undefined && { "cache_read.input_tokens": cacheRead }),
-    ...(cacheWrite !== undefined && { "cache_write.input_tokens": cacheWrite }),
-    ...(reasoning !== undefined && { "reasoning.output_tokens": reasoning })
-  }
+  // One by one: to spread what may be nothing takes V8 many times as long.
+  const used: Record<string, number> = {}
+  if (input !== undefined) used["input_tokens"] = input
+  if (output !== undefined) used["output_tokens"] = output
+  if (cacheRead !== undefined) used["cache_read.input_tokens"] = cacheRead
+  if (cacheWrite !== undefined) used["cache_write.input_tokens"] = cacheWrite
+  if (reasoning !== undefined) used["reasoning.output_tokens"] = reasoning
+  return used
 }
 
 const responseAttributes = (

@@ -38,10 +38,13 @@ export const refusal = (
   })
 })
 
-export const withHeaders = (response: Response, headers: Record<string, string>): Response => ({
-  ...response,
-  headers: { ...response.headers, ...headers }
-})
+export const withHeaders = (response: Response, more: Record<string, string>): Response => {
+  const { body, farewell, status } = response
+  const headers: Record<string, string> = {}
+  for (const name in response.headers) headers[name] = response.headers[name] as string
+  for (const name in more) headers[name] = more[name] as string
+  return { status, headers, body, farewell }
+}
 
 export const overloaded: Response = {
   ...refusal(503, "overloaded", "The gateway has as many requests under way as it may."),
