@@ -273,6 +273,7 @@ const anyAvailable = (routes: ReadonlyArray<Route>): Effect.Effect<boolean> =>
   )
 
 const decodePath = (path: string): string => {
+  if (!/[?%]/.test(path)) return path
   const [raw = ""] = path.split("?")
   try {
     return decodeURIComponent(raw)

@@ -33,7 +33,7 @@ export const answerWhole = (
     Fallback.served(timeout === undefined ? run : Fallback.within(run, timeout), { listener }),
     (served): Response => ({
       status: 200,
-      headers: { "content-type": "application/json", ...servedBy(served) },
+      headers: servedBy(served, { "content-type": "application/json" }),
       body: served.value.body
     })
   )
@@ -49,12 +49,11 @@ export const answerStream = (
     FallbackStream.pulled(timeout === undefined ? run : FallbackStream.within(run, timeout), { listener }),
     (served): Response => ({
       status: 200,
-      headers: {
+      headers: servedBy(served, {
         "content-type": "text/event-stream",
         "cache-control": "no-cache, no-transform",
-        "x-accel-buffering": "no",
-        ...servedBy(served)
-      },
+        "x-accel-buffering": "no"
+      }),
       farewell: interrupted,
       body: bytesOf(served.value)
     })
@@ -89,11 +88,17 @@ const interrupted = Sse.data(
   )
 )
 
-const servedBy = (served: Fallback.Served<unknown, unknown>): Record<string, string> => ({
-  "x-understudy-tier": headerText(served.tier),
-  "x-understudy-model": headerText(served.labels["model"] ?? ""),
-  "x-understudy-attempts": String(served.attempts.length)
-})
+const servedBy = (
+  served: Fallback.Served<unknown, unknown>,
+  headers: Record<string, string>
+): Record<string, string> => {
+  // Set and not spread: to add to what was spread takes V8 many times as long.
+  headers["x-understudy-tier"] = headerText(served.tier)
+  headers["x-understudy-model"] = headerText(served.labels["model"] ?? "")
+  headers["x-understudy-attempts"] = String(served.attempts.length)
+  return headers
+}
 
 // Header values are Latin-1; names from a file need not be.
-const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/gu, encodeURIComponent)
+const headerText = (text: string): string =>
+  /^[\x20-\x7e]*$/.test(text) ? text : text.replace(/[^\x20-\x7e]/gu, encodeURIComponent)
