@@ -143,6 +143,31 @@ describe("Server.upstream", () => {
     })
   )
 
+  it.scopedLive("what nobody reads stays with the upstream, and comes when it is read", () =>
+    Effect.gen(function* () {
+      const piece = new Uint8Array(1_000_000)
+      const pieces = 64
+      const only = yield* wall
+      let sent = 0
+      only.script((response) => {
+        const more = (): void => {
+          if (sent++ === pieces) response.end()
+          else if (response.write(piece)) setImmediate(more)
+          else response.once("drain", more)
+        }
+        more()
+      })
+      const { send } = yield* Server.upstream
+      const { read } = yield* send(post(only.url))
+      const first = yield* read
+      // Long enough for all of it to come from this very machine.
+      yield* Effect.sleep("500 millis")
+      assert.isBelow(sent, pieces)
+      const rest = yield* Upstream.whole({ read })
+      assert.strictEqual((first?.length ?? 0) + rest.length, pieces * piece.length)
+    })
+  )
+
   it.scopedLive("on success it reads to the end, so that another request can have the connection", () =>
     Effect.gen(function* () {
       const only = yield* wall
