@@ -102,10 +102,11 @@ withCounterpart("jaeger", () => {
           OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${protocol === "grpc" ? ports.otlpGrpcPort : ports.otlpHttpPort}`,
           OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
           OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: "delta",
-          OTEL_METRIC_EXPORT_INTERVAL: "100",
-          OTEL_METRIC_EXPORT_TIMEOUT: "100",
+          OTEL_METRIC_EXPORT_INTERVAL: "1000",
+          OTEL_METRIC_EXPORT_TIMEOUT: "1000",
           OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test"
         })
+        yield* eventually(() => behind.requests.length > 0)
         yield* Effect.promise(() => gateway.stop())
 
         const scraped = told(samplesOf((yield* get(`http://127.0.0.1:${ports.scrapePort}`, "/metrics")).text))
@@ -162,13 +163,12 @@ withCounterpart("prometheus", () => {
       const prometheus = yield* Effect.flatMap(freePort, (port) =>
         running(() => startOtlpPrometheus({ port }))
       )
-      const { gateway, page } = yield* twelveRuns({
+      const { page } = yield* twelveRuns({
         OTEL_EXPORTER_OTLP_ENDPOINT: `${prometheus.url}/api/v1/otlp`,
         OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
-        OTEL_METRIC_EXPORT_INTERVAL: "200",
-        OTEL_METRIC_EXPORT_TIMEOUT: "200"
+        OTEL_METRIC_EXPORT_INTERVAL: "1000",
+        OTEL_METRIC_EXPORT_TIMEOUT: "1000"
       })
-      yield* Effect.promise(() => gateway.stop())
       const stored = Effect.promise(async () => {
         const query = encodeURIComponent('{job="understudy",__name__!="target_info"}')
         const answer = await fetch(`${prometheus.url}/api/v1/query?query=${query}`)

@@ -103,6 +103,22 @@ export interface Refusal {
 }
 
 /**
+ * The end of a tier that was asked: it has given its answer, to the end of a stream, or was given up.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TierEnded {
+  readonly _tag: "TierEnded"
+  readonly run: string
+  /** Its last attempt, which says what it came to; the others have the numbers before. */
+  readonly last: Attempt<unknown>
+  /** From the start of its first attempt, waits included: as long as its span. */
+  readonly duration: Duration.Duration
+  readonly span: SpanIds | undefined
+}
+
+/**
  * How a run ended: `rejected` is the caller's mistake, `cancelled` a caller that left.
  *
  * @since 0.1.0
@@ -112,7 +128,7 @@ export type RunOutcome = "success" | "failure" | "rejected" | "cancelled"
 
 /**
  * What happens in a run, in order. An attempt's event comes when the attempt has ended: for a stream, when its
- * last element has been taken or the caller has left. A `BreakerChanged` names the run and tier that the breaker
+ * last element has been taken or the caller has left. What is said of its tier follows it. A `BreakerChanged` names the run and tier that the breaker
  * belongs to, which may be another one that what happened here concerns too.
  *
  * @since 0.1.0
@@ -120,6 +136,7 @@ export type RunOutcome = "success" | "failure" | "rejected" | "cancelled"
  */
 export type Event =
   | { readonly _tag: "AttemptEnded"; readonly run: string; readonly attempt: Attempt<unknown> }
+  | TierEnded
   | { readonly _tag: "TierRefused"; readonly run: string; readonly refusal: Refusal }
   | {
       readonly _tag: "BreakerChanged"
@@ -169,7 +186,7 @@ export interface RunEnded {
  * const program = Effect.provideService(primary, Attempt.Listener, (event) => heard.push(event._tag))
  *
  * console.log(Effect.runSync(program)) // => 42
- * console.log(heard) // => [ 'AttemptEnded', 'RunEnded' ]
+ * console.log(heard) // => [ 'AttemptEnded', 'TierEnded', 'RunEnded' ]
  *
  * @since 0.1.0
  * @category context

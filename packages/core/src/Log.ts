@@ -38,6 +38,14 @@ export interface Details {
 }
 
 /**
+ * What has a line: every event but the end of a tier, which its attempts and the run tell of.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Logged = Exclude<Attempt.Event, Attempt.TierEnded>
+
+/**
  * How much an event matters: an attempt that failed is a warning, and so is a breaker that opens; a run that failed is
  * an error.
  *
@@ -52,7 +60,7 @@ export interface Details {
  * @since 0.1.0
  * @category reading
  */
-export const level = (event: Attempt.Event): "INFO" | "WARN" | "ERROR" => {
+export const level = (event: Logged): "INFO" | "WARN" | "ERROR" => {
   switch (event._tag) {
     case "AttemptEnded":
       return event.attempt.outcome === "failure" || event.attempt.outcome === "timeout" ? "WARN" : "INFO"
@@ -81,7 +89,7 @@ export const message = {
   RunEnded: "run",
   TierRefused: "refused",
   BreakerChanged: "breaker"
-} as const satisfies Readonly<Record<Attempt.Event["_tag"], string>>
+} as const satisfies Readonly<Record<Logged["_tag"], string>>
 
 /**
  * Adds the fields of an event to a line that has begun, and gives that line back.
@@ -103,7 +111,7 @@ export const message = {
  * @since 0.1.0
  * @category writing
  */
-export const write = <L extends Line>(line: L, event: Attempt.Event, details?: Details): L => {
+export const write = <L extends Line>(line: L, event: Logged, details?: Details): L => {
   // Field by field, in the order of the line: to add to what was spread takes V8 many times as long.
   const fields: Line = line
   fields["route"] = clean(event.run)
@@ -178,6 +186,7 @@ export const layer = (options?: {
     Attempt.Listener,
     Effect.map(Attempt.Listener, (listening) => (event: Attempt.Event) => {
       listening?.(event)
+      if (event._tag === "TierEnded") return
       if (event._tag === "AttemptEnded" && options?.attempts === false) return
       const logged = Effect.annotateLogs(
         Effect.logWithLevel(levels[level(event)], message[event._tag]),

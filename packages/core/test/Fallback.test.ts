@@ -334,9 +334,9 @@ describe("interruption", () => {
             ? event.attempt.outcome
             : event._tag === "RunEnded"
               ? event.outcome
-              : event
+              : event._tag
         ),
-        ["interrupted", "cancelled"]
+        ["interrupted", "TierEnded", "cancelled"]
       )
     })
   )

@@ -50,7 +50,7 @@ describe("a stream that breaks off after its first content, and its breaker", ()
       yield* timed(effect, "1 minute")
       assert.deepStrictEqual(
         events.map(({ _tag }) => _tag),
-        ["BreakerChanged", "AttemptEnded", "RunEnded"]
+        ["BreakerChanged", "AttemptEnded", "TierEnded", "RunEnded"]
       )
     })
   )
@@ -152,9 +152,13 @@ describe("a caller that fails itself while it takes the stream", () => {
         assert.deepStrictEqual([judged, yield* rowOf(breaker)], [[], 0])
         assert.deepStrictEqual(
           events.map((event) =>
-            event._tag === "AttemptEnded" ? event.attempt.outcome : event._tag === "RunEnded" && event.outcome
+            event._tag === "AttemptEnded"
+              ? event.attempt.outcome
+              : event._tag === "RunEnded"
+                ? event.outcome
+                : event._tag
           ),
-          ["interrupted", "cancelled"]
+          ["interrupted", "TierEnded", "cancelled"]
         )
       })
     )

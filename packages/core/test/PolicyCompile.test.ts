@@ -94,9 +94,11 @@ const seen = (run: Fallback.Fallback<string, Refused, never>) => {
         ? { ...event, attempt: { ...event.attempt, cause: undefined, span: undefined } }
         : event._tag === "RunEnded"
           ? { ...event, span: undefined }
-          : event._tag === "BreakerChanged"
-            ? { ...event, transition: { ...event.transition, at: undefined } }
-            : event
+          : event._tag === "TierEnded"
+            ? { ...event, last: { ...event.last, cause: undefined, span: undefined }, span: undefined }
+            : event._tag === "BreakerChanged"
+              ? { ...event, transition: { ...event.transition, at: undefined } }
+              : event
     )
   }))
 }

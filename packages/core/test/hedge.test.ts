@@ -32,7 +32,7 @@ describe("Fallback.hedge", () => {
           events.map((event) =>
             event._tag === "AttemptEnded" ? [event.attempt.tier, event.attempt.outcome] : event._tag
           ),
-          [["b", "success"], ["a", "interrupted"], "RunEnded"]
+          [["b", "success"], "TierEnded", ["a", "interrupted"], "TierEnded", "RunEnded"]
         )
       })
   )

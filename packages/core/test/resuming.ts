@@ -1,5 +1,5 @@
 import { type Duration, Effect, Stream } from "effect"
-import { type Attempt, FallbackStream, Outcome } from "../src/index.ts"
+import { type Attempt, FallbackStream, type Log, Outcome } from "../src/index.ts"
 import { classify, Refused, recorded, timed } from "./scripted.ts"
 
 export type Source = Stream.Stream<string, Refused>
@@ -59,9 +59,10 @@ export const client = <E>(stream: Stream.Stream<string, E>, atMost?: Duration.Du
     return { elapsed, events, exit, seen, told: told(events) }
   })
 
-export const told = (events: ReadonlyArray<Attempt.Event>): ReadonlyArray<string> => events.map(line)
+export const told = (events: ReadonlyArray<Attempt.Event>): ReadonlyArray<string> =>
+  events.flatMap((event) => (event._tag === "TierEnded" ? [] : line(event)))
 
-const line = (event: Attempt.Event): string => {
+const line = (event: Log.Logged): string => {
   switch (event._tag) {
     case "AttemptEnded": {
       const { errorType, next, number, outcome, tier } = event.attempt

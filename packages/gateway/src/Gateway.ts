@@ -5,6 +5,7 @@
  */
 import type * as Attempt from "@understudy/core/Attempt"
 import type * as Health from "@understudy/core/Health"
+import type { Logged } from "@understudy/core/Log"
 import * as Metrics from "@understudy/otel/Metrics"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
@@ -49,8 +50,8 @@ export interface Gateway {
 /**
  * Starts serving and gives the address. Closing the scope drains and stops it.
  *
- * `onEvent` hears what happens in every run, with the request's id; and without one that a breaker was retired by a
- * reload, while it was not closed.
+ * `onEvent` hears what happens in every run and has a line in the log, with the request's id; and without one that a
+ * breaker was retired by a reload, while it was not closed.
  *
  * @example
  * import { Effect } from "effect"
@@ -74,14 +75,14 @@ export interface Gateway {
  */
 export const start = (
   config: Config,
-  onEvent: (requestId: string | undefined, event: Attempt.Event) => void,
+  onEvent: (requestId: string | undefined, event: Logged) => void,
   options: {
     /** Counts what happens; by default the gateway has its own. */
     readonly metrics?: Metrics.Metrics | undefined
     /** Hears that an alert of the file begins or ends to fire. */
     readonly onAlert?: ((status: Health.AlertStatus) => void) | undefined
     /** Hears what happens in synthetic checks. */
-    readonly onProbe?: ((requestId: string, event: Attempt.Event) => void) | undefined
+    readonly onProbe?: ((requestId: string, event: Logged) => void) | undefined
     /** Whether prompts and answers go onto spans. Default: they go nowhere. */
     readonly capturesContent?: boolean | undefined
     /** What it has to do with the other processes of the same gateway. Default: it is alone. */
@@ -99,6 +100,7 @@ export const start = (
     const house: Serving.House = {
       onEvent: (requestId, event) => {
         counted.listener(event)
+        if (event._tag === "TierEnded") return
         status.hear(requestId, event)
         onEvent(requestId, event)
       },
@@ -137,6 +139,7 @@ export const start = (
       event: (requestId: string, event: Attempt.Event) => {
         counted.synthetic(event)
         serving.current().checks?.listener(event)
+        if (event._tag === "TierEnded") return
         if (event._tag === "BreakerChanged") status.hear(requestId, event)
         options.onProbe?.(requestId, event)
       }

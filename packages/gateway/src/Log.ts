@@ -4,7 +4,6 @@
  *
  * @since 0.1.0
  */
-import type * as Attempt from "@understudy/core/Attempt"
 import type * as Health from "@understudy/core/Health"
 import * as Core from "@understudy/core/Log"
 import { logDetails } from "@understudy/http/Provider"
@@ -49,7 +48,7 @@ export interface Entry {
  * @since 0.1.0
  * @category constructors
  */
-export const entry = (requestId: string | undefined, event: Attempt.Event, at: Date): Entry => {
+export const entry = (requestId: string | undefined, event: Core.Logged, at: Date): Entry => {
   const line: Writable = {
     timestamp: at.toISOString(),
     level: Core.level(event),

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Attempt } from "@understudy/core"
+import type { Attempt, Log as Core } from "@understudy/core"
 import { ProviderError } from "@understudy/http"
 import { Cause, Duration } from "effect"
 import * as Log from "../src/Log.ts"
 
-const attempt = (of: Partial<Attempt.Attempt<unknown>>): Attempt.Event => ({
+const attempt = (of: Partial<Attempt.Attempt<unknown>>): Core.Logged => ({
   _tag: "AttemptEnded",
   run: "chat",
   attempt: {
@@ -28,7 +28,7 @@ const attempt = (of: Partial<Attempt.Attempt<unknown>>): Attempt.Event => ({
 
 const span = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", sampled: true }
 
-const lines: ReadonlyArray<readonly [string, Attempt.Event, string]> = [
+const lines: ReadonlyArray<readonly [string, Core.Logged, string]> = [
   [
     "an answer",
     attempt({ usage: { input_tokens: 9, output_tokens: 12, "cache_read.input_tokens": 3 }, span }),

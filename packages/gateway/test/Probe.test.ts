@@ -70,7 +70,7 @@ describe("Probe", () => {
         503,
         "overloaded"
       ])
-      assert.deepStrictEqual(events, ["AttemptEnded", "RunEnded"])
+      assert.deepStrictEqual(events, ["AttemptEnded", "TierEnded", "RunEnded"])
       assert.deepStrictEqual(yield* check(lead!), ["attempt", "success", 200, undefined])
       assert.deepStrictEqual((yield* check(standby!))[1], "timeout")
       const states = yield* Effect.forEach(made.breakers, ({ breaker }) => breaker.state)

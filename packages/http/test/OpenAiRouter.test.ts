@@ -95,7 +95,9 @@ describe("OpenAiRouter", () => {
         heard.map(([id, { _tag, run }]) => [id === headers["x-request-id"], _tag, run]),
         [
           [true, "AttemptEnded", "chat"],
+          [true, "TierEnded", "chat"],
           [true, "AttemptEnded", "chat"],
+          [true, "TierEnded", "chat"],
           [true, "RunEnded", "chat"]
         ]
       )

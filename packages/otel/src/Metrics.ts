@@ -117,7 +117,8 @@ export interface Metrics {
   readonly read: Effect.Effect<ReadonlyArray<Family>>
   /**
    * The client metrics of OpenTelemetry's conventions for generative AI, of the tiers whose spans are named by them,
-   * without synthetic checks. Each attempt is an operation.
+   * without synthetic checks. What a run makes of one tier is an operation, all its attempts together, as it is one span;
+   * tokens that are counted as used are those of every attempt.
    */
   readonly readGenAi: (semconv: Semconv) => Effect.Effect<ReadonlyArray<Family>>
 }

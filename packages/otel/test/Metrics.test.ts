@@ -176,6 +176,44 @@ describe("Metrics", () => {
     })
   )
 
+  it.effect("counts as one operation what a run makes of one tier, and as used what every attempt used", () =>
+    Effect.gen(function* () {
+      const metrics = yield* Metrics.make
+      let call = 0
+      const ask = Effect.suspend(() =>
+        Effect.zipRight(
+          Attempt.recordUsage({ input_tokens: 8, output_tokens: ++call }),
+          call === 1 ? Effect.fail("busy") : Effect.succeed("answer")
+        )
+      )
+      const again = tier("a", Effect.delay(ask, "3 seconds"), {
+        backoff: Backoff.constant({ delay: "1 second", times: 1 }),
+        span: { name: "chat m-a", attributes: { "gen_ai.operation.name": "chat" } }
+      })
+      const fiber = yield* Effect.fork(heard(metrics, again))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      const families = yield* metrics.readGenAi("latest")
+      const measured = families.flatMap((family) =>
+        family.points.map((point) => [
+          family.name.replace("gen_ai.client.inference.", ""),
+          "value" in point ? point.value : [point.counts.reduce((all, one) => all + one), point.sum]
+        ])
+      )
+      assert.deepStrictEqual(measured, [
+        ["duration", [1, 7]],
+        ["usage.input_tokens", 16],
+        ["usage.output_tokens", 3],
+        ["operation.input_tokens", [1, 8]],
+        ["operation.output_tokens", [1, 2]]
+      ])
+      assert.deepStrictEqual(yield* points(metrics, "tokens"), [
+        ["chat", "a", "m-a", "input", 16],
+        ["chat", "a", "m-a", "output", 3]
+      ])
+    })
+  )
+
   it.effect("keeps synthetic checks apart under names of their own, but for what they do to a breaker", () =>
     Effect.gen(function* () {
       const metrics = yield* Metrics.make

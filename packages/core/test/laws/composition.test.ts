@@ -1,6 +1,6 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect, Exit, FastCheck } from "effect"
-import { CircuitBreaker, Fallback, Outcome, Tier } from "../../src/index.ts"
+import { type Attempt, CircuitBreaker, Fallback, Outcome, Tier } from "../../src/index.ts"
 import { mostAttempts } from "./bound.ts"
 import { rerouted } from "./breakers.ts"
 import { bounded, cuts, grouped, leaf, type Plan, plans, type TierPlan, unbound, withTiers } from "./plan.ts"
@@ -94,6 +94,14 @@ describe("attempts and composition", () => {
     const ended = events.filter(({ _tag }) => _tag === "RunEnded")
     assert.strictEqual(ended.length, 1)
     assert.strictEqual(events.at(-1), ended[0])
+    const tiers = (of: (event: Attempt.Event) => string | undefined) =>
+      events.flatMap((event) => of(event) ?? [])
+    assert.deepStrictEqual(
+      tiers((event) => (event._tag === "TierEnded" ? event.last.tier : undefined)),
+      tiers((event) =>
+        event._tag === "AttemptEnded" && event.attempt.number === 1 ? event.attempt.tier : undefined
+      )
+    )
   })
 
   let spared = 0

@@ -16,13 +16,18 @@ export const seen = ({ ending, endedAt, events, exit, log }: Observation) => {
     ending,
     endedAt,
     log,
-    events: events.flatMap((event) =>
-      event._tag === "AttemptEnded"
-        ? { ...event, attempt: shaped(event.attempt) }
-        : event._tag === "BreakerChanged"
-          ? []
-          : event
-    ),
+    events: events.flatMap((event): ReadonlyArray<object> => {
+      switch (event._tag) {
+        case "AttemptEnded":
+          return [{ ...event, attempt: shaped(event.attempt) }]
+        case "TierEnded":
+          return [{ ...event, last: shaped(event.last) }]
+        case "BreakerChanged":
+          return []
+        default:
+          return [event]
+      }
+    }),
     attempts: error && error._tag === "AllTiersFailed" ? error.attempts.map(shaped) : []
   }
 }

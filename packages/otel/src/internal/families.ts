@@ -70,10 +70,12 @@ export const families = (ledger: Ledger, prefix: string): ReadonlyArray<Family> 
     counter(
       "tokens",
       "Tokens that attempts used up, as far as upstreams have said.",
-      tiers.flatMap(({ input, labels, output }) => [
-        { labels: { ...labels, direction: "input" }, value: input.sum },
-        { labels: { ...labels, direction: "output" }, value: output.sum }
-      ]),
+      tiers.flatMap(({ labels, used }) =>
+        ["input", "output"].map((direction) => ({
+          labels: { ...labels, direction },
+          value: used.get(`${direction}_tokens`)?.value ?? 0
+        }))
+      ),
       "tokens"
     ),
     counter(

@@ -1,9 +1,12 @@
 import * as GenAi from "../GenAi.ts"
 import type { Family, HistogramPoint, PointLabels } from "../Metrics.ts"
 import { type Ledger, none, type Tier } from "./ledger.ts"
-import { type Histogram, point, seconds, tokens } from "./series.ts"
+import { point, seconds, tokens } from "./series.ts"
 
-/** The client metrics of OpenTelemetry's conventions, an attempt being one operation. */
+/**
+ * The client metrics of OpenTelemetry's conventions. An operation is there what one span of theirs covers, retries included:
+ * what a run makes of one tier.
+ */
 export const genAiFamilies = (ledger: Ledger, semconv: GenAi.Semconv): ReadonlyArray<Family> => {
   const tiers = ledger.tiers.filter(({ attributes }) => attributes["gen_ai.operation.name"] !== undefined)
   const named = (name: string, make: (name: string) => Family): ReadonlyArray<Family> =>
@@ -82,17 +85,10 @@ const attributesOf = ({ attributes, labels }: Tier): PointLabels => {
   return said
 }
 
-const durationsOf = (tier: Tier): ReadonlyArray<HistogramPoint> => {
-  const errors = new Map<string, Array<Histogram>>()
-  for (const byError of tier.attempts.values()) {
-    for (const [error, histogram] of byError) errors.set(error, [...(errors.get(error) ?? []), histogram])
-  }
-  return [...errors]
-    .map(([error, histograms]) =>
-      point({ ...attributesOf(tier), ...(error !== none && { "error.type": error }) }, histograms)
-    )
-    .filter(({ counts }) => counts.some((count) => count > 0))
-}
+const durationsOf = (tier: Tier): ReadonlyArray<HistogramPoint> =>
+  [...tier.operations].map(([error, histogram]) =>
+    point({ ...attributesOf(tier), ...(error !== none && { "error.type": error }) }, [histogram])
+  )
 
 /** In 1.41 one metric holds both directions. */
 const typed = (family: Family, direction: string): Family =>

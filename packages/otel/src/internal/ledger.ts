@@ -1,4 +1,4 @@
-import type { Attempt, Event, Labels, RunEnded } from "@understudy/core/Attempt"
+import type { Attempt, Event, Labels, RunEnded, TierEnded } from "@understudy/core/Attempt"
 import type { State } from "@understudy/core/CircuitBreaker"
 import * as Health from "@understudy/core/Health"
 import * as Duration from "effect/Duration"
@@ -18,10 +18,13 @@ export class Tier {
   /** The durations of attempts, by outcome and error. */
   readonly attempts = new Map<string, Map<string, Histogram>>()
   readonly firstToken = new Histogram(seconds)
-  /** The tokens of attempts, and all that was used up, by unit. */
+  /** All that attempts used up, by unit. */
+  readonly used = new Map<string, { value: number }>()
+  /** How long runs asked it, all their attempts and waits together, by the error that it came to. */
+  readonly operations = new Map<string, Histogram>()
+  /** The tokens that such an operation came to. */
   readonly input = new Histogram(tokens)
   readonly output = new Histogram(tokens)
-  readonly used = new Map<string, { value: number }>()
   readonly fallbacks = new Map<string, { value: number }>()
   served = 0
   missed = 0
@@ -81,6 +84,9 @@ export class Ledger {
       case "AttemptEnded":
         this.attempt(run, event.attempt)
         break
+      case "TierEnded":
+        this.operation(run, event)
+        break
       case "RunEnded":
         this.ended(run, event)
         break
@@ -132,11 +138,18 @@ export class Ledger {
     tier.attributes = attempt.attributes
     this.attempts(tier, outcome, errorType ?? none).observe(Duration.toSeconds(duration), span, this.now)
     if (firstToken !== undefined) tier.firstToken.observe(Duration.toSeconds(firstToken), span, this.now)
-    tier.input.observe(usage?.["input_tokens"] ?? 0, undefined, this.now)
-    tier.output.observe(usage?.["output_tokens"] ?? 0, undefined, this.now)
     for (const unit in usage) {
       entry(tier.used, unit, this.room, () => ({ value: 0 })).value += usage[unit] ?? 0
     }
+  }
+
+  private operation(run: Run, { duration, last, span }: TierEnded): void {
+    const { errorType, labels, usage } = last
+    const tier = this.tier(run, last.tier, labels)
+    const lasted = entry(tier.operations, errorType ?? none, this.room, () => new Histogram(seconds))
+    lasted.observe(Duration.toSeconds(duration), span, this.now)
+    tier.input.observe(usage?.["input_tokens"] ?? 0, span, this.now)
+    tier.output.observe(usage?.["output_tokens"] ?? 0, span, this.now)
   }
 
   private requests(run: Run, servedBy: string, outcome: string, fallback: boolean): Histogram {

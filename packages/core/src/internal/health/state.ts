@@ -64,7 +64,7 @@ export const initial = ({ alerts }: Config): State => ({
 })
 
 export const record = (config: Config, before: State, event: Event, time: number): State => {
-  if (event._tag === "BreakerChanged") return before
+  if (event._tag === "BreakerChanged" || event._tag === "TierEnded") return before
   const now = Math.max(before.now, time)
   const state = sweep(config, before, now)
   if (event._tag === "RunEnded") return recordRun(config, state, event)

@@ -97,14 +97,14 @@ export class Committed<X, E> {
     next: Next | undefined
   ): Effect.Effect<void> {
     const { observer } = this.run
-    const { attempt, rung, scope, span } = this.tier
+    const { attempt, rung, scope } = this.tier
     this.ended = true
     return Effect.zipRight(
       Scope.close(scope, exit),
       Effect.map(this.retract(outcome), (transition) => {
         if (transition !== undefined) observer.breakerChanged(rung, [transition])
         observer.closeAttempt(attempt, exit, outcome, next)
-        observer.closeTier(span, exit)
+        observer.closeTier(this.tier, exit)
       })
     )
   }

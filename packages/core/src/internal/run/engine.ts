@@ -251,7 +251,7 @@ class Run<X, E, R, A> {
     switch (plan._tag) {
       case "abort":
         this.over = true
-        this.observer.closeTier(tier.span, exit)
+        this.observer.closeTier(tier, exit)
         return isOwn(exit.cause) ? Effect.failCause(exit.cause) : allTiersFailed(this.observer, "deadline")
       case "nextTier":
         return this.leave(tier, exit)
@@ -263,7 +263,7 @@ class Run<X, E, R, A> {
         return Effect.matchCauseEffect(this.restore(Effect.sleep(plan.wait)), {
           onSuccess: () => this.admit(tier),
           onFailure: (cause) => {
-            this.observer.closeTier(tier.span, Exit.failCause(cause))
+            this.observer.closeTier(tier, Exit.failCause(cause))
             return Effect.zipRight(refund(tier.rung), Effect.failCause(cause))
           }
         })
@@ -276,19 +276,19 @@ class Run<X, E, R, A> {
 
   /** Gives a tier up. */
   private leave(tier: Current<X, E, R, A>, exit: Exit.Exit<unknown, unknown>): Climb<A, E, R> {
-    this.observer.closeTier(tier.span, exit)
+    this.observer.closeTier(tier, exit)
     return tier.otherwise ?? this.below()
   }
 
   private commit(tier: Current<X, E, R, A>, value: X): Climb<A, E, R> {
     this.over = true
     const { keepScope, observer } = this
-    const { attempt, rung, span } = tier
+    const { attempt, rung } = tier
     observer.serves(attempt)
     if (keepScope) observer.streams(attempt)
     else {
       observer.closeAttempt(attempt, Exit.void, success, undefined)
-      observer.closeTier(span, Exit.void)
+      observer.closeTier(tier, Exit.void)
     }
     const answer = this.answer(value, this, tier)
     return rung.budget === undefined ? answer : Effect.zipRight(rung.budget.deposit, answer)
@@ -323,11 +323,11 @@ class Run<X, E, R, A> {
   }
 
   /** Another tier's answer came first, in the very same moment. */
-  private tooLate({ attempt, rung, scope, span }: Current<X, E, R, A>): Climb<A, E, R> {
+  private tooLate(tier: Current<X, E, R, A>): Climb<A, E, R> {
     const exit = Exit.interrupt(FiberId.none)
-    this.observer.closeAttempt(attempt, exit, rung.judge(exit), "abort")
-    this.observer.closeTier(span, exit)
-    return Effect.zipRight(Scope.close(scope, exit), exit)
+    this.observer.closeAttempt(tier.attempt, exit, tier.rung.judge(exit), "abort")
+    this.observer.closeTier(tier, exit)
+    return Effect.zipRight(Scope.close(tier.scope, exit), exit)
   }
 }
 

@@ -31,6 +31,8 @@ export interface OpenAttempt<out E> {
   exit: Exit.Exit<unknown, unknown>
   outcome: Outcome
   next: Next | undefined
+  /** What was told of its end, where anybody listens. */
+  told: Attempt.Attempt<E> | undefined
   /** The one that had ended before it did. */
   previous: OpenAttempt<E> | undefined
 }
@@ -120,12 +122,24 @@ export class RunObserver<E> {
     return openSpan(this.fiber, rung.span.name, "client", rung.span.attributes, this.span)
   }
 
-  closeTier(span: Tracer.Span | undefined, exit: Exit.Exit<unknown, unknown>): void {
-    if (span === undefined) return
-    const errorType = errorTypeOf(this.last?.outcome)
-    if (span.sampled && Exit.isFailure(exit) && errorType !== undefined)
-      span.attribute("error.type", errorType)
-    this.closeSpan(span, exit)
+  /** A tier that was never asked has nothing to close. */
+  closeTier({ attempt, enteredAt, span }: AskedTier<E>, exit: Exit.Exit<unknown, unknown>): void {
+    if (attempt === undefined) return
+    if (span !== undefined) {
+      const errorType = errorTypeOf(attempt.outcome)
+      if (span.sampled && Exit.isFailure(exit) && errorType !== undefined)
+        span.attribute("error.type", errorType)
+      this.closeSpan(span, exit)
+    }
+    if (attempt.told !== undefined) {
+      this.emit({
+        _tag: "TierEnded",
+        run: this.ladder.name,
+        last: attempt.told,
+        duration: Duration.millis(this.now() - enteredAt),
+        span: spanIds(span)
+      })
+    }
   }
 
   openAttempt(
@@ -145,6 +159,7 @@ export class RunObserver<E> {
       exit: Exit.void,
       outcome: success,
       next: undefined,
+      told: undefined,
       previous: undefined,
       usage: undefined,
       tierSpan: tier,
@@ -189,7 +204,8 @@ export class RunObserver<E> {
       this.closeSpan(span, exit)
     }
     if (this.listener !== undefined) {
-      this.emit({ _tag: "AttemptEnded", run: this.ladder.name, attempt: record(attempt) })
+      attempt.told = record(attempt)
+      this.emit({ _tag: "AttemptEnded", run: this.ladder.name, attempt: attempt.told })
     }
   }
 
@@ -239,6 +255,13 @@ export class RunObserver<E> {
       // A listener cannot fail the call it listens to.
     }
   }
+}
+
+/** A tier, with the last of its attempts where there is one. */
+interface AskedTier<out E> {
+  readonly attempt: OpenAttempt<E> | undefined
+  readonly enteredAt: number
+  readonly span: Tracer.Span | undefined
 }
 
 const numbered = (tier: string, number: number): Readonly<Record<string, unknown>> => ({

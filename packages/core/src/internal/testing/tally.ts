@@ -83,6 +83,7 @@ export class Tally {
       case "BreakerChanged":
         this.breaker(event.tier, event.transition.to, now)
         return
+      case "TierEnded":
       case "RunEnded":
         return
     }

@@ -1,5 +1,6 @@
 import type * as Attempt from "@understudy/core/Attempt"
 import type * as CircuitBreaker from "@understudy/core/CircuitBreaker"
+import type { Logged } from "@understudy/core/Log"
 import * as Log from "../../Log.ts"
 
 /** The last attempts of a gateway, as its log has them, and what last changed its breakers. Bounded. */
@@ -60,7 +61,7 @@ export const make = (): Recent => {
 /** What to make an entry of, where anybody looks: most are gone before. */
 interface Heard {
   readonly requestId: string | undefined
-  readonly event: Attempt.Event
+  readonly event: Logged
   readonly at: Date
 }
 
