@@ -111,11 +111,15 @@ withCounterpart("jaeger", () => {
 
         const scraped = told(samplesOf((yield* get(`http://127.0.0.1:${ports.scrapePort}`, "/metrics")).text))
         assert.deepStrictEqual(ours(scraped), told(page))
-        const tier2 = "gen_ai_operation_name=chat gen_ai_provider_name=openai gen_ai_request_model=model2"
-        const [duration = ""] = Object.keys(scraped).filter(
-          (name) => name.startsWith("gen_ai_client_inference_duration_seconds_count") && name.includes(tier2)
-        )
-        assert.strictEqual(scraped[duration], 9)
+        const measured = (metric: string) =>
+          Object.entries(scraped).flatMap(([name, value]) =>
+            name.startsWith(`gen_ai_client_inference_${metric}_seconds_count gen_ai_operation_name=chat`) &&
+            name.includes("gen_ai_request_model=model2")
+              ? [value]
+              : []
+          )
+        assert.deepStrictEqual(measured("duration"), [9])
+        assert.deepStrictEqual(measured("time_to_first_chunk"), [3])
 
         const exports = behind.requests.map(({ body }) => JSON.parse(body.toString()) as Exported)
         assert.isAbove(exports.length, 1)

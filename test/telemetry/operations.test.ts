@@ -102,3 +102,20 @@ describe("the end of a tier is heard once, and is that of its span", () => {
     )
   }
 })
+
+it.effect("the pace of a stream is that of what its provider says", () =>
+  Effect.gen(function* () {
+    const paces: Array<Attempt.Pace | undefined> = []
+    const hear = (event: Attempt.Event) => event._tag === "AttemptEnded" && paces.push(event.attempt.pace)
+    const made = Effect.provideService(Attempt.Listener, hear)
+    const streamed = Effect.flatMap(route(["ok"]), streams)
+    const whole = Effect.flatMap(route(["ok"]), completes)
+    const fiber = yield* Effect.fork(made(Effect.zipRight(whole, streamed)))
+    yield* TestClock.adjust("1 minute")
+    yield* Fiber.join(fiber)
+    const [none, pace] = paces
+    // Ten words, ten milliseconds one after the other, and the end with the last of them.
+    assert.isUndefined(none)
+    assert.deepStrictEqual([pace?.counts.filter((count) => count > 0), pace?.seconds], [[10], 0.09])
+  })
+)

@@ -46,6 +46,8 @@ export interface Attempt<out E> {
   readonly duration: Duration.Duration
   /** For a stream, from its start to its commit point. */
   readonly firstToken: Duration.Duration | undefined
+  /** For a stream that has begun, how the pieces of its content came. */
+  readonly pace: Pace | undefined
   /** What it used up, as far as it has told with {@link recordUsage}: a failed one too. */
   readonly usage: Usage | undefined
   /** How long the run waited before it. */
@@ -56,6 +58,22 @@ export interface Attempt<out E> {
   readonly next: Next | undefined
   readonly span: SpanIds | undefined
 }
+
+/**
+ * How long a stream took for the pieces of its content, for each after the first from the end of the one before. Time in
+ * which its caller has yet to take what is there does not count, and pieces that came in one took nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Pace {
+  /** How many took no longer than each of {@link paceBounds}, and longer than the bound before; and at last how many took longer. */
+  readonly counts: ReadonlyArray<number>
+  /** All of them together. */
+  readonly seconds: number
+}
+
+export { paceBounds } from "./internal/run/pace.ts"
 
 /**
  * What an attempt used up, by its unit: `input_tokens` and `output_tokens`, for example.

@@ -409,7 +409,13 @@ describe("interruption", () => {
           ({ _tag }) => around.push(_tag)
         )
       )
-      assert.deepStrictEqual(heard, ["told TierRefused", "p BreakerChanged", "p AttemptEnded", "p RunEnded"])
+      assert.deepStrictEqual(heard, [
+        "told TierRefused",
+        "p BreakerChanged",
+        "p AttemptEnded",
+        "p TierEnded",
+        "p RunEnded"
+      ])
       assert.deepStrictEqual(around, [])
       yield* Effect.exit(
         Effect.provideService(Fallback.served(down), Attempt.Listener, ({ _tag }) => around.push(_tag))

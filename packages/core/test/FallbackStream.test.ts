@@ -222,7 +222,7 @@ describe("FallbackStream", () => {
       const tier = FallbackStream.tier({ name: "p", stream: Stream.make("a", "b") })
       const served = FallbackStream.served(tier, { listener: ({ _tag }) => heard.push(_tag) })
       yield* Effect.scoped(Effect.flatMap(served, ({ value }) => Stream.runDrain(value)))
-      assert.deepStrictEqual(heard, ["AttemptEnded", "RunEnded"])
+      assert.deepStrictEqual(heard, ["AttemptEnded", "TierEnded", "RunEnded"])
     })
   )
 

@@ -39,6 +39,7 @@ const attempts: FastCheck.Arbitrary<Attempt.Event> = FastCheck.record({
     errorType: undefined,
     cause: undefined,
     attributes: {},
+    pace: undefined,
     usage: undefined,
     waited: Duration.zero,
     retryAfter: undefined,

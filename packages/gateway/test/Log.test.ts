@@ -17,6 +17,7 @@ const attempt = (of: Partial<Attempt.Attempt<unknown>>): Core.Logged => ({
     cause: undefined,
     duration: Duration.millis(812.34),
     firstToken: undefined,
+    pace: undefined,
     usage: undefined,
     waited: Duration.zero,
     retryAfter: undefined,

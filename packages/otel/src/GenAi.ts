@@ -36,6 +36,7 @@ const former: Readonly<Record<string, string | undefined>> = {
   "gen_ai.usage.cache_write.input_tokens": "gen_ai.usage.cache_creation.input_tokens",
   "gen_ai.client.inference.duration": "gen_ai.client.operation.duration",
   "gen_ai.client.inference.time_to_first_chunk": "gen_ai.client.operation.time_to_first_chunk",
+  "gen_ai.client.inference.time_per_output_chunk": "gen_ai.client.operation.time_per_output_chunk",
   "gen_ai.client.inference.usage.input_tokens": undefined,
   "gen_ai.client.inference.usage.output_tokens": undefined,
   "gen_ai.client.inference.usage.cache_read.input_tokens": undefined,

@@ -150,6 +150,45 @@ describe("Metrics", () => {
     })
   )
 
+  it.effect("says of streams alone how fast they came, by the bounds of the conventions", () =>
+    Effect.gen(function* () {
+      const metrics = yield* Metrics.make
+      const stream = Stream.fromIterable([2_000, 10, 20]).pipe(
+        Stream.mapEffect((after) => Effect.delay(Effect.succeed(after), after))
+      )
+      const span = { attributes: { "gen_ai.operation.name": "chat" } }
+      const run = Effect.zipRight(
+        Stream.runDrain(FallbackStream.tier({ name: "a", stream, span })),
+        tier("b", Effect.succeed("answer"), { span })
+      )
+      const fiber = yield* Effect.fork(Effect.provideService(run, Attempt.Listener, metrics.listener))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      const bounds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
+      const told = (semconv: "latest" | "1.41") =>
+        Effect.map(metrics.readGenAi(semconv), (families) =>
+          families.flatMap((family) => {
+            if (family.type !== "histogram" || !family.name.includes("chunk")) return []
+            assert.deepStrictEqual([family.unit, family.bounds], ["seconds", bounds])
+            return family.points.map(({ counts, labels, sum }) => [
+              family.name,
+              labels["understudy.tier"],
+              counts.reduce((all, one) => all + one),
+              sum
+            ])
+          })
+        )
+      assert.deepStrictEqual(yield* told("latest"), [
+        ["gen_ai.client.inference.time_to_first_chunk", "a", 1, 2],
+        ["gen_ai.client.inference.time_per_output_chunk", "a", 2, 0.03]
+      ])
+      assert.deepStrictEqual(yield* told("1.41"), [
+        ["gen_ai.client.operation.time_to_first_chunk", "a", 1, 2],
+        ["gen_ai.client.operation.time_per_output_chunk", "a", 2, 0.03]
+      ])
+    })
+  )
+
   it.effect("says why the first tier did not serve: its error, its breaker, or that another was faster", () =>
     Effect.gen(function* () {
       const metrics = yield* Metrics.make

@@ -1,7 +1,7 @@
 import * as GenAi from "../GenAi.ts"
 import type { Family, HistogramPoint, PointLabels } from "../Metrics.ts"
 import { type Ledger, none, type Tier } from "./ledger.ts"
-import { point, seconds, tokens } from "./series.ts"
+import { type Histogram, point, seconds, tokens } from "./series.ts"
 
 /**
  * The client metrics of OpenTelemetry's conventions. An operation is there what one span of theirs covers, retries included:
@@ -39,9 +39,13 @@ export const genAiFamilies = (ledger: Ledger, semconv: GenAi.Semconv): ReadonlyA
       "time_to_first_chunk",
       "Time to the first content of a stream.",
       "seconds",
-      tiers.flatMap((tier) =>
-        tier.firstToken.count === 0 ? [] : [point(attributesOf(tier), [tier.firstToken])]
-      )
+      tiers.flatMap((tier) => streamed(tier, tier.firstToken))
+    ),
+    ...histogram(
+      "time_per_output_chunk",
+      "Time from one piece of a stream's content to the next.",
+      "seconds",
+      tiers.flatMap((tier) => streamed(tier, tier.pace))
     ),
     ...[...units].flatMap((unit) =>
       named(`usage.${unit}`, (name) => ({
@@ -84,6 +88,10 @@ const attributesOf = ({ attributes, labels }: Tier): PointLabels => {
   }
   return said
 }
+
+/** Nothing is said of what was never streamed. */
+const streamed = (tier: Tier, histogram: Histogram): ReadonlyArray<HistogramPoint> =>
+  histogram.count === 0 ? [] : [point(attributesOf(tier), [histogram])]
 
 const durationsOf = (tier: Tier): ReadonlyArray<HistogramPoint> =>
   [...tier.operations].map(([error, histogram]) =>

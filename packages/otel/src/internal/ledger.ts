@@ -18,6 +18,7 @@ export class Tier {
   /** The durations of attempts, by outcome and error. */
   readonly attempts = new Map<string, Map<string, Histogram>>()
   readonly firstToken = new Histogram(seconds)
+  readonly pace = new Histogram(seconds)
   /** All that attempts used up, by unit. */
   readonly used = new Map<string, { value: number }>()
   /** How long runs asked it, all their attempts and waits together, by the error that it came to. */
@@ -133,11 +134,12 @@ export class Ledger {
   }
 
   private attempt(run: Run, attempt: Attempt<unknown>): void {
-    const { duration, errorType, firstToken, labels, outcome, span, usage } = attempt
+    const { duration, errorType, firstToken, labels, outcome, pace, span, usage } = attempt
     const tier = this.tier(run, attempt.tier, labels)
     tier.attributes = attempt.attributes
     this.attempts(tier, outcome, errorType ?? none).observe(Duration.toSeconds(duration), span, this.now)
     if (firstToken !== undefined) tier.firstToken.observe(Duration.toSeconds(firstToken), span, this.now)
+    if (pace !== undefined) tier.pace.add(pace.counts, pace.seconds)
     for (const unit in usage) {
       entry(tier.used, unit, this.room, () => ({ value: 0 })).value += usage[unit] ?? 0
     }

@@ -1,4 +1,4 @@
-import type { Labels, SpanIds } from "@understudy/core/Attempt"
+import { type Labels, paceBounds, type SpanIds } from "@understudy/core/Attempt"
 import type { Exemplar, HistogramPoint } from "../Metrics.ts"
 
 /** Only grows. */
@@ -11,10 +11,8 @@ export class Counter {
   }
 }
 
-/** In seconds: what OpenTelemetry advises for models. */
-export const seconds: ReadonlyArray<number> = [
-  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92
-]
+/** What OpenTelemetry advises for models, and the pace of streams is counted by. */
+export const seconds = paceBounds
 
 /** The same for tokens. */
 export const tokens: ReadonlyArray<number> = Array.from({ length: 14 }, (_, power) => 4 ** power)
@@ -43,6 +41,12 @@ export class Histogram {
     this.counts[bucket]!++
     this.sum += value
     if (span?.sampled) this.exemplars[bucket] = { span, value, at: now() }
+  }
+
+  /** Many values, that have been counted by the same bounds. */
+  add(counts: ReadonlyArray<number>, sum: number): void {
+    for (let bucket = 0; bucket < counts.length; bucket++) this.counts[bucket]! += counts[bucket]!
+    this.sum += sum
   }
 }
 

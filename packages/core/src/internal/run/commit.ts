@@ -14,9 +14,11 @@ import * as Scope from "effect/Scope"
 import { DeadlineExceeded } from "../../Deadline.ts"
 import { Handover } from "./handover.ts"
 import { letGo } from "./letGo.ts"
+import { Pace } from "./pace.ts"
 import type { Opening, Pull } from "./pull.ts"
 import { AttemptScope } from "./scope.ts"
 import { after } from "./timer.ts"
+import { Underway } from "./underway.ts"
 
 /**
  * A tier's stream ended before its first element that counts. For a model that is no answer: the tier has failed.
@@ -49,10 +51,11 @@ export const commit = <A, E, R>(options: {
   readonly idle: number
   readonly maxStream: number
 }): Effect.Effect<Pull<A, E | DeadlineExceeded>, E | EmptyStream, Exclude<R, Scope.Scope> | Scope.Scope> =>
-  Effect.flatMap(Effect.clock, (clock) => {
+  Effect.flatMap(Effect.zip(Effect.clock, Underway), ([clock, attempt]) => {
     const { idle, isContent, maxStream } = options
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     const handover = new Handover<A, E | DeadlineExceeded>()
+    const pace = new Pace()
     // Silence is the stream's only while it is listened to, not while what it has said waits for the caller.
     let silence = 0
     let listeningSince: number | undefined = now()
@@ -63,9 +66,14 @@ export const commit = <A, E, R>(options: {
     })
     const give = (chunk: Chunk.Chunk<A>): boolean => {
       const at = now()
-      const isSaid = Chunk.toReadonlyArray(chunk).some(isContent)
-      silence = isSaid ? 0 : silentFor(at)
-      const hasRoom = handover.give(chunk, isSaid)
+      let pieces = 0
+      for (const element of Chunk.toReadonlyArray(chunk)) if (isContent(element)) pieces++
+      silence = silentFor(at)
+      if (pieces > 0) {
+        pace.came(pieces, silence)
+        silence = 0
+      }
+      const hasRoom = handover.give(chunk, pieces > 0)
       listeningSince = hasRoom ? at : undefined
       return hasRoom
     }
@@ -131,6 +139,7 @@ export const commit = <A, E, R>(options: {
     return Effect.flatMap(Effect.uninterruptible(started), (reader) =>
       Effect.flatMap(begun, (hasBegun) => {
         if (!hasBegun) return new EmptyStream()
+        if (attempt !== undefined) attempt.pace = pace
         watch(reader, now() + maxStream)
         return Effect.succeed(handover.take)
       })

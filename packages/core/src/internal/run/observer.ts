@@ -10,6 +10,7 @@ import * as Attempt from "../../Attempt.ts"
 import type { Change } from "../../CircuitBreaker.ts"
 import { type Next, type Outcome, success } from "../../Outcome.ts"
 import type { Ladder, Rung } from "./ladder.ts"
+import type { Pace } from "./pace.ts"
 import { annotate, openSpan } from "./span.ts"
 
 type AnyRung<E> = Rung<unknown, E, unknown>
@@ -26,6 +27,7 @@ export interface OpenAttempt<out E> {
   readonly span: Tracer.Span | undefined
   readonly tierSpan: Tracer.Span | undefined
   usage: Attempt.Usage | undefined
+  pace: Pace | undefined
   firstToken: number | undefined
   endedAt: number
   exit: Exit.Exit<unknown, unknown>
@@ -162,6 +164,7 @@ export class RunObserver<E> {
       told: undefined,
       previous: undefined,
       usage: undefined,
+      pace: undefined,
       tierSpan: tier,
       span: tier && openSpan(this.fiber, "attempt", "client", numbered(rung.name, number), tier)
     }
@@ -282,7 +285,8 @@ const spanIds = (span: Tracer.Span | undefined): Attempt.SpanIds | undefined =>
   span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
 
 const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
-  const { endedAt, exit, firstToken, next, number, outcome, rung, span, startedAt, usage, waited } = attempt
+  const { endedAt, exit, firstToken, next, number, outcome, pace, rung, span, startedAt, usage, waited } =
+    attempt
   return {
     tier: rung.name,
     labels: rung.labels,
@@ -293,6 +297,7 @@ const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
     cause: Exit.isSuccess(exit) ? undefined : (exit.cause as Cause.Cause<E>),
     duration: Duration.millis(endedAt - startedAt),
     firstToken: firstToken === undefined ? undefined : Duration.millis(firstToken),
+    pace: pace?.soFar,
     usage,
     waited: Duration.millis(waited),
     retryAfter: outcome._tag === "Failure" ? outcome.retryAfter : undefined,
