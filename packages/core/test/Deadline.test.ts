@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
+import { type Clock, Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import { Deadline } from "../src/index.ts"
 
 describe("Deadline", () => {
@@ -48,6 +48,20 @@ describe("Deadline", () => {
         yield* TestClock.adjust("1999 millis")
         assert.deepStrictEqual(yield* Fiber.join(fiber), Exit.map(yield* Effect.exit(late), Option.some))
       }
+    })
+  )
+
+  it.effect("what needs no time has no timer", () =>
+    Effect.gen(function* () {
+      let timers = 0
+      const counting: Clock.Clock = Object.assign(Object.create(yield* Effect.clock), {
+        scheduler: undefined,
+        sleep: () => Effect.sync(() => timers++)
+      })
+      yield* Effect.withClock(ended(Effect.succeed(1)), counting)
+      assert.strictEqual(timers, 0)
+      yield* Effect.withClock(ended(Effect.yieldNow()), counting)
+      assert.strictEqual(timers, 1)
     })
   )
 
