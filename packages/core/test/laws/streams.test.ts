@@ -234,10 +234,9 @@ describe("streams", () => {
 
 /** All that can be seen of a run, in the words for effects. */
 const asEffect = (observation: Observation): string =>
-  JSON.stringify(seen(observation), (key, value) => (key === "firstToken" ? undefined : value)).replaceAll(
-    "firstToken",
-    "attemptTimeout"
-  )
+  JSON.stringify(seen(observation), (key, value) =>
+    key === "firstToken" || key === "pace" ? undefined : value
+  ).replaceAll("firstToken", "attemptTimeout")
 
 describe("streams of one word", () => {
   law(
