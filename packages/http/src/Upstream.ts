@@ -234,7 +234,8 @@ export const layerHttpClient: Layer.Layer<Upstream, never, HttpClient.HttpClient
  */
 export const layerFetch: Layer.Layer<Upstream> = /* @__PURE__ */ Layer.provide(
   layerHttpClient,
-  /* @__PURE__ */ Layer.merge(
+  // It is the client that looks for it.
+  /* @__PURE__ */ Layer.provide(
     FetchHttpClient.layer,
     /* @__PURE__ */ Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" })
   )
