@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { live, put, type Rolling, sliceAt, slices } from "../src/internal/health/rolling.ts"
+import { live, merge, put, type Rolling, sliceAt, slices } from "../src/internal/health/rolling.ts"
 
 /** One call in each of these slices. */
 const called = (...indexes: ReadonlyArray<number>): Rolling<number> =>
@@ -25,6 +25,18 @@ describe("what has been counted lately", () => {
     const left = (index: number) => live(window, index).map((slice) => slice.index)
     assert.deepStrictEqual([5, 19, 20, 21, 24, 25].map(left), [[0, 1, 5], [0, 1, 5], [1, 5], [5], [5], []])
     assert.deepStrictEqual(called(0, 1, 5, 21), called(5, 21))
+  })
+
+  it("of two windows each slice is what both have counted in it, oldest first", () => {
+    const sum = (a: number, b: number) => a + b
+    const both = [
+      { index: 2, value: 1 },
+      { index: 3, value: 2 },
+      { index: 5, value: 3 },
+      { index: 7, value: 1 }
+    ]
+    assert.deepStrictEqual(merge(called(3, 3, 5), called(2, 5, 5, 7), sum), both)
+    assert.deepStrictEqual(merge(called(2, 5, 5, 7), called(3, 3, 5), sum), both)
   })
 
   it("never keeps more than its slices", () => {
