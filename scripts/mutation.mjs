@@ -21,7 +21,7 @@ const subjects = [
   { sources: /^internal\/health\/rolling/, tests: ["rolling.test.ts"] },
   {
     sources: /^internal\/breaker\/config/,
-    tests: ["CircuitBreaker.test.ts", "CircuitBreaker.counts.test.ts"]
+    tests: ["CircuitBreaker.test.ts", "CircuitBreaker.counts.test.ts", "CircuitBreaker.file.test.ts"]
   },
   { sources: /^internal\/breaker\/file/, tests: ["CircuitBreaker.file.test.ts"] },
   {

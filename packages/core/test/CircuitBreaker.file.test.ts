@@ -105,5 +105,9 @@ describe("a breaker in a file", () => {
     const text = JSON.stringify(JSONSchema.make(Policy.Policy))
     for (const key of ["consecutive", "minimumCalls", "observeOnly"]) assert.include(text, `"${key}"`)
     for (const title of ["breaker", "rate", "slow"]) assert.include(text, `"title":"${title}"`)
+    // Of both shares: never a size and a window, and no buckets without a window.
+    for (const rule of ['"not":{"required":["size","window"]}', '"dependencies":{"buckets":["window"]}']) {
+      assert.strictEqual(text.split(rule).length - 1, 2, rule)
+    }
   })
 })
