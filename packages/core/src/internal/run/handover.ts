@@ -25,7 +25,7 @@ export class Handover<A, E> {
     this.ready = Chunk.isEmpty(this.ready) ? chunk : Chunk.appendAll(this.ready, chunk)
     this.hasBegun ||= isContent
     this.taker()
-    return !this.hasBegun || this.ready.length < capacity
+    return this.hasRoom()
   }
 
   /** No more will come than is here. The first end counts. */
@@ -54,11 +54,17 @@ export class Handover<A, E> {
   }
 
   readonly room: Effect.Effect<void> = wait((resume) => {
+    // The giver may have given way to others since, and all of it been taken.
+    if (this.hasRoom()) return resume(Effect.void)
     this.giver = () => {
       this.giver = () => {}
       resume(Effect.void)
     }
   })
+
+  private hasRoom(): boolean {
+    return !this.hasBegun || this.ready.length < capacity
+  }
 
   private waited<B, F>(look: () => Effect.Effect<B, F> | undefined): Effect.Effect<B, F> {
     const looking = Effect.suspend(() => look() ?? later)
