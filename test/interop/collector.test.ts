@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { collector } from "../../packages/otel/test/collector.ts"
+import { collector, metricsOf, resourceMetricsOf } from "../../packages/otel/test/collector.ts"
 import { ask, chatBody, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat } from "../support/gateway.ts"
@@ -9,28 +9,6 @@ import { type Sample, samplesOf } from "../support/samples.ts"
 import { answer, content, fails, finish, role, stream, wall } from "../support/wall.ts"
 import { startCollector, startOtlpPrometheus } from "./counterparts.mjs"
 import { freePort, running, withCounterpart } from "./support.ts"
-
-interface Exported {
-  readonly resourceMetrics: ReadonlyArray<{
-    readonly resource: {
-      readonly attributes: ReadonlyArray<{ readonly key: string; readonly value: object }>
-    }
-    readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<Metric> }>
-  }>
-}
-
-interface Metric {
-  readonly name: string
-  readonly unit?: string
-  readonly sum?: Points & { readonly isMonotonic: boolean }
-  readonly gauge?: Points
-  readonly histogram?: Points
-}
-
-interface Points {
-  readonly aggregationTemporality?: number
-  readonly dataPoints: ReadonlyArray<{ readonly startTimeUnixNano: string; readonly timeUnixNano: string }>
-}
 
 const cumulative = 2
 
@@ -121,10 +99,8 @@ withCounterpart("jaeger", () => {
         assert.deepStrictEqual(measured("duration"), [9])
         assert.deepStrictEqual(measured("time_to_first_chunk"), [3])
 
-        const exports = behind.requests.map(({ body }) => JSON.parse(body.toString()) as Exported)
-        assert.isAbove(exports.length, 1)
-        const resources = exports.flatMap(({ resourceMetrics }) => resourceMetrics)
-        for (const { resource } of resources) {
+        assert.isAbove(behind.requests.length, 1)
+        for (const { resource } of resourceMetricsOf(behind)) {
           assert.deepInclude(resource.attributes, {
             key: "service.name",
             value: { stringValue: "understudy" }
@@ -134,9 +110,7 @@ withCounterpart("jaeger", () => {
             value: { stringValue: "test" }
           })
         }
-        const metrics = resources.flatMap(({ scopeMetrics }) =>
-          scopeMetrics.flatMap(({ metrics }) => metrics)
-        )
+        const metrics = metricsOf(behind)
         const starts = new Set<string>()
         for (const { gauge, histogram, name, sum } of metrics) {
           const { aggregationTemporality, dataPoints } = (sum ?? histogram ?? gauge)!

@@ -109,7 +109,10 @@ export interface Metrics {
   readonly synthetic: (event: Event) => void
   /** Begins the series of a policy at nothing, so that what is counted first is seen as an increase. */
   readonly declare: (run: string, tiers: ReadonlyArray<DeclaredTier>) => void
-  /** Adds what is read whenever somebody looks, until the scope closes. */
+  /**
+   * Adds what is read whenever somebody looks, until the scope closes. What it was then is read once more: by the last
+   * export, which comes after everything else has ended.
+   */
   readonly observe: (
     families: Effect.Effect<ReadonlyArray<Family>>
   ) => Effect.Effect<void, never, Scope.Scope>
@@ -167,23 +170,35 @@ export const make: Effect.Effect<Metrics> = Effect.map(Effect.clock, (clock): Me
   const users = new Ledger(now)
   const synthetic = new Ledger(now)
   const observed = new Set<Effect.Effect<ReadonlyArray<Family>>>()
+  let ended: ReadonlyArray<Family> = []
   return {
     listener: (event) => users.record(event),
     synthetic: (event) => (event._tag === "BreakerChanged" ? users : synthetic).record(event),
     declare: (run, tiers) => users.declare(run, tiers),
     observe: (families) =>
       Effect.acquireRelease(
-        Effect.sync(() => observed.add(families)),
-        () => Effect.sync(() => observed.delete(families))
+        Effect.sync(() => {
+          // Whatever begins may take the place of what has ended.
+          ended = []
+          observed.add(families)
+        }),
+        () =>
+          Effect.map(families, (last) => {
+            observed.delete(families)
+            ended = [...ended, ...last]
+          })
       ),
     read: Effect.suspend(() => Effect.all([...observed])).pipe(
-      Effect.map((more) =>
-        oneEach([
+      Effect.map((more) => {
+        const last = ended
+        ended = []
+        return oneEach([
           ...families(users, "understudy"),
           ...families(synthetic, "understudy_synthetic"),
-          ...more.flat()
+          ...more.flat(),
+          ...last
         ])
-      )
+      })
     ),
     readGenAi: (semconv) => Effect.sync(() => genAiFamilies(users, semconv))
   }

@@ -308,30 +308,47 @@ describe("Metrics", () => {
     })
   )
 
-  it.effect("shows what is observed while its scope is open, all of a name as one family", () =>
-    Effect.gen(function* () {
-      const metrics = yield* Metrics.make
-      const gauge = (route: string, value: number) =>
-        Effect.succeed([
-          {
-            type: "gauge" as const,
-            name: "understudy_up",
-            help: "Up.",
-            points: [{ labels: { route }, value }]
-          }
-        ])
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          yield* metrics.observe(gauge("a", 1))
-          yield* metrics.observe(gauge("b", 0))
-          assert.deepStrictEqual(yield* points(metrics, "up"), [
-            ["a", 1],
-            ["b", 0]
+  it.effect(
+    "shows what is observed while its scope is open and once after, all of a name as one family",
+    () =>
+      Effect.gen(function* () {
+        const metrics = yield* Metrics.make
+        let up = 1
+        const gauge = (route: string, value: number) =>
+          Effect.succeed([
+            {
+              type: "gauge" as const,
+              name: "understudy_up",
+              help: "Up.",
+              points: [{ labels: { route }, value }]
+            }
           ])
-        })
-      )
-      assert.deepStrictEqual(yield* points(metrics, "up"), [])
-    })
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* metrics.observe(Effect.suspend(() => gauge("a", up)))
+            yield* metrics.observe(gauge("b", 0))
+            assert.deepStrictEqual(yield* points(metrics, "up"), [
+              ["a", 1],
+              ["b", 0]
+            ])
+            up = 2
+          })
+        )
+        up = 3
+        assert.sameDeepMembers(yield* points(metrics, "up"), [
+          ["a", 2],
+          ["b", 0]
+        ])
+        assert.deepStrictEqual(yield* points(metrics, "up"), [])
+
+        yield* Effect.scoped(metrics.observe(gauge("a", 1)))
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* metrics.observe(gauge("a", 0))
+            assert.deepStrictEqual(yield* points(metrics, "up"), [["a", 0]])
+          })
+        )
+      })
   )
 
   it.effect("of several add up to what one says that hears it all; of gauges the largest counts", () =>

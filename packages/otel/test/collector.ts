@@ -34,6 +34,33 @@ export interface Body {
   }>
 }
 
+export interface Metric {
+  readonly name: string
+  readonly unit?: string
+  readonly sum?: Points & { readonly isMonotonic: boolean }
+  readonly gauge?: Points
+  readonly histogram?: Points
+}
+
+export interface Points {
+  readonly aggregationTemporality?: number
+  readonly dataPoints: ReadonlyArray<Point>
+}
+
+export interface Point {
+  readonly attributes: ReadonlyArray<Attribute>
+  readonly startTimeUnixNano: string
+  readonly timeUnixNano: string
+  readonly asDouble?: number
+  readonly sum?: number
+  readonly count?: number
+}
+
+export interface ResourceMetrics {
+  readonly resource: { readonly attributes: ReadonlyArray<Attribute> }
+  readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<Metric> }>
+}
+
 export const INTERNAL = 1
 export const SERVER = 2
 export const CLIENT = 3
@@ -45,6 +72,19 @@ export const record = (attributes: ReadonlyArray<Attribute>): Record<string, unk
 
 export const spansOf = (bodies: ReadonlyArray<Body>): ReadonlyArray<Span> =>
   bodies.flatMap((body) => body.resourceSpans.flatMap((one) => one.scopeSpans.flatMap(({ spans }) => spans)))
+
+/** Those of every export of metrics, which came as JSON. */
+export const resourceMetricsOf = ({ requests }: Collector): ReadonlyArray<ResourceMetrics> =>
+  requests
+    .filter(({ path }) => path === "/v1/metrics")
+    .flatMap(
+      ({ body }) =>
+        (JSON.parse(body.toString()) as { readonly resourceMetrics: ReadonlyArray<ResourceMetrics> })
+          .resourceMetrics
+    )
+
+export const metricsOf = (collector: Collector): ReadonlyArray<Metric> =>
+  resourceMetricsOf(collector).flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
 
 export const named = (spans: ReadonlyArray<Span>, name: string): Span => {
   const span = spans.find((span) => span.name === name)

@@ -1,31 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { tracing } from "@opentelemetry/sdk-node"
-import { Attempt, Fallback, Tier } from "@understudy/core"
-import { Effect, Logger, type Tracer } from "effect"
+import { Attempt, CircuitBreaker, Fallback, Tier } from "@understudy/core"
+import { Effect, Layer, Logger, type Tracer } from "effect"
 import * as Metrics from "../src/Metrics.ts"
 import * as Telemetry from "../src/Telemetry.ts"
-import { collector, environment, json, seconds, type Value } from "./collector.ts"
-
-interface Exported {
-  readonly resourceMetrics: ReadonlyArray<{
-    readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<Metric> }>
-  }>
-}
-
-interface Metric {
-  readonly name: string
-  readonly unit: string
-  readonly sum?: { readonly isMonotonic: boolean; readonly dataPoints: ReadonlyArray<Point> }
-  readonly gauge?: { readonly dataPoints: ReadonlyArray<Point> }
-  readonly histogram?: { readonly dataPoints: ReadonlyArray<Point> }
-}
-
-interface Point {
-  readonly attributes: ReadonlyArray<{ readonly key: string; readonly value: Value }>
-  readonly asDouble?: number
-  readonly sum?: number
-  readonly count?: number
-}
+import { collector, environment, json, metricsOf, seconds } from "./collector.ts"
 
 const attributes = {
   "gen_ai.operation.name": "chat",
@@ -58,10 +37,7 @@ const exported = (env: Record<string, string>, options: Telemetry.Options = {}, 
       Effect.provideService(Attempt.Listener, metrics.listener),
       Effect.provide(Telemetry.layer({ metrics, ...options }))
     )
-    const said = stub.requests
-      .filter(({ path }) => path === "/v1/metrics")
-      .flatMap(({ body }) => (JSON.parse(body.toString()) as Exported).resourceMetrics)
-      .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
+    const said = metricsOf(stub)
     const lines = said.flatMap(({ gauge, histogram, name, sum, unit }) =>
       (sum ?? gauge ?? histogram)!.dataPoints.map((point) => {
         const labels = point.attributes
@@ -150,6 +126,25 @@ describe("metrics over OTLP", () => {
         stub.requests.map(({ path }) => path),
         "/v1/metrics"
       )
+    })
+  )
+
+  it.scopedLive("have in their last export what a gauge was when what it was of ended", () =>
+    Effect.gen(function* () {
+      const stub = yield* collector()
+      yield* environment({ ...json(stub.url), OTEL_TRACES_EXPORTER: "none", OTEL_METRICS_EXPORTER: "otlp" })
+      const metrics = yield* Metrics.make
+      const program = Effect.gen(function* () {
+        const breaker = yield* CircuitBreaker.make({ key: "chat/primary" })
+        const states = Metrics.breakerStates([{ run: "chat", tier: "primary", breaker }])
+        yield* metrics.observe(Effect.map(states, (states) => [states]))
+        yield* breaker.trip()
+      })
+      yield* Layer.build(Layer.provide(Layer.scopedDiscard(program), Telemetry.layer({ metrics }))).pipe(
+        Effect.scoped
+      )
+      const gauges = metricsOf(stub).map(({ gauge, name }) => [name, gauge?.dataPoints[0]?.asDouble])
+      assert.deepStrictEqual(gauges, [["understudy.breaker_state", 2]])
     })
   )
 
