@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, ExecutionStrategy, Exit, Fiber, Option, Scope, TestClock } from "effect"
 import { Fallback, Tier } from "../src/index.ts"
+import { type Around, AttemptFiber, attemptsIn } from "../src/internal/run/attempt.ts"
 
 /** What closes notes its name, and how what it belongs to has ended. */
 const noting = (log: Array<string>) => (name: string) => (exit: Exit.Exit<unknown, unknown>) =>
@@ -135,6 +136,24 @@ describe("the scope of an attempt", () => {
       assert.deepStrictEqual(log, ["late failed"])
     })
   )
+
+  for (const end of ["stop", "leave"] as const) {
+    it.effect(`which a success would keep, is closed where that comes too late to be taken: ${end}`, () =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const around = yield* Effect.withFiberRuntime<Around<Scope.Scope>>((fiber, { runtimeFlags }) =>
+          Effect.clockWith((clock) => Effect.succeed(attemptsIn(fiber, runtimeFlags, clock)))
+        )
+        const effect = Effect.as(Effect.addFinalizer(noting(log)("closed by")), "success")
+        const open = { startedAt: 0, span: undefined, tierSpan: undefined, usage: undefined, pace: undefined }
+        const attempt = new AttemptFiber(effect, true, open, around, "timeout", Number.POSITIVE_INFINITY)
+        yield* attempt.wait()
+        assert.deepStrictEqual(log, [])
+        yield* attempt[end]()
+        assert.deepStrictEqual(log, ["closed by success"])
+      })
+    )
+  }
 
   it.effect("is followed by the end of what the attempt forked, before anything else starts", () =>
     Effect.gen(function* () {

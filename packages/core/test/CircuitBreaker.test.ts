@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Clock, Duration, Effect, Exit, Fiber, Random, Scope, Stream, TestClock } from "effect"
-import { CircuitBreaker, Outcome } from "../src/index.ts"
+import { Attempt, CircuitBreaker, Fallback, Outcome, Tier } from "../src/index.ts"
 
 const { consecutive, execute, rate, slow } = CircuitBreaker
 
@@ -160,6 +160,42 @@ describe("CircuitBreaker", () => {
       ])
       assert.strictEqual((yield* breaker.state)._tag, "Open")
     })
+  )
+
+  it.effect(
+    "what such a tap tells is heard by the listener of the run that reports, or by the one around",
+    () =>
+      Effect.gen(function* () {
+        const heard: Array<string> = []
+        const hears = (name: string) => (event: Attempt.Event) => {
+          heard.push(`${name}: ${event.run} ${event._tag}`)
+        }
+        const breaker = yield* CircuitBreaker.make(options)
+        const tapped = CircuitBreaker.tapReport(breaker, () =>
+          Effect.map(Attempt.Listener, (listener) =>
+            listener?.({
+              _tag: "TierRefused",
+              run: "elsewhere",
+              refusal: { tier: "q", labels: {}, retryAfter: Duration.zero }
+            })
+          )
+        )
+        const run = Fallback.served(Tier.make({ name: "p", effect: fail, breaker: tapped }), {
+          listener: hears("its own")
+        })
+        const around = Effect.provideService(Attempt.Listener, hears("around"))
+        yield* around(Effect.exit(run))
+        assert.deepStrictEqual(heard.splice(0), [
+          "its own: elsewhere TierRefused",
+          "its own: p BreakerChanged",
+          "its own: p AttemptEnded",
+          "its own: p TierEnded",
+          "its own: p RunEnded"
+        ])
+        yield* breaker.reset
+        yield* around(Effect.exit(execute(fail, tapped)))
+        assert.deepStrictEqual(heard, ["around: elsewhere TierRefused"])
+      })
   )
 
   it("one key is one breaker, another key another", () => {

@@ -126,18 +126,23 @@ export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
 
   /** Interrupts it and waits until it has cleaned up. */
   stop(): Effect.Effect<void> {
-    this.wanted = false
-    this.cancelTimer?.()
-    // It may have succeeded in this very moment, and then nobody is given what lives in its scope.
-    return Effect.flatMap(Fiber.interrupt(this.child), (exit) => this.resources.closing(this.ended ?? exit))
+    return this.giveUp(Fiber.interrupt(this.child))
   }
 
   /** Interrupts it, and waits no longer than for what lets go at once: somebody has an answer, or nobody will. */
   leave(): Effect.Effect<void> {
+    return this.giveUp(
+      Effect.zipRight(Fiber.interruptAsFork(this.child, this.around.fiber.id()), letGo(this.child))
+    )
+  }
+
+  private giveUp(interrupting: Effect.Effect<unknown>): Effect.Effect<void> {
     this.wanted = false
     this.cancelTimer?.()
-    this.child.unsafeInterruptAsFork(this.around.fiber.id())
-    return letGo(this.child)
+    // It may have succeeded in this very moment, and then nobody is given what lives in its scope.
+    return Effect.flatMap(interrupting, () =>
+      this.ended === undefined ? Effect.void : this.resources.closing(this.ended)
+    )
   }
 
   private listen(resume: (settled: Effect.Effect<void>) => void): void {
