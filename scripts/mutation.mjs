@@ -31,7 +31,13 @@ const subjects = [
   { sources: /^internal\/run\/timer/, tests: ["timer.test.ts"] },
   {
     sources: /^internal\/run\/(plan|waits)/,
-    tests: ["plan.test.ts", "Backoff.schedule.test.ts", "Fallback.test.ts", "budget.test.ts"]
+    tests: [
+      "plan.test.ts",
+      "Backoff.schedule.test.ts",
+      "Fallback.test.ts",
+      "Fallback.bounds.test.ts",
+      "budget.test.ts"
+    ]
   }
 ]
 

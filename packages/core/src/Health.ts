@@ -13,9 +13,13 @@ import * as Effect from "effect/Effect"
 import * as MutableRef from "effect/MutableRef"
 import type { Event, Labels } from "./Attempt.ts"
 import * as Deadline from "./Deadline.ts"
+import type { Part, Watched } from "./internal/health/part.ts"
 import * as part from "./internal/health/part.ts"
 import * as fold from "./internal/health/snapshot.ts"
 import * as state from "./internal/health/state.ts"
+
+export type { Part, Watched } from "./internal/health/part.ts"
+export type { Slice } from "./internal/health/rolling.ts"
 
 /**
  * Calls for help when a tier serves too small a share of the runs it is due in.
@@ -165,66 +169,6 @@ export interface Health {
   readonly part: Effect.Effect<Part>
   /** What `alerts` are judged by, for {@link judge}. */
   readonly watched: Effect.Effect<ReadonlyArray<Watched>>
-}
-
-/**
- * What one of several processes has seen over the window, as plain data that one can send to another.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Part {
-  readonly overMillis: number
-  readonly runs: ReadonlyArray<{
-    readonly run: string
-    readonly window: ReadonlyArray<
-      Slice<{
-        readonly due: number
-        readonly served: number
-        readonly answered: number
-        readonly fallbacks: number
-      }>
-    >
-  }>
-  readonly tiers: ReadonlyArray<{
-    readonly run: string
-    readonly tier: string
-    readonly labels: Labels
-    readonly window: ReadonlyArray<
-      Slice<{
-        readonly due: number
-        readonly served: number
-        readonly fallbacks: number
-        /** How many there are in each bin. */
-        readonly latencies: ReadonlyArray<readonly [bin: number, count: number]>
-      }>
-    >
-  }>
-  readonly uncounted: number
-}
-
-/**
- * What was counted in one slice of a window; slices are numbered from 1970 on, and so the same in every process.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Slice<out A> {
-  readonly index: number
-  readonly value: A
-}
-
-/**
- * What one of several processes has seen of the runs that an alert judges by, as plain data.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Watched {
-  readonly run: string | undefined
-  readonly tier: string
-  readonly overMillis: number
-  readonly window: ReadonlyArray<Slice<{ readonly due: number; readonly served: number }>>
 }
 
 /**

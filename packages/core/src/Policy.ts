@@ -12,10 +12,10 @@ import type * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import type { Labels } from "./Attempt.ts"
 import type * as Backoff from "./Backoff.ts"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type { Alert } from "./Health.ts"
+import type { Compiled, CompileOptions } from "./internal/policy/compiled.ts"
 import * as compiled from "./internal/policy/compiled.ts"
 import * as fields from "./internal/policy/fields.ts"
 import type { Finding } from "./internal/policy/lint.ts"
@@ -25,10 +25,8 @@ import type { TierReach } from "./internal/policy/reach.ts"
 import * as reaches from "./internal/policy/reach.ts"
 import type { WorstCase } from "./internal/policy/worstCase.ts"
 import * as bounds from "./internal/policy/worstCase.ts"
-import type { Fixed } from "./internal/run/rung.ts"
-import type { RetryBudget } from "./RetryBudget.ts"
-import type { Policy as TierOptions } from "./Tier.ts"
 
+export type { Compiled, CompiledTier, CompileOptions } from "./internal/policy/compiled.ts"
 export type { Finding, Rule } from "./internal/policy/lint.ts"
 export type { TierReach } from "./internal/policy/reach.ts"
 export type { Bounds, TierBounds, WorstCase } from "./internal/policy/worstCase.ts"
@@ -302,56 +300,6 @@ export const reach: (
  * @category checks
  */
 export const lint: (policy: Policy) => ReadonlyArray<Finding> = checks.lint
-
-/**
- * A policy ready to run: its tiers with their breakers. Make it once, for the breakers are its memory, and give it
- * to `Fallback.fromPolicy` or `FallbackStream.fromPolicy` for every run.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Compiled<out Tier extends TierPolicy = TierPolicy> {
-  /** Names the runs. */
-  readonly name: string
-  readonly policy: Policy<Tier>
-  readonly tiers: Arr.NonEmptyReadonlyArray<CompiledTier<Tier>>
-  /** Whether any tier's breaker would let a call through now. */
-  readonly available: Effect.Effect<boolean>
-}
-
-/**
- * A tier with its breaker.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CompiledTier<out Tier extends TierPolicy = TierPolicy> {
-  readonly tier: Tier
-  readonly breaker: CircuitBreaker.CircuitBreaker
-  /** @internal */
-  readonly answer: Fixed
-  /** @internal */
-  readonly stream: Fixed
-}
-
-/**
- * What a policy does not say of itself.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CompileOptions<in Tier extends TierPolicy = TierPolicy> {
-  /** Names the runs in spans and events. Default: the name of the first tier. */
-  readonly name?: string | undefined
-  /** What else to say of a tier in records, logs, spans and metrics, such as its model. Default: nothing. */
-  readonly labels?: ((tier: Tier) => Labels) | undefined
-  /** A tier's span. Default name: `tier {name}`. */
-  readonly span?: ((tier: Tier) => TierOptions<never>["span"]) | undefined
-  /** A breaker to be shared with others. Default: one of its own, as the tier's `breaker` says. */
-  readonly breaker?: ((tier: Tier) => CircuitBreaker.CircuitBreaker | undefined) | undefined
-  /** What bounds a tier's retries. Default: nothing but its `backoff`. */
-  readonly budget?: ((tier: Tier) => RetryBudget | undefined) | undefined
-}
 
 /**
  * Makes the breakers of a policy, closed, each with the key `{name}/{tier}`.

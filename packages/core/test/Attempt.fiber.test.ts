@@ -1,18 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Cause,
-  Deferred,
-  Effect,
-  Exit,
-  Fiber,
-  FiberRef,
-  FiberRefs,
-  Option,
-  Stream,
-  Supervisor,
-  TestClock
-} from "effect"
+import { Deferred, Effect, Exit, Fiber, FiberRef, FiberRefs, Stream, Supervisor, TestClock } from "effect"
 import { Fallback, FallbackStream, Tier } from "../src/index.ts"
+import { errorOf } from "./scripted.ts"
 
 /** One tier that sets a fiber's local, and all that may come with it. */
 const locals: ReadonlyArray<readonly [name: string, ready: Effect.Effect<unknown>]> = [
@@ -206,7 +195,7 @@ describe("the fiber of an attempt", () => {
       const fiber = yield* Effect.fork(Effect.exit(hedged))
       yield* TestClock.adjust("5 seconds")
       const exit = yield* Fiber.join(fiber)
-      const error = Option.getOrThrow(Option.flatMap(Exit.causeOption(exit), Cause.failureOption))
+      const error = errorOf(exit)
       assert(typeof error !== "string")
       assert.deepStrictEqual([error.reason, error.attempts.map(({ tier }) => tier)], ["failed", ["b", "a"]])
     })

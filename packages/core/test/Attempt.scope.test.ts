@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, ExecutionStrategy, Exit, Fiber, Option, Scope, TestClock } from "effect"
-import { Fallback, Tier } from "../src/index.ts"
+import { Backoff, Fallback, Tier } from "../src/index.ts"
 import { type Around, AttemptFiber, attemptsIn } from "../src/internal/run/attempt.ts"
 
 /** What closes notes its name, and how what it belongs to has ended. */
@@ -19,10 +19,14 @@ describe("the scope of an attempt", () => {
             Effect.zipRight(Effect.addFinalizer(note("first"))),
             Effect.zipRight(Effect.addFinalizer(note("second"))),
             Effect.zipRight(end)
-          )
+          ),
+          backoff: Backoff.constant({ delay: 0, times: 1 })
         })
       yield* Fallback.orElse(attempt("a", Effect.fail("down")), attempt("b", Effect.succeed("answer")))
       assert.deepStrictEqual(log, [
+        "a",
+        "second failed",
+        "first failed",
         "a",
         "second failed",
         "first failed",

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, ExecutionPlan, Exit, Option, Schedule } from "effect"
 import { CircuitBreaker, Fallback, Outcome, Tier } from "../src/index.ts"
 import { recorder } from "./laws/recorder.ts"
-import { type Act, callersFault, classify, nextTier, type Refused, retryable } from "./scripted.ts"
-import { ask, errorOf, every, model, type Script, sideBySide, tier, twice } from "./sideBySide.ts"
+import { type Act, callersFault, classify, errorOf, nextTier, type Refused, retryable } from "./scripted.ts"
+import { ask, every, model, type Script, sideBySide, tier, twice } from "./sideBySide.ts"
 
 describe("where ExecutionPlan and tiers differ: who is asked, and when", () => {
   it.effect(

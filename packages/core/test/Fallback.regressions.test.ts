@@ -3,17 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Random, TestClock } from "effect"
 import { Backoff, CircuitBreaker, Fallback, Outcome, Tier } from "../src/index.ts"
 import * as virtual from "./laws/virtual.ts"
-import { type Act, classify, type Refused, recorded, retryable, scripted, timed } from "./scripted.ts"
-
-const make = (
-  name: string,
-  { effect }: ReturnType<typeof scripted>,
-  options?: Partial<Tier.Policy<Refused>> & { readonly attemptTimeout?: Duration.DurationInput }
-) => Tier.make({ name, effect, classify, ...options })
+import { type Act, recorded, retryable, scripted, tier, timed } from "./scripted.ts"
 
 const second = (times: number) => Backoff.constant({ delay: "1 second", times })
 
-const standby = () => make("standby", scripted([{ ok: "standby" }]))
+const standby = () => tier("standby", scripted([{ ok: "standby" }]))
 
 const asks = (wait: Duration.DurationInput): Act => ({
   fail: Outcome.failure({ errorType: "rate_limited", retryAfter: Duration.decode(wait) })
@@ -37,7 +31,7 @@ describe("what went wrong in others: retries", () => {
   it("Polly#1866, #2163: it waits for ever then, or no more at all", async () => {
     const a = scripted([retryable])
     const backoff = Backoff.exponential({ times: 1_100, base: "2 seconds", max: "5 minutes", jitter: "none" })
-    const { exit } = await virtual.run(make("a", a, { backoff }), { clock: new virtual.VirtualClock() })
+    const { exit } = await virtual.run(tier("a", a, { backoff }), { clock: new virtual.VirtualClock() })
     assert.isDefined(exit)
     assert.strictEqual((a.calls.at(-1) ?? 0) - (a.calls.at(-101) ?? 0), 100 * 300_000)
   })
@@ -52,7 +46,7 @@ describe("what went wrong in others: retries", () => {
         max: "1 hour",
         jitter: "none"
       })
-      yield* timed(make("a", a, { backoff }))
+      yield* timed(tier("a", a, { backoff }))
       assert.deepStrictEqual(a.calls, [0, 1000, 4000, 13_000])
     })
   )
@@ -76,7 +70,7 @@ describe("what went wrong in others: retries", () => {
   it("cockatiel, vercel/ai#7656: a caller that leaves during a wait has to sit it out", async () => {
     const a = scripted([asks("3 seconds")])
     const clock = new virtual.VirtualClock()
-    const run = make("a", a, { backoff: second(5) })
+    const run = tier("a", a, { backoff: second(5) })
     const { elapsed, exit } = await virtual.run(run, { clock, interruptAt: 1_000 })
     assert.isTrue(exit !== undefined && Exit.isInterrupted(exit))
     assert.deepStrictEqual([elapsed, clock.pending, a.calls], [1_000, 0, [0]])
@@ -84,7 +78,7 @@ describe("what went wrong in others: retries", () => {
 
   it.effect("openai-agents-python#3266, azure-sdk-for-net#44222: a Retry-After of days is waited out", () =>
     Effect.gen(function* () {
-      const run = make("a", scripted([asks("114 hours")]), { backoff: second(2) })
+      const run = tier("a", scripted([asks("114 hours")]), { backoff: second(2) })
       const { elapsed, exit } = yield* timed(run.pipe(Fallback.orElse(standby())), "1 day")
       assert.deepStrictEqual([exit, elapsed], [Exit.succeed("standby"), 0])
       const alone = yield* Effect.flip(run)
@@ -99,7 +93,7 @@ describe("what went wrong in others: retries", () => {
       Effect.gen(function* () {
         const a = scripted([asks("30 seconds")])
         const breaker = yield* CircuitBreaker.make({ key: "a", jitter: 0 })
-        const run = make("a", a, { breaker, backoff: second(2) }).pipe(Fallback.orElse(standby()))
+        const run = tier("a", a, { breaker, backoff: second(2) }).pipe(Fallback.orElse(standby()))
         assert.deepStrictEqual(yield* Effect.replicateEffect(run, 3), ["standby", "standby", "standby"])
         yield* TestClock.adjust("30 seconds")
         yield* run
@@ -116,7 +110,7 @@ describe("what went wrong in others: the order of things", () => {
         const a = scripted([retryable])
         const breaker = yield* CircuitBreaker.make({ key: "a" })
         const { exit } = yield* timed(
-          make("a", a, { breaker, backoff: second(2) }).pipe(Fallback.orElse(standby()))
+          tier("a", a, { breaker, backoff: second(2) }).pipe(Fallback.orElse(standby()))
         )
         assert.deepStrictEqual([a.calls, exit], [[0, 1000, 2000], Exit.succeed("standby")])
         assert.deepInclude(yield* breaker.state, { _tag: "Closed", consecutive: 3 })
@@ -131,8 +125,8 @@ describe("what went wrong in others: the order of things", () => {
       yield* timed(
         Effect.all(
           [
-            Effect.exit(make("a", byTier, { backoff, timeout: "500 millis" })),
-            Effect.exit(make("a", byRun, { backoff }).pipe(Fallback.within("500 millis")))
+            Effect.exit(tier("a", byTier, { backoff, timeout: "500 millis" })),
+            Effect.exit(tier("a", byRun, { backoff }).pipe(Fallback.within("500 millis")))
           ],
           { concurrency: 2 }
         )
@@ -146,7 +140,7 @@ describe("what went wrong in others: the order of things", () => {
   it.effect("zio-openfeature#263: a timeout leaves the call running", () =>
     Effect.gen(function* () {
       const a = scripted(["hang"])
-      yield* timed(make("a", a, { attemptTimeout: "1 second", backoff: second(1), retryTimeouts: true }))
+      yield* timed(tier("a", a, { attemptTimeout: "1 second", backoff: second(1), retryTimeouts: true }))
       assert.deepStrictEqual(
         [a.calls, a.interrupted],
         [
@@ -163,7 +157,7 @@ describe("what went wrong in others: one call's end is another's", () => {
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make({ key: "a" })
       const a = scripted(["hang", { ok: "a", after: "9 seconds" }])
-      const run = make("a", a, { breaker, attemptTimeout: "10 seconds" })
+      const run = tier("a", a, { breaker, attemptTimeout: "10 seconds" })
       const { exit } = yield* timed(
         Effect.all([Effect.exit(run), Effect.delay(run, "5 seconds")], { concurrency: 2 })
       )
@@ -202,7 +196,7 @@ describe("what went wrong in others: one call's end is another's", () => {
         const breaker = yield* CircuitBreaker.make({ key: "a", trip: CircuitBreaker.consecutive(1) })
         const b = scripted([{ ok: "b" }])
         const { effect, events } = recorded(
-          make("a", scripted(["hang"]), { breaker, backoff: second(2) }).pipe(Fallback.orElse(make("b", b)))
+          tier("a", scripted(["hang"]), { breaker, backoff: second(2) }).pipe(Fallback.orElse(tier("b", b)))
         )
         const clients = yield* Effect.forkAll(Effect.replicate(effect, 10))
         yield* TestClock.adjust("1 second")

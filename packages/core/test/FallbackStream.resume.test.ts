@@ -111,14 +111,16 @@ describe("a stream that breaks off, and a tier below that can go on", () => {
 
 describe("who goes on", () => {
   const never = {
-    "a failure that aborts": Outcome.failure({ next: "abort" }),
-    "one that is ignored": Outcome.ignored({ next: "nextTier" })
+    "a failure that aborts": new Refused({ outcome: Outcome.failure({ next: "abort" }) }),
+    "one that is ignored": new Refused({ outcome: Outcome.ignored({ next: "nextTier" }) }),
+    "a defect": Effect.die("bug"),
+    "an interruption": Effect.interrupt
   }
-  for (const [name, outcome] of Object.entries(never)) {
+  for (const [name, end] of Object.entries(never)) {
     it.effect(`${name}: nobody`, () =>
       Effect.gen(function* () {
         const { going, log, tier } = stage()
-        const stream = Stream.concat(Stream.make("Hel"), Stream.fail(new Refused({ outcome })))
+        const stream = Stream.concat(Stream.make("Hel"), Stream.fromEffect(end))
         const { exit } = yield* client(
           FallbackStream.orElse(
             tier("a", stream),
@@ -130,23 +132,6 @@ describe("who goes on", () => {
       })
     )
   }
-
-  it.effect("a defect, an interruption: nobody", () =>
-    Effect.gen(function* () {
-      for (const end of [Effect.die("bug"), Effect.interrupt]) {
-        const { going, log, tier } = stage()
-        const stream = Stream.concat(Stream.make("Hel"), Stream.fromEffect(end))
-        const { exit } = yield* client(
-          FallbackStream.orElse(
-            tier("a", stream),
-            going("b", () => Stream.make("lo"))
-          )
-        )
-        assert.isTrue(Exit.isFailure(exit))
-        assert.deepStrictEqual(log, ["open a", "close a"])
-      }
-    })
-  )
 
   it.effect("of the tiers below those that can, never one above", () =>
     Effect.gen(function* () {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Chunk, Duration, Effect, Exit, Fiber, Option, Schedule, Stream, TestClock } from "effect"
+import { Chunk, Duration, Effect, Exit, Fiber, Schedule, Stream, TestClock } from "effect"
 import { Attempt, CircuitBreaker, Deadline, FallbackStream } from "../src/index.ts"
 import * as virtual from "./laws/virtual.ts"
-import { timed } from "./scripted.ts"
+import { errorOf, timed } from "./scripted.ts"
 
 const isContent = (text: string) => text !== ""
 
@@ -112,7 +112,7 @@ describe("FallbackStream", () => {
         )
         const tier = FallbackStream.tier({ name: "primary", stream: silent, isContent, idle: "5 seconds" })
         const stalled = yield* timed(Stream.runDrain(tier), "1 minute")
-        const error = Option.getOrThrow(Option.flatMap(Exit.causeOption(stalled.exit), Cause.failureOption))
+        const error = errorOf(stalled.exit)
         assert(error instanceof Deadline.DeadlineExceeded)
         assert.deepStrictEqual([error.bound, stalled.elapsed], ["idle", 5000])
 

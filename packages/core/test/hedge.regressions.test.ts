@@ -1,13 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, type Duration, Effect, Exit } from "effect"
 import { Fallback, Outcome, RetryBudget, Tier } from "../src/index.ts"
-import { type Act, classify, nextTier, type Refused, recorded, scripted, timed } from "./scripted.ts"
-
-const tier = (
-  name: string,
-  { effect }: ReturnType<typeof scripted>,
-  options?: Partial<Tier.Policy<Refused>> & { readonly attemptTimeout?: Duration.DurationInput }
-) => Tier.make({ name, effect, classify, ...options })
+import { type Act, nextTier, recorded, scripted, tier, timed } from "./scripted.ts"
 
 const after = { after: "2 seconds" } as const
 

@@ -1,10 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, TestClock } from "effect"
-import { CircuitBreaker, Fallback, Outcome, Tier } from "../src/index.ts"
-import { callersFault, classify, nextTier, recorded, scripted, timed } from "./scripted.ts"
-
-const tier = (name: string, script: ReturnType<typeof scripted>, breaker?: CircuitBreaker.CircuitBreaker) =>
-  Tier.make({ name, effect: script.effect, classify, breaker })
+import { CircuitBreaker, Fallback, Outcome } from "../src/index.ts"
+import { callersFault, nextTier, recorded, scripted, tier, timed } from "./scripted.ts"
 
 const after = { after: "2 seconds" } as const
 
@@ -23,7 +20,9 @@ describe("Fallback.hedge", () => {
       Effect.gen(function* () {
         const breaker = yield* CircuitBreaker.make({ key: "a", trip: CircuitBreaker.consecutive(1) })
         const [a, b] = [scripted(["hang"]), scripted([{ ok: "b", after: "1 second" }])]
-        const { effect, events } = recorded(tier("a", a, breaker).pipe(Fallback.hedge(tier("b", b), after)))
+        const { effect, events } = recorded(
+          tier("a", a, { breaker }).pipe(Fallback.hedge(tier("b", b), after))
+        )
         const { elapsed, exit } = yield* timed(effect)
         assert.deepStrictEqual([exit, elapsed], [Exit.succeed("b"), 3000])
         assert.deepStrictEqual([a.calls, a.interrupted, b.calls], [[0], [3000], [2000]])

@@ -1,6 +1,18 @@
 import { assert } from "@effect/vitest"
-import { Clock, Data, Deferred, type Duration, Effect, type Exit, Fiber, FiberId, TestClock } from "effect"
-import { Attempt, Outcome } from "../src/index.ts"
+import {
+  Cause,
+  Clock,
+  Data,
+  Deferred,
+  type Duration,
+  Effect,
+  Exit,
+  Fiber,
+  FiberId,
+  Option,
+  TestClock
+} from "effect"
+import { Attempt, Outcome, Tier } from "../src/index.ts"
 import { strays, turns } from "./leftovers.ts"
 
 /** What a scripted tier does on one call. */
@@ -41,6 +53,13 @@ export const scripted = (acts: ReadonlyArray<Act>) => {
   return { calls, interrupted, effect, letGo }
 }
 
+/** A tier that follows a script. */
+export const tier = (
+  name: string,
+  { effect }: ReturnType<typeof scripted>,
+  options?: Partial<Tier.Policy<Refused>> & { readonly attemptTimeout?: Duration.DurationInput }
+): Tier.Tier<string, Refused, never> => Tier.make({ name, effect, classify, ...options })
+
 export const retryable: Act = { fail: Outcome.failure() }
 export const nextTier: Act = { fail: Outcome.failure({ next: "nextTier" }) }
 export const callersFault: Act = { fail: Outcome.ignored({ errorType: "invalid_request" }) }
@@ -80,3 +99,19 @@ export const recorded = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
   const events: Array<Attempt.Event> = []
   return { events, effect: Effect.provideService(effect, Attempt.Listener, (event) => events.push(event)) }
 }
+
+/** How each attempt ended and how the run did, among what else there is to hear of. */
+export const endings = (events: ReadonlyArray<Attempt.Event>): ReadonlyArray<string> =>
+  events.map((event) => {
+    switch (event._tag) {
+      case "AttemptEnded":
+        return event.attempt.outcome
+      case "RunEnded":
+        return event.outcome
+      default:
+        return event._tag
+    }
+  })
+
+export const errorOf = <A, E>(exit: Exit.Exit<A, E>): E =>
+  Option.getOrThrow(Option.flatMap(Exit.causeOption(exit), Cause.failureOption))

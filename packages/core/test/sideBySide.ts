@@ -1,4 +1,4 @@
-import { Cause, Context, type Duration, Effect, Exit, Layer, Option } from "effect"
+import { Context, type Duration, Effect, Layer } from "effect"
 import { Backoff, Tier } from "../src/index.ts"
 import { type Act, classify, type Refused, scripted, timed } from "./scripted.ts"
 
@@ -31,6 +31,3 @@ export const sideBySide = <A, E, A2, E2>(plan: Effect.Effect<A, E>, tiers: Effec
     timed,
     Effect.flatMap(({ exit }) => exit)
   )
-
-export const errorOf = <A, E>(exit: Exit.Exit<A, E>): E =>
-  Option.getOrThrow(Option.flatMap(Exit.causeOption(exit), Cause.failureOption))

@@ -1,7 +1,8 @@
 import * as Duration from "effect/Duration"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import type { Alert, AlertStatus, Part, Watched } from "../../Health.ts"
+import type { Labels } from "../../Attempt.ts"
+import type { Alert, AlertStatus } from "../../Health.ts"
 import * as Histogram from "./histogram.ts"
 import * as Rolling from "./rolling.ts"
 import {
@@ -15,6 +16,55 @@ import {
   type TierTally,
   total
 } from "./state.ts"
+
+/**
+ * What one of several processes has seen over the window, as plain data that one can send to another.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Part {
+  readonly overMillis: number
+  readonly runs: ReadonlyArray<{
+    readonly run: string
+    readonly window: ReadonlyArray<
+      Rolling.Slice<{
+        readonly due: number
+        readonly served: number
+        readonly answered: number
+        readonly fallbacks: number
+      }>
+    >
+  }>
+  readonly tiers: ReadonlyArray<{
+    readonly run: string
+    readonly tier: string
+    readonly labels: Labels
+    readonly window: ReadonlyArray<
+      Rolling.Slice<{
+        readonly due: number
+        readonly served: number
+        readonly fallbacks: number
+        /** How many there are in each bin. */
+        readonly latencies: ReadonlyArray<readonly [bin: number, count: number]>
+      }>
+    >
+  }>
+  readonly uncounted: number
+}
+
+/**
+ * What one of several processes has seen of the runs that an alert judges by, as plain data.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Watched {
+  readonly run: string | undefined
+  readonly tier: string
+  readonly overMillis: number
+  readonly window: ReadonlyArray<Rolling.Slice<{ readonly due: number; readonly served: number }>>
+}
 
 /** What is known, without what is older than the window at this time. */
 export const of = (config: Config, state: State, time: number): Part => {

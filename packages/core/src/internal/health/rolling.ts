@@ -4,6 +4,12 @@
  */
 export type Rolling<A> = ReadonlyArray<Slice<A>>
 
+/**
+ * What was counted in one slice of a window; slices are numbered from 1970 on, and so the same in every process.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Slice<out A> {
   readonly index: number
   readonly value: A

@@ -1,12 +1,65 @@
 import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { Labels } from "../../Attempt.ts"
 import * as CircuitBreaker from "../../CircuitBreaker.ts"
 import * as Deadline from "../../Deadline.ts"
-import type { Compiled, CompiledTier, CompileOptions, Policy, TierPolicy } from "../../Policy.ts"
+import type { Policy, TierPolicy } from "../../Policy.ts"
+import type { RetryBudget } from "../../RetryBudget.ts"
+import type { Policy as TierOptions } from "../../Tier.ts"
 import { type Ladder, ladderOf, type Rung } from "../run/ladder.ts"
-import { fixed } from "../run/rung.ts"
+import { type Fixed, fixed } from "../run/rung.ts"
 import { hedgeAfter } from "./worstCase.ts"
+
+/**
+ * A policy ready to run: its tiers with their breakers. Make it once, for the breakers are its memory, and give it
+ * to `Fallback.fromPolicy` or `FallbackStream.fromPolicy` for every run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Compiled<out Tier extends TierPolicy = TierPolicy> {
+  /** Names the runs. */
+  readonly name: string
+  readonly policy: Policy<Tier>
+  readonly tiers: Arr.NonEmptyReadonlyArray<CompiledTier<Tier>>
+  /** Whether any tier's breaker would let a call through now. */
+  readonly available: Effect.Effect<boolean>
+}
+
+/**
+ * A tier with its breaker.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompiledTier<out Tier extends TierPolicy = TierPolicy> {
+  readonly tier: Tier
+  readonly breaker: CircuitBreaker.CircuitBreaker
+  /** @internal */
+  readonly answer: Fixed
+  /** @internal */
+  readonly stream: Fixed
+}
+
+/**
+ * What a policy does not say of itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompileOptions<in Tier extends TierPolicy = TierPolicy> {
+  /** Names the runs in spans and events. Default: the name of the first tier. */
+  readonly name?: string | undefined
+  /** What else to say of a tier in records, logs, spans and metrics, such as its model. Default: nothing. */
+  readonly labels?: ((tier: Tier) => Labels) | undefined
+  /** A tier's span. Default name: `tier {name}`. */
+  readonly span?: ((tier: Tier) => TierOptions<never>["span"]) | undefined
+  /** A breaker to be shared with others. Default: one of its own, as the tier's `breaker` says. */
+  readonly breaker?: ((tier: Tier) => CircuitBreaker.CircuitBreaker | undefined) | undefined
+  /** What bounds a tier's retries. Default: nothing but its `backoff`. */
+  readonly budget?: ((tier: Tier) => RetryBudget | undefined) | undefined
+}
 
 export const compile = <Tier extends TierPolicy>(
   policy: Policy<Tier>,

@@ -5,7 +5,7 @@ import type { Permit } from "../../CircuitBreaker.ts"
 import type { Committed } from "./committed.ts"
 import type { GroupProgress } from "./groups.ts"
 import type { AllTiersFailed, Rung } from "./ladder.ts"
-import type { OpenAttempt } from "./observer.ts"
+import type { OpenAttempt } from "./record.ts"
 import * as Waits from "./waits.ts"
 
 /** A state of a run, which ends with its answer. */

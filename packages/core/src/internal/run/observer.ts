@@ -1,4 +1,3 @@
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
@@ -10,34 +9,22 @@ import * as Attempt from "../../Attempt.ts"
 import type { Change } from "../../CircuitBreaker.ts"
 import { type Next, type Outcome, success } from "../../Outcome.ts"
 import type { Ladder, Rung } from "./ladder.ts"
-import type { Pace } from "./pace.ts"
+import {
+  attemptOutcome,
+  circuitOpen,
+  errorTypeOf,
+  type OpenAttempt,
+  record,
+  runErrorType,
+  runOutcome,
+  spanIds
+} from "./record.ts"
 import { annotate, openSpan } from "./span.ts"
 
 type AnyRung<E> = Rung<unknown, E, unknown>
 
 /** Who hears the events of a run. */
 export type Listening = ((event: Attempt.Event) => void) | undefined
-
-/** An attempt under way, and what becomes of it. */
-export interface OpenAttempt<out E> {
-  readonly rung: AnyRung<E>
-  readonly number: number
-  readonly waited: number
-  readonly startedAt: number
-  readonly span: Tracer.Span | undefined
-  readonly tierSpan: Tracer.Span | undefined
-  usage: Attempt.Usage | undefined
-  pace: Pace | undefined
-  firstToken: number | undefined
-  endedAt: number
-  exit: Exit.Exit<unknown, unknown>
-  outcome: Outcome
-  next: Next | undefined
-  /** What was told of its end, where anybody listens. */
-  told: Attempt.Attempt<E> | undefined
-  /** The one that had ended before it did. */
-  previous: OpenAttempt<E> | undefined
-}
 
 /**
  * What is seen of a run from outside: its spans, its events and its record of attempts. Everything here is plain
@@ -281,70 +268,4 @@ const endAttributes = (end: Attempt.RunEnded): Readonly<Record<string, unknown>>
   ...(end.errorType !== undefined && { "error.type": end.errorType })
 })
 
-const spanIds = (span: Tracer.Span | undefined): Attempt.SpanIds | undefined =>
-  span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
-
-const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
-  const { endedAt, exit, firstToken, next, number, outcome, pace, rung, span, startedAt, usage, waited } =
-    attempt
-  return {
-    tier: rung.name,
-    labels: rung.labels,
-    attributes: rung.span.attributes,
-    number,
-    outcome: attemptOutcome(outcome),
-    errorType: errorTypeOf(outcome),
-    cause: Exit.isSuccess(exit) ? undefined : (exit.cause as Cause.Cause<E>),
-    duration: Duration.millis(endedAt - startedAt),
-    firstToken: firstToken === undefined ? undefined : Duration.millis(firstToken),
-    pace: pace?.soFar,
-    usage,
-    waited: Duration.millis(waited),
-    retryAfter: outcome._tag === "Failure" ? outcome.retryAfter : undefined,
-    next,
-    span: spanIds(span)
-  }
-}
-
-const errorTypeOf = (outcome: Outcome | undefined): string | undefined =>
-  outcome === undefined || outcome._tag === "Success" ? undefined : outcome.errorType
-
-const attemptOutcome = (outcome: Outcome): Attempt.AttemptOutcome => {
-  if (outcome._tag === "Success") return "success"
-  switch (outcome.errorType) {
-    case "timeout":
-    case "deadline":
-      return "timeout"
-    case "interrupted":
-      return "interrupted"
-    default:
-      return outcome._tag === "Failure" ? "failure" : "ignored"
-  }
-}
-
-const runOutcome = (
-  exit: Exit.Exit<unknown, unknown>,
-  last: OpenAttempt<unknown> | undefined
-): Attempt.RunOutcome => {
-  if (Exit.isSuccess(exit)) return "success"
-  if (Cause.isInterruptedOnly(exit.cause)) return "cancelled"
-  return last?.next === "abort" && attemptOutcome(last.outcome) === "ignored" ? "rejected" : "failure"
-}
-
-const runErrorType = (
-  outcome: Attempt.RunOutcome,
-  last: OpenAttempt<unknown> | undefined
-): string | undefined => {
-  switch (outcome) {
-    case "success":
-      return undefined
-    case "cancelled":
-      return "interrupted"
-    default:
-      return errorTypeOf(last?.outcome) ?? circuitOpen
-  }
-}
-
 const none: ReadonlyArray<never> = []
-
-const circuitOpen = "circuit_open"

@@ -1,0 +1,97 @@
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import type * as Tracer from "effect/Tracer"
+import type * as Attempt from "../../Attempt.ts"
+import type { Next, Outcome } from "../../Outcome.ts"
+import type { Rung } from "./ladder.ts"
+import type { Pace } from "./pace.ts"
+
+/** An attempt under way, and what becomes of it. */
+export interface OpenAttempt<out E> {
+  readonly rung: Rung<unknown, E, unknown>
+  readonly number: number
+  readonly waited: number
+  readonly startedAt: number
+  readonly span: Tracer.Span | undefined
+  readonly tierSpan: Tracer.Span | undefined
+  usage: Attempt.Usage | undefined
+  pace: Pace | undefined
+  firstToken: number | undefined
+  endedAt: number
+  exit: Exit.Exit<unknown, unknown>
+  outcome: Outcome
+  next: Next | undefined
+  /** What was told of its end, where anybody listens. */
+  told: Attempt.Attempt<E> | undefined
+  /** The one that had ended before it did. */
+  previous: OpenAttempt<E> | undefined
+}
+
+export const spanIds = (span: Tracer.Span | undefined): Attempt.SpanIds | undefined =>
+  span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
+
+/** What is told of an attempt that has ended, or whose stream has begun. */
+export const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
+  const { endedAt, exit, firstToken, next, number, outcome, pace, rung, span, startedAt, usage, waited } =
+    attempt
+  return {
+    tier: rung.name,
+    labels: rung.labels,
+    attributes: rung.span.attributes,
+    number,
+    outcome: attemptOutcome(outcome),
+    errorType: errorTypeOf(outcome),
+    cause: Exit.isSuccess(exit) ? undefined : (exit.cause as Cause.Cause<E>),
+    duration: Duration.millis(endedAt - startedAt),
+    firstToken: firstToken === undefined ? undefined : Duration.millis(firstToken),
+    pace: pace?.soFar,
+    usage,
+    waited: Duration.millis(waited),
+    retryAfter: outcome._tag === "Failure" ? outcome.retryAfter : undefined,
+    next,
+    span: spanIds(span)
+  }
+}
+
+export const errorTypeOf = (outcome: Outcome | undefined): string | undefined =>
+  outcome === undefined || outcome._tag === "Success" ? undefined : outcome.errorType
+
+export const attemptOutcome = (outcome: Outcome): Attempt.AttemptOutcome => {
+  if (outcome._tag === "Success") return "success"
+  switch (outcome.errorType) {
+    case "timeout":
+    case "deadline":
+      return "timeout"
+    case "interrupted":
+      return "interrupted"
+    default:
+      return outcome._tag === "Failure" ? "failure" : "ignored"
+  }
+}
+
+/** How a run ended, by its own end and by what became of its last attempt. */
+export const runOutcome = (
+  exit: Exit.Exit<unknown, unknown>,
+  last: OpenAttempt<unknown> | undefined
+): Attempt.RunOutcome => {
+  if (Exit.isSuccess(exit)) return "success"
+  if (Cause.isInterruptedOnly(exit.cause)) return "cancelled"
+  return last?.next === "abort" && attemptOutcome(last.outcome) === "ignored" ? "rejected" : "failure"
+}
+
+export const runErrorType = (
+  outcome: Attempt.RunOutcome,
+  last: OpenAttempt<unknown> | undefined
+): string | undefined => {
+  switch (outcome) {
+    case "success":
+      return undefined
+    case "cancelled":
+      return "interrupted"
+    default:
+      return errorTypeOf(last?.outcome) ?? circuitOpen
+  }
+}
+
+export const circuitOpen = "circuit_open"

@@ -1,0 +1,101 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Duration, Effect, Exit, Option } from "effect"
+import { Backoff, CircuitBreaker, Deadline, Fallback, Outcome, Tier } from "../src/index.ts"
+import { errorOf, type Refused, retryable, scripted, tier, timed } from "./scripted.ts"
+
+const retries = (times: number) => Backoff.constant({ delay: "1 second", times })
+
+describe("what bounds a fallback", () => {
+  it.effect("each bound is named by the error it makes", () =>
+    Effect.gen(function* () {
+      const boundOf = (run: Fallback.Fallback<string, Refused, never>) =>
+        Effect.map(timed(run), ({ exit, elapsed }) => {
+          const error = errorOf(exit)
+          assert(error._tag === "AllTiersFailed")
+          const cause = error.attempts.at(-1)?.cause
+          const bound = cause && Option.getOrNull(Cause.failureOption(cause))
+          return [bound instanceof Deadline.DeadlineExceeded && bound.bound, error.reason, elapsed]
+        })
+      const hang = () => scripted(["hang"])
+      const attempt = Tier.make({
+        name: "a",
+        effect: hang().effect,
+        attemptTimeout: "2 seconds",
+        timeout: "5 seconds"
+      })
+      assert.deepStrictEqual(yield* boundOf(attempt), ["attemptTimeout", "failed", 2000])
+      assert.deepStrictEqual(yield* boundOf(tier("a", hang(), { timeout: "3 seconds" })), [
+        "timeout",
+        "failed",
+        3000
+      ])
+      const within = tier("a", hang()).pipe(Fallback.within("4 seconds"))
+      assert.deepStrictEqual(yield* boundOf(within), ["deadline", "deadline", 4000])
+    })
+  )
+
+  it.effect("a bound holds against an attempt that cannot be interrupted", () =>
+    Effect.gen(function* () {
+      const { effect, letGo } = scripted(["hangUninterruptibly"])
+      const run = Tier.make({ name: "a", effect, attemptTimeout: "1 second" }).pipe(
+        Fallback.orElse(tier("b", scripted([{ ok: "b" }])))
+      )
+      const { exit, elapsed } = yield* timed(run, "1 hour", "something")
+      assert.deepStrictEqual([exit, elapsed], [Exit.succeed("b"), 1000])
+      yield* letGo
+    })
+  )
+
+  it.effect("an inner deadline shortens the outer one, never lengthens it", () =>
+    Effect.gen(function* () {
+      const inner = tier("inner", scripted(["hang"])).pipe(Fallback.within("1 hour"))
+      const outer = Tier.make({ name: "outer", effect: inner }).pipe(Fallback.within("2 seconds"))
+      const { elapsed } = yield* timed(outer)
+      assert.strictEqual(elapsed, 2000)
+    })
+  )
+
+  it.effect("a group keeps its own bounds inside a larger fallback", () =>
+    Effect.gen(function* () {
+      const [a, b, c] = [scripted(["hang"]), scripted(["hang"]), scripted([{ ok: "c" }])]
+      const group = tier("a", a, { timeout: "2 seconds" }).pipe(
+        Fallback.orElse(tier("b", b)),
+        Fallback.within("3 seconds")
+      )
+      const { exit, elapsed } = yield* timed(group.pipe(Fallback.orElse(tier("c", c))))
+      assert.deepStrictEqual([exit, elapsed], [Exit.succeed("c"), 3000])
+      assert.deepStrictEqual([a.calls, b.calls, c.calls], [[0], [2000], [3000]])
+    })
+  )
+
+  it.effect("a wait that cannot lead to an attempt is not begun", () =>
+    Effect.gen(function* () {
+      const [a, b] = [scripted([retryable]), scripted([{ ok: "b" }])]
+      const run = tier("a", a, { backoff: retries(3), timeout: "1500 millis" }).pipe(
+        Fallback.orElse(tier("b", b))
+      )
+      const { elapsed } = yield* timed(run)
+      assert.deepStrictEqual([a.calls, b.calls, elapsed], [[0, 1000], [1000], 1000])
+    })
+  )
+
+  it.effect("a hint within the tier's patience is waited out, a longer one sends the run on", () =>
+    Effect.gen(function* () {
+      const asks = (seconds: number) =>
+        scripted([{ fail: Outcome.failure({ retryAfter: Duration.seconds(seconds) }) }, { ok: "again" }])
+      const standby = () => tier("b", scripted([{ ok: "b" }]))
+      const breaker = yield* CircuitBreaker.make({ key: "a", openFor: "1 second", jitter: 0 })
+      const short = yield* timed(tier("a", asks(5), { backoff: retries(1) }).pipe(Fallback.orElse(standby())))
+      assert.deepStrictEqual([short.exit, short.elapsed], [Exit.succeed("again"), 5000])
+      const start = yield* Deadline.now
+      const long = yield* timed(
+        tier("a", asks(60), { backoff: retries(1), breaker }).pipe(Fallback.orElse(standby())),
+        "1 second"
+      )
+      assert.deepStrictEqual([long.exit, long.elapsed], [Exit.succeed("b"), 0])
+      const state = yield* breaker.state
+      assert(state._tag === "Open")
+      assert.strictEqual(state.until - start, 60_000)
+    })
+  )
+})
