@@ -135,7 +135,7 @@ const byHand = record({
   wait: waits
 })
 
-export const admissions = record({ _tag: constant("Admit" as const), wait: waits })
+const admissions = record({ _tag: constant("Admit" as const), wait: waits })
 
 export const calls: FastCheck.Arbitrary<ReadonlyArray<Op>> = array(oneof(admissions, reports), {
   maxLength: 80,

@@ -172,7 +172,7 @@ export const unbound = (tree: Tree): Tree =>
   tree._tag === "Within" || tree._tag === "AtMost" ? unbound(tree.tree) : tree
 
 /** The same policy with other tiers in the place of its own. */
-export const mapTiers = (tree: Tree, f: (tier: TierPlan) => TierPlan): Tree => {
+const mapTiers = (tree: Tree, f: (tier: TierPlan) => TierPlan): Tree => {
   switch (tree._tag) {
     case "Tier":
       return leaf(f(tree.tier))

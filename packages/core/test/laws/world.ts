@@ -276,7 +276,7 @@ export const entry = (attempt: Attempt.Attempt<unknown>, end: number): Entry => 
   waited: nanos(Duration.toMillis(attempt.waited))
 })
 
-export const endingOf = (exit: Observation["exit"]): Ending => {
+const endingOf = (exit: Observation["exit"]): Ending => {
   if (exit === undefined) return "never"
   if (Exit.isSuccess(exit)) return { ok: exit.value }
   const error = Option.getOrUndefined(Cause.failureOption(exit.cause))

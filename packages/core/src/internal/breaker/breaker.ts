@@ -312,5 +312,5 @@ const anyTime: Event = { _tag: "Admit", now: 0 }
 
 const nothing: Effect.Effect<undefined> = Effect.succeed(undefined)
 
-export const refusal = (key: string, { retryAfter, state }: Rejection): CircuitOpen =>
+const refusal = (key: string, { retryAfter, state }: Rejection): CircuitOpen =>
   new CircuitOpen({ key, state, retryAfter: Duration.millis(retryAfter) })

@@ -10,8 +10,8 @@ export type Histogram = HashMap.HashMap<number, number>
 const relativeError = 0.01
 
 /** The latencies that are told apart, in milliseconds: what is shorter or longer counts as the nearest of them. */
-export const shortest = 1
-export const longest = 86_400_000
+const shortest = 1
+const longest = 86_400_000
 
 export const empty: Histogram = HashMap.empty()
 

@@ -103,7 +103,7 @@ export const leastWaits = ({ backoff, timeout }: TierPolicy): number => {
 }
 
 /** What bounds one attempt, in a run for a whole answer and in one for a stream. */
-export const attemptBound = (tier: TierPolicy, stream: boolean): Duration.Duration =>
+const attemptBound = (tier: TierPolicy, stream: boolean): Duration.Duration =>
   stream ? tier.firstToken : tier.attemptTimeout
 
 /** The sum of what `longest` makes of the largest wait before each retry, in milliseconds. */
