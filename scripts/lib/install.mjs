@@ -6,23 +6,26 @@ import { fileURLToPath } from "node:url"
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
 
-/** Installs the workspace with the pinned pnpm, unless this very lockfile has been installed already. */
+const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+
+/** Runs the pinned pnpm in the workspace, and ends the process where it fails. */
+export const pnpm = (args, env = {}) => {
+  const { status } = spawnSync("npx", ["--yes", packageManager, ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "inherit", "inherit"],
+    shell: process.platform === "win32"
+  })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+/** Installs the workspace, unless this very lockfile has been installed already. */
 export const install = () => {
   const stamp = join(root, "node_modules/.stamp")
   const lockfile = readFileSync(join(root, "pnpm-lock.yaml"))
   const wanted = createHash("sha256").update(lockfile).update(process.version).digest("hex")
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return
-  const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-  process.stderr.write("Installing packages (once)...\n")
-  const { status } = spawnSync(
-    "npx",
-    ["--yes", packageManager, "install", "--frozen-lockfile", "--reporter=silent"],
-    {
-      cwd: root,
-      stdio: ["ignore", "inherit", "inherit"],
-      shell: process.platform === "win32"
-    }
-  )
-  if (status !== 0) process.exit(status ?? 1)
+  process.stderr.write("Installing packages (once, about a minute)...\n")
+  pnpm(["install", "--frozen-lockfile", "--reporter=silent"])
   writeFileSync(stamp, wanted)
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { format } from "node:util"
 import { describe, expect, it, vi } from "vitest"
+import "../../scripts/examples.mjs"
 
 const folder = join(import.meta.dirname, "generated")
 

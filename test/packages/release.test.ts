@@ -21,3 +21,16 @@ it("the changesets make a release, and every package has its version", { timeout
   assert.match(versions[0], /^0\.\d+\.\d+$/)
   assert.deepStrictEqual([...new Set(versions)], [versions[0]])
 })
+
+it("nothing is packed that was not built", { timeout: 60_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "understudy-release-"))
+  cpSync(join(root, "scripts/prepack.mjs"), join(folder, "scripts/prepack.mjs"))
+  const core = join(folder, "packages/core")
+  cpSync(join(root, "packages/core/package.json"), join(core, "package.json"))
+  const packed = run("npm", ["pack", "--dry-run"], core)
+  const { stderr } = await packed.then(
+    () => assert.fail("it was packed"),
+    (error) => error
+  )
+  assert.include(stderr, "nothing is built yet")
+})
