@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FiberRef, FiberRefs, Stream, Supervisor, TestClock } from "effect"
 import { Fallback, FallbackStream, Tier } from "../src/index.ts"
-import { errorOf } from "./scripted.ts"
+import { connected, errorOf } from "./scripted.ts"
 
 /** One tier that sets a fiber's local, and all that may come with it. */
 const locals: ReadonlyArray<readonly [name: string, ready: Effect.Effect<unknown>]> = [
@@ -167,15 +167,9 @@ describe("the fiber of an attempt", () => {
   it.effect("a stream whose caller leaves at its first content is closed", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
-      const connection = Effect.acquireRelease(
-        Effect.sync(() => log.push("open")),
-        () => Effect.sync(() => log.push("close"))
-      )
       const chat = FallbackStream.tier({
         name: "a",
-        stream: Stream.unwrapScoped(
-          Effect.as(connection, Stream.concat(Stream.make("content"), Stream.never))
-        ),
+        stream: connected(log, "a", Stream.concat(Stream.make("content"), Stream.never)),
         isContent: () => {
           caller.unsafeInterruptAsFork(caller.id())
           return true
@@ -183,7 +177,7 @@ describe("the fiber of an attempt", () => {
       })
       const caller = yield* Effect.fork(Stream.runDrain(chat))
       assert.isTrue(Exit.isFailure(yield* Fiber.await(caller)))
-      assert.deepStrictEqual(log, ["open", "close"])
+      assert.deepStrictEqual(log, ["open a", "close a"])
     })
   )
 

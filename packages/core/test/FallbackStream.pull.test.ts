@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Chunk, Effect, Either, Exit, Fiber, Option, Scope, Stream, TestClock } from "effect"
 import { FallbackStream, Policy } from "../src/index.ts"
 import { breaking, broken, busy, stage, transcript } from "./resuming.ts"
-import { type Refused, recorded } from "./scripted.ts"
+import { connection, type Refused, recorded } from "./scripted.ts"
 
 /** Pulls until that fails, `more` times beyond it too. */
 const drain = <E>(pull: FallbackStream.Pull<string, E>, more = 0) =>
@@ -107,15 +107,11 @@ describe("a policy's streams that are opened by hand", () => {
     Effect.gen(function* () {
       const log: Array<string> = []
       const open = ({ name }: Policy.TierPolicy) =>
-        Effect.acquireRelease(
-          Effect.sync(() => log.push(`open ${name}`)),
-          () => Effect.sync(() => log.push(`close ${name}`))
-        ).pipe(
-          Effect.zipRight(
-            name === "refuses"
-              ? Effect.fail(busy)
-              : Stream.toPull(name === "breaks" ? breaking("") : Stream.make(name))
-          )
+        Effect.zipRight(
+          connection(log, name),
+          name === "refuses"
+            ? Effect.fail(busy)
+            : Stream.toPull(name === "breaks" ? breaking("") : Stream.make(name))
         )
       const answer = FallbackStream.fromPolicyPull(yield* compiled("refuses", "breaks", "answers"), open, {
         isContent: (text) => text !== ""

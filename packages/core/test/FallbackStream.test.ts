@@ -2,21 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Exit, Fiber, Schedule, Stream, TestClock } from "effect"
 import { Attempt, CircuitBreaker, Deadline, FallbackStream } from "../src/index.ts"
 import * as virtual from "./laws/virtual.ts"
-import { errorOf, timed } from "./scripted.ts"
+import { connected, errorOf, timed } from "./scripted.ts"
 
 const isContent = (text: string) => text !== ""
-
-/** A stream in a scope whose opening and closing is noted. */
-const traced = (log: Array<string>, name: string, stream: Stream.Stream<string, string>) =>
-  Stream.unwrapScoped(
-    Effect.as(
-      Effect.acquireRelease(
-        Effect.sync(() => log.push(`open ${name}`)),
-        () => Effect.sync(() => log.push(`close ${name}`))
-      ),
-      stream
-    )
-  )
 
 const collect = <E, R>(stream: Stream.Stream<string, E, R>) => {
   const seen: Array<string> = []
@@ -29,7 +17,7 @@ const collect = <E, R>(stream: Stream.Stream<string, E, R>) => {
 const standby = (log: Array<string> = []) =>
   FallbackStream.tier({
     name: "standby",
-    stream: traced(log, "standby", Stream.make("", "from ", "standby")),
+    stream: connected(log, "standby", Stream.make("", "from ", "standby")),
     isContent
   })
 
@@ -39,7 +27,7 @@ describe("FallbackStream", () => {
       const log: Array<string> = []
       const primary = FallbackStream.tier({
         name: "primary",
-        stream: traced(log, "primary", Stream.concat(Stream.make("", ""), Stream.fail("reset"))),
+        stream: connected(log, "primary", Stream.concat(Stream.make("", ""), Stream.fail("reset"))),
         isContent
       })
       const answer = yield* Stream.runCollect(primary.pipe(FallbackStream.orElse(standby(log))))
@@ -54,7 +42,7 @@ describe("FallbackStream", () => {
       const breaker = yield* CircuitBreaker.make({ key: "p", trip: CircuitBreaker.consecutive(1) })
       const primary = FallbackStream.tier({
         name: "primary",
-        stream: traced(log, "primary", Stream.concat(Stream.make("", "Hel"), Stream.fail("reset"))),
+        stream: connected(log, "primary", Stream.concat(Stream.make("", "Hel"), Stream.fail("reset"))),
         isContent,
         breaker
       })
@@ -153,7 +141,7 @@ describe("FallbackStream", () => {
       const stubborn = Stream.fromEffect(Effect.uninterruptible(Effect.delay(Effect.succeed("b"), "1 hour")))
       const tier = FallbackStream.tier({
         name: "primary",
-        stream: traced(log, "primary", Stream.concat(Stream.make("a"), stubborn)),
+        stream: connected(log, "primary", Stream.concat(Stream.make("a"), stubborn)),
         idle: "5 seconds"
       })
       const { effect, seen } = collect(tier)
@@ -202,7 +190,7 @@ describe("FallbackStream", () => {
       const hear = Effect.provideService(Attempt.Listener, (event) => {
         if (event._tag === "AttemptEnded") outcomes.push(event.attempt.outcome)
       })
-      const endless = traced(log, "p", Stream.repeat(Stream.make("a"), Schedule.spaced("1 second")))
+      const endless = connected(log, "p", Stream.repeat(Stream.make("a"), Schedule.spaced("1 second")))
       const breaker = yield* CircuitBreaker.make({ key: "p", trip: CircuitBreaker.consecutive(1) })
       const tier = FallbackStream.tier({ name: "p", stream: endless, breaker })
       yield* timed(hear(Stream.runDrain(Stream.take(tier, 2))), "5 seconds")

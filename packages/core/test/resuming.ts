@@ -1,6 +1,6 @@
 import { type Duration, Effect, Stream } from "effect"
 import { type Attempt, FallbackStream, type Log, Outcome } from "../src/index.ts"
-import { classify, Refused, recorded, timed } from "./scripted.ts"
+import { classify, connected, Refused, recorded, timed } from "./scripted.ts"
 
 export type Source = Stream.Stream<string, Refused>
 
@@ -23,26 +23,18 @@ type Options = Partial<Parameters<typeof FallbackStream.tier<string, Refused, ne
 /** A ladder whose tiers note who opens, closes and is asked to go on from what. */
 export const stage = () => {
   const log: Array<string> = []
-  const noted = (what: string) => Effect.sync(() => log.push(what))
-  const traced = (name: string, stream: Source): Source =>
-    Stream.unwrapScoped(
-      Effect.as(
-        Effect.acquireRelease(noted(`open ${name}`), () => noted(`close ${name}`)),
-        stream
-      )
-    )
   const tier = (name: string, stream: Source, options: Options = {}) =>
     FallbackStream.tier({
       name,
       isContent,
       transcript,
       classify: (error) => (error._tag === "Refused" ? classify(error) : Outcome.failure()),
-      stream: traced(name, stream),
+      stream: connected(log, name, stream),
       ...options
     })
   const going = (name: string, resumed: (sent: string) => Source, options: Options = {}) =>
     tier(name, Stream.make("never asked from the beginning"), {
-      resume: (sent) => traced(`${name} after ${sent}`, resumed(sent)),
+      resume: (sent) => connected(log, `${name} after ${sent}`, resumed(sent)),
       ...options
     })
   return { going, log, tier }

@@ -10,6 +10,8 @@ import {
   Fiber,
   FiberId,
   Option,
+  type Scope,
+  Stream,
   TestClock
 } from "effect"
 import { Attempt, Outcome, Tier } from "../src/index.ts"
@@ -93,6 +95,20 @@ export const timed = <A, E, R>(
     assert.strictEqual(left > 0, leaves === "something", `it left ${left} fibers behind`)
     return { exit, elapsed: end - start }
   })
+
+/** Notes when it is opened and when it is closed. */
+export const connection = (log: Array<string>, name: string): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => void log.push(`open ${name}`)),
+    () => Effect.sync(() => log.push(`close ${name}`))
+  )
+
+/** A stream that has a connection of its own. */
+export const connected = <A, E>(
+  log: Array<string>,
+  name: string,
+  stream: Stream.Stream<A, E>
+): Stream.Stream<A, E> => Stream.unwrapScoped(Effect.as(connection(log, name), stream))
 
 /** Collects the events of the runs below it. */
 export const recorded = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
