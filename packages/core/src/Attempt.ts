@@ -145,9 +145,9 @@ export interface TierEnded {
 export type RunOutcome = "success" | "failure" | "rejected" | "cancelled"
 
 /**
- * What happens in a run, in order. An attempt's event comes when the attempt has ended: for a stream, when its
- * last element has been taken or the caller has left. What is said of its tier follows it. A `BreakerChanged` names the run and tier that the breaker
- * belongs to, which may be another one that what happened here concerns too.
+ * What happens in a run, in order. An attempt's event comes when the attempt has ended: for a stream, when its last
+ * element has been taken or the caller has left. What is said of its tier follows it. A `BreakerChanged` names the run
+ * and tier that the breaker belongs to, which may be another one that what happened here concerns too.
  *
  * @since 0.1.0
  * @category models

@@ -1,19 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Clock, Duration, Effect, Exit, Fiber, Random, Scope, Stream, TestClock } from "effect"
-import { Attempt, CircuitBreaker, Fallback, Outcome, Tier } from "../src/index.ts"
+import { CircuitBreaker, Outcome } from "../src/index.ts"
+import { down, options } from "./breakers.ts"
 
 const { consecutive, execute, rate, slow } = CircuitBreaker
 
 describe("CircuitBreaker", () => {
-  const options = { key: "k", trip: consecutive(1), openFor: "10 seconds", jitter: 0 } as const
-  const fail = Effect.fail("down")
-
   it.effect("a transition says what happened, why, when and for how long", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make(options)
       const listening = yield* Effect.fork(Stream.runCollect(Stream.take(breaker.transitions, 3)))
       yield* Effect.repeatN(Effect.yieldNow(), 10)
-      yield* Effect.ignore(execute(fail, breaker))
+      yield* Effect.ignore(execute(down, breaker))
       yield* TestClock.adjust("10 seconds")
       yield* execute(Effect.void, breaker)
       const opening = { retryAfter: undefined, consecutiveOpenings: undefined }
@@ -69,7 +67,7 @@ describe("CircuitBreaker", () => {
       const breaker = yield* CircuitBreaker.make(options)
       const listener = yield* Effect.fork(Stream.runForEach(breaker.transitions, () => Effect.die("bug")))
       yield* Effect.repeatN(Effect.yieldNow(), 10)
-      assert.deepStrictEqual(yield* Effect.exit(execute(fail, breaker)), Exit.fail("down"))
+      assert.deepStrictEqual(yield* Effect.exit(execute(down, breaker)), Exit.fail("down"))
       yield* Effect.repeatN(Effect.yieldNow(), 10)
       assert.isTrue(Exit.isFailure(yield* Fiber.await(listener)))
       assert.strictEqual((yield* breaker.state)._tag, "Open")
@@ -121,7 +119,7 @@ describe("CircuitBreaker", () => {
   it.effect("observing only, it opens, says whom it would refuse and refuses nobody but when isolated", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make({ ...options, observeOnly: true })
-      yield* Effect.ignore(execute(fail, breaker))
+      yield* Effect.ignore(execute(down, breaker))
       const { permit, wouldReject } = yield* breaker.admit
       assert.deepStrictEqual(wouldReject, { state: "Open", retryAfter: 10_000 })
       assert.isUndefined(yield* breaker.report(permit, Outcome.failure({ trip: true })))
@@ -133,69 +131,6 @@ describe("CircuitBreaker", () => {
       const whileIsolated = Effect.scoped(Effect.zipRight(breaker.isolate, breaker.notBefore))
       assert.strictEqual(yield* whileIsolated, Number.POSITIVE_INFINITY)
     })
-  )
-
-  it.effect("whoever taps the reports of a breaker hears each before its reporter goes on", () =>
-    Effect.gen(function* () {
-      const breaker = yield* CircuitBreaker.make(options)
-      const heard: Array<unknown> = []
-      const tapped = CircuitBreaker.tapReport(breaker, (transition, outcome) =>
-        Effect.delay(
-          Effect.sync(() => heard.push([transition?.to, outcome._tag])),
-          "1 second"
-        )
-      )
-      const call = yield* Effect.fork(execute(Effect.succeed("answer"), tapped))
-      yield* TestClock.adjust("999 millis")
-      assert.deepStrictEqual([heard, call.unsafePoll()], [[], null])
-      yield* TestClock.adjust("1 millis")
-      assert.deepStrictEqual(yield* Fiber.await(call), Exit.succeed("answer"))
-      const { permit } = yield* tapped.admit
-      const report = yield* Effect.fork(tapped.report(permit, Outcome.failure()))
-      yield* TestClock.adjust("1 second")
-      assert.deepInclude(yield* Fiber.join(report), { key: "k", to: "Open" })
-      assert.deepStrictEqual(heard, [
-        [undefined, "Success"],
-        ["Open", "Failure"]
-      ])
-      assert.strictEqual((yield* breaker.state)._tag, "Open")
-    })
-  )
-
-  it.effect(
-    "what such a tap tells is heard by the listener of the run that reports, or by the one around",
-    () =>
-      Effect.gen(function* () {
-        const heard: Array<string> = []
-        const hears = (name: string) => (event: Attempt.Event) => {
-          heard.push(`${name}: ${event.run} ${event._tag}`)
-        }
-        const breaker = yield* CircuitBreaker.make(options)
-        const tapped = CircuitBreaker.tapReport(breaker, () =>
-          Effect.map(Attempt.Listener, (listener) =>
-            listener?.({
-              _tag: "TierRefused",
-              run: "elsewhere",
-              refusal: { tier: "q", labels: {}, retryAfter: Duration.zero }
-            })
-          )
-        )
-        const run = Fallback.served(Tier.make({ name: "p", effect: fail, breaker: tapped }), {
-          listener: hears("its own")
-        })
-        const around = Effect.provideService(Attempt.Listener, hears("around"))
-        yield* around(Effect.exit(run))
-        assert.deepStrictEqual(heard.splice(0), [
-          "its own: elsewhere TierRefused",
-          "its own: p BreakerChanged",
-          "its own: p AttemptEnded",
-          "its own: p TierEnded",
-          "its own: p RunEnded"
-        ])
-        yield* breaker.reset
-        yield* around(Effect.exit(execute(fail, tapped)))
-        assert.deepStrictEqual(heard, ["around: elsewhere TierRefused"])
-      })
   )
 
   it("one key is one breaker, another key another", () => {
@@ -219,7 +154,7 @@ describe("CircuitBreaker", () => {
       const here = yield* CircuitBreaker.make({ ...options, store })
       const there = yield* CircuitBreaker.make({ ...options, store })
       const other = (yield* CircuitBreaker.keyed({ ...options, store }))("other")
-      yield* Effect.ignore(execute(fail, here))
+      yield* Effect.ignore(execute(down, here))
       assert.strictEqual((yield* Effect.flip(there.admit))._tag, "CircuitOpen")
       yield* execute(Effect.void, other)
       assert.deepStrictEqual([...states.keys()], ["k", "other"])
@@ -230,7 +165,7 @@ describe("CircuitBreaker", () => {
     Effect.gen(function* () {
       const opening = Effect.gen(function* () {
         const breaker = yield* CircuitBreaker.make({ ...options, jitter: 1 })
-        yield* Effect.ignore(execute(fail, breaker))
+        yield* Effect.ignore(execute(down, breaker))
         return CircuitBreaker.notBefore(yield* breaker.state)
       })
       const times = yield* Effect.forEach(["a", "a", "b"], (seed) =>
@@ -290,7 +225,7 @@ describe("CircuitBreaker", () => {
             throw new Error("bug")
           }
         }
-        const exit = yield* Effect.exit(execute(fail, breaker, throws))
+        const exit = yield* Effect.exit(execute(down, breaker, throws))
         assert.isTrue(Exit.isFailure(exit))
         assert.deepStrictEqual(yield* breaker.state, CircuitBreaker.initial)
       })
