@@ -1,34 +1,13 @@
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { Labels } from "../../Attempt.ts"
 import * as Backoff from "../../Backoff.ts"
-import type { CircuitBreaker } from "../../CircuitBreaker.ts"
 import * as Outcome from "../../Outcome.ts"
-import type { RetryBudget } from "../../RetryBudget.ts"
+import type * as Tier from "../../Tier.ts"
 import type { Rung } from "./ladder.ts"
 
-/** The policy of a tier, whatever it runs. */
-export interface RungOptions<in E> {
-  readonly name: string
-  readonly labels?: Labels | undefined
-  readonly timeout?: Duration.DurationInput | undefined
-  readonly backoff?: Backoff.Backoff | undefined
-  readonly maxRetryAfter?: Duration.DurationInput | undefined
-  readonly retryTimeouts?: boolean | undefined
-  readonly breaker?: CircuitBreaker | undefined
-  readonly budget?: RetryBudget | undefined
-  readonly classify?: Outcome.Classify<E> | undefined
-  readonly span?:
-    | {
-        readonly name?: string | undefined
-        readonly attributes?: Readonly<Record<string, unknown>> | undefined
-      }
-    | undefined
-}
-
 export const rung = <X, E, R>(
-  options: RungOptions<E>,
+  options: Tier.Policy<E>,
   attempt: Effect.Effect<X, E, R>,
   attemptBound: AttemptBound,
   attemptTimeout: Duration.DurationInput | undefined,
@@ -47,7 +26,7 @@ export interface Fixed
 }
 
 export const fixed = (
-  options: Omit<RungOptions<never>, "classify">,
+  options: Omit<Tier.Policy<never>, "classify">,
   attemptBound: AttemptBound,
   attemptTimeout: Duration.DurationInput | undefined
 ): Fixed => ({
