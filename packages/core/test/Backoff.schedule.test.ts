@@ -3,7 +3,7 @@ import { Clock, Duration, Effect, Either, FastCheck, Schedule } from "effect"
 import { Backoff, CircuitBreaker, Fallback, Outcome, Policy, Tier } from "../src/index.ts"
 import { law } from "./law.ts"
 import * as virtual from "./laws/virtual.ts"
-import { classify, retryable, scripted, timed } from "./scripted.ts"
+import { classify, retryable, scripted, tier, timed } from "./scripted.ts"
 
 const { constantFrom, integer, nat, oneof, record } = FastCheck
 
@@ -83,11 +83,7 @@ describe("Backoff.fromSchedule", () => {
             classify,
             backoff: often,
             timeout: "5500 millis"
-          }).pipe(
-            Fallback.orElse(
-              Tier.make({ name: "b", effect: opening.effect, classify, backoff: often, breaker })
-            )
-          )
+          }).pipe(Fallback.orElse(tier("b", opening, { backoff: often, breaker })))
         )
       )
       assert.deepStrictEqual(

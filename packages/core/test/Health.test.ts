@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Stream, TestClock } from "effect"
 import { Attempt, Backoff, CircuitBreaker, Fallback, FallbackStream, Health, Tier } from "../src/index.ts"
 import { underClock, window } from "./healthModel.ts"
-import { callersFault, classify, nextTier, retryable, scripted } from "./scripted.ts"
+import { callersFault, classify, nextTier, retryable, scripted, tier } from "./scripted.ts"
 
 describe("Health", () => {
   const ask = (health: Health.Health, fallback: Fallback.Fallback<string, unknown, never>) =>
@@ -50,7 +50,7 @@ describe("Health", () => {
       Effect.gen(function* () {
         const health = yield* Health.make()
         const below = (last: Effect.Effect<string, unknown>) =>
-          Tier.make({ name: "a", effect: scripted([nextTier]).effect, classify }).pipe(
+          tier("a", scripted([nextTier])).pipe(
             Fallback.orElse(Tier.make({ name: "b", effect: last, classify: classify as never }))
           )
         yield* ask(health, below(scripted([callersFault]).effect))

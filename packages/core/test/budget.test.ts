@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, TestClock } from "effect"
-import { Backoff, Fallback, RetryBudget, Tier } from "../src/index.ts"
-import { classify, retryable, scripted, timed } from "./scripted.ts"
+import { Backoff, Fallback, RetryBudget } from "../src/index.ts"
+import { retryable, scripted, tier, timed } from "./scripted.ts"
 
 const backoff = Backoff.constant({ delay: "1 second", times: 5 })
 const make = RetryBudget.make({ max: 2, perSuccess: 0.5, minPerSecond: 0 })
@@ -11,9 +11,7 @@ describe("RetryBudget in a run", () => {
     Effect.gen(function* () {
       const budget = yield* make
       const [a, b] = [scripted([retryable]), scripted([{ ok: "b" }])]
-      const run = Tier.make({ name: "a", effect: a.effect, classify, backoff, budget }).pipe(
-        Fallback.orElse(Tier.make({ name: "b", effect: b.effect, classify, budget }))
-      )
+      const run = tier("a", a, { backoff, budget }).pipe(Fallback.orElse(tier("b", b, { budget })))
       const first = yield* timed(run)
       assert.deepStrictEqual([first.exit, first.elapsed, a.calls], [Exit.succeed("b"), 2000, [0, 1000, 2000]])
       assert.strictEqual(yield* budget.balance, 0.5)
@@ -26,7 +24,7 @@ describe("RetryBudget in a run", () => {
     Effect.gen(function* () {
       const budget = yield* make
       const a = scripted([retryable])
-      const fiber = yield* Effect.fork(Tier.make({ name: "a", effect: a.effect, classify, backoff, budget }))
+      const fiber = yield* Effect.fork(tier("a", a, { backoff, budget }))
       yield* TestClock.adjust("500 millis")
       assert.strictEqual(yield* budget.balance, 1)
       yield* Fiber.interrupt(fiber)
@@ -40,9 +38,7 @@ describe("RetryBudget in a run", () => {
       yield* budget.withdraw
       const b = scripted([{ ok: "b" }])
       const a = scripted([{ ok: "a", after: "9 seconds" }])
-      const run = Tier.make({ name: "a", effect: a.effect, classify, budget }).pipe(
-        Fallback.hedge(Tier.make({ name: "b", effect: b.effect, classify }), { after: "1 second" })
-      )
+      const run = tier("a", a, { budget }).pipe(Fallback.hedge(tier("b", b), { after: "1 second" }))
       const { elapsed, exit } = yield* timed(run)
       assert.deepStrictEqual([exit, elapsed, b.calls], [Exit.succeed("a"), 9000, []])
     })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Random, TestClock } from "effect"
 import { Backoff, CircuitBreaker, Fallback, Outcome, RetryBudget, Tier } from "../src/index.ts"
-import { type Act, classify, type Refused, retryable, scripted, timed } from "./scripted.ts"
+import { type Act, classify, type Refused, retryable, scripted, tier, timed } from "./scripted.ts"
 
 const second = Backoff.constant({ delay: "1 second", times: 3 })
 
@@ -9,9 +9,7 @@ const second = Backoff.constant({ delay: "1 second", times: 3 })
 const calls = (acts: ReadonlyArray<Act>, options: Partial<Tier.Policy<Refused>>) =>
   Effect.gen(function* () {
     const [a, b] = [scripted(acts), scripted([{ ok: "b" }])]
-    const run = Tier.make({ name: "a", effect: a.effect, classify, ...options }).pipe(
-      Fallback.orElse(Tier.make({ name: "b", effect: b.effect, classify }))
-    )
+    const run = tier("a", a, options).pipe(Fallback.orElse(tier("b", b)))
     const { exit } = yield* timed(run)
     return { exit, a: a.calls, b: b.calls }
   })
