@@ -1,11 +1,11 @@
 /**
- * A program of `@effect/ai` that knows nothing of tiers, with a policy behind its language model. The adapter is
- * `languageModel.ts`, made to be copied.
+ * A program that uses `@effect/ai` and knows nothing of tiers, with a policy behind its language model. The adapter,
+ * `adapters/languageModel.ts`, is made to be copied.
  */
 import { LanguageModel } from "@effect/ai"
 import { ChatModel, Sandbox } from "@understudy/http"
 import { Effect, Layer } from "effect"
-import * as UnderstudyModel from "./languageModel.ts"
+import * as UnderstudyModel from "./adapters/languageModel.ts"
 
 const ModelLive = UnderstudyModel.layer.pipe(
   Layer.provide(

@@ -1,6 +1,6 @@
 /**
- * A service of an application: `POST /ask` with a question answers with what the model says, or with a status that is
- * true: 400 where the question is at fault, 503 and when to come back where no tier answered.
+ * A service of an application: `POST /ask` with a question gives back what the model says, or a status that tells the
+ * truth: 400 if the question is at fault; 503, and when to come back, if no tier answered.
  */
 import { createServer } from "node:http"
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"

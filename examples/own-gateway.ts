@@ -1,6 +1,6 @@
 /**
  * The gateway's router in an application's own server, below `/ai`, with the application's own keys. A client of OpenAI
- * needs the base URL `http://127.0.0.1:3000/ai/v1` and one of them.
+ * needs the base URL `http://127.0.0.1:3000/ai/v1` and one of these keys.
  */
 import { createServer } from "node:http"
 import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"

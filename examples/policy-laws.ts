@@ -1,6 +1,6 @@
 /**
- * A policy's promises, put to the test: the production engine in virtual time, and a search for the outage that breaks
- * one. The last law fails, and shows the smallest outage in which it does.
+ * The promises of a policy, put to the test: the production engine runs in virtual time while a search looks for an
+ * outage that breaks one. The last law does not hold, and the error shows the smallest outage that breaks it.
  */
 import { Policy } from "@understudy/core"
 import { Laws, Simulation } from "@understudy/core/testing"
@@ -28,6 +28,6 @@ for (const law of [
     Laws.assert(subject, law, options)
     console.log(`${law.name}: holds`)
   } catch (error) {
-    console.log(String(error).split("\n\n")[0])
+    console.log(String(error))
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One policy behind ten different effects. It is compiled once, so all of them know what one has found out: when the
- * first tier's breaker has opened for one, none of the others waits for it.
+ * One policy behind ten different effects. It is compiled once, so what one of them finds out all of them know: once the
+ * first tier's breaker has opened, none of them waits for that tier.
  */
 import { Fallback, Policy } from "@understudy/core"
 import { Effect, Schema } from "effect"

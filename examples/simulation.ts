@@ -1,6 +1,6 @@
 /**
- * What a policy would have done in an outage, as a table and a picture. The same
- * seed gives the same bytes. `understudy simulate` is this as a command.
+ * What a policy would have done in an outage, as a table and a picture. The same seed gives the same bytes.
+ * `understudy simulate` is this as a command.
  */
 import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,7 +1,7 @@
 /**
- * A page that writes down an answer as it comes. The policy is the server's: until the first word another tier may take
- * over unseen; a stream that breaks off after it is shown as broken off, and never as a whole answer. Closing the page
- * closes the upstream's stream.
+ * A page that shows an answer as it comes. The policy is the server's: until the first word another tier can take over
+ * unseen; a stream that breaks off later is shown as broken off, never as a whole answer. Closing the page closes the
+ * upstream's stream.
  */
 import { createServer } from "node:http"
 import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"

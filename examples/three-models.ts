@@ -1,6 +1,6 @@
 /**
- * Three models in order, the last of which is always there. The first fails every call: its two retries are spent, and
- * the second answers; from the fifth failure on its breaker is open, and nobody waits for it any more.
+ * Three models in order. The first fails every call: after its two retries the second answers. With the fifth failure
+ * its breaker opens, and from then on nobody waits for it.
  */
 import { ChatModel, Sandbox } from "@understudy/http"
 import { Effect } from "effect"

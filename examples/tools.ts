@@ -1,11 +1,11 @@
 /**
- * A conversation with a tool: the model asks how warm it is, is told, and answers. What a model wrote as arguments need
- * not be valid, and then it is told so.
+ * A conversation with a tool: the model asks how warm it is, is told, and answers. The arguments a model writes need not
+ * be valid; if they are not, it is told so and can try again.
  */
 import { ChatModel, OpenAiCompatible, Upstream } from "@understudy/http"
 import { Effect, Schema } from "effect"
 
-/** In place of a model, for it needs no key: first it wishes for the tool, then it says what it was told. */
+/** Stands in for a model, and needs no key: first it calls the tool, then it says what it was told. */
 const upstream: Upstream.Upstream = {
   send: ({ body }) => {
     const last = JSON.parse(new TextDecoder().decode(body)).messages.at(-1)

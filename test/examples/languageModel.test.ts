@@ -2,7 +2,7 @@ import { LanguageModel, Tool, Toolkit } from "@effect/ai"
 import { assert, describe, it } from "@effect/vitest"
 import { ChatModel, OpenAiCompatible, Provider, Upstream } from "@understudy/http"
 import { Chunk, Effect, Exit, Layer, Schema, Stream } from "effect"
-import * as UnderstudyModel from "../../examples/languageModel.ts"
+import * as UnderstudyModel from "../../examples/adapters/languageModel.ts"
 import {
   type Behaviour,
   content,

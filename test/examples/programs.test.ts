@@ -7,10 +7,7 @@ import { programs } from "../../scripts/lib/bundle.mjs"
 
 const folder = join(import.meta.dirname, "../../examples")
 const outdir = join(folder, "dist")
-/** One is made to be copied, and is no program. */
-const names = readdirSync(folder).flatMap((file) =>
-  file.endsWith(".ts") && file !== "languageModel.ts" ? basename(file, ".ts") : []
-)
+const names = readdirSync(folder).flatMap((file) => (file.endsWith(".ts") ? basename(file, ".ts") : []))
 
 /** What each prints, or says when it is asked. */
 const expected: Readonly<Record<string, ReadonlyArray<string> | ((url: string) => Promise<void>)>> = {
@@ -26,7 +23,17 @@ const expected: Readonly<Record<string, ReadonlyArray<string> | ((url: string) =
     "never longer than 20s: holds",
     "never more than 4 calls: holds",
     "standby is reached when those above it are dead: holds",
-    "Error: never more than 2 calls: a request became 3 calls"
+    "Error: never more than 2 calls: a request became 3 calls",
+    "",
+    "The smallest script found that makes it happen, for understudy simulate --seed 0 --outage FILE:",
+    "",
+    "for: 1s",
+    "load: { rate: 1, arrivals: even }",
+    "upstreams:",
+    "  primary: { latency: 100ms, calls: [{ fails: overloaded, retryAfter: 5000.5ms }, ok] }",
+    "  standby: { latency: 100ms, calls: [{ fails: overloaded }] }",
+    "",
+    'To try this case again: { seed: 1, path: "0:0:1:0:1:1:5:2:2:3:3:3:3" }'
   ],
   simulation: [
     "10m, 3000 requests, seed 1",

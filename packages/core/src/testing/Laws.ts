@@ -199,7 +199,7 @@ export const property = (
   })
 
 /**
- * Throws an error where a law does not hold: what happened, and the smallest script found that brings it about.
+ * Throws an error where a law does not hold: what happened, and the smallest script found that makes it happen.
  *
  * **Details**
  * - It tries 100 scripts, or `numRuns`. `seed` and `path` are those that the error gives, to try the very same again.
@@ -243,9 +243,9 @@ export const assert = (
   throw new Error(
     [
       `${law.name}: ${trial(subject, law, file, simulated) ?? details.error}`,
-      `The smallest script found that brings it about, for understudy simulate --seed ${simulated} --outage:`,
+      `The smallest script found that makes it happen, for understudy simulate --seed ${simulated} --outage FILE:`,
       Script.render(file).trimEnd(),
-      `Again: { seed: ${details.seed}, path: "${details.counterexamplePath}" }`
+      `To try this case again: { seed: ${details.seed}, path: "${details.counterexamplePath}" }`
     ].join("\n\n")
   )
 }
