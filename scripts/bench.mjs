@@ -11,30 +11,20 @@ import { execFileSync } from "node:child_process"
 import { mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs"
 import { basename, join } from "node:path"
 import { parseArgs } from "node:util"
-import { gateway as bundleGateway } from "./lib/bundle.mjs"
+import { bundleForNode, gateway as bundleGateway } from "./lib/bundle.mjs"
 import { install, root } from "./lib/install.mjs"
 import { portkey } from "./lib/portkey.mjs"
 
 install()
-const { build } = await import("esbuild")
 const bench = join(root, "bench")
 const out = join(bench, "dist")
 
 const bundle = (name, contents, alias = {}) =>
-  build({
+  bundleForNode({
     stdin: { contents, resolveDir: bench, loader: "ts" },
     outfile: join(out, `${name}.mjs`),
-    bundle: true,
     alias,
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    sourcemap: true,
-    logLevel: "error",
-    // CommonJS packages inside the bundle call require.
-    banner: {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
-    }
+    sourcemap: true
   })
 
 const contender = (name, file = name, alias = undefined) =>

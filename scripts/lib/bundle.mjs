@@ -4,15 +4,11 @@ import { root } from "./install.mjs"
 import { lean, required } from "./lean.mjs"
 import { notices } from "./notices.mjs"
 
-/** Bundles programs into one folder, each into one that runs on plain Node; `options` are esbuild's. */
-export const programs = async (entryPoints, options) => {
+/** Bundles what is to run on plain Node; `options` are esbuild's. */
+export const bundleForNode = async (options) => {
   const { build } = await import("esbuild")
   return build({
-    entryPoints,
-    outExtension: { ".js": ".mjs" },
     bundle: true,
-    // What is imported only when it is needed, such as the OpenTelemetry SDK, is loaded only then.
-    splitting: true,
     platform: "node",
     target: "node20",
     format: "esm",
@@ -24,6 +20,16 @@ export const programs = async (entryPoints, options) => {
     ...options
   })
 }
+
+/** Bundles programs into one folder; `options` are esbuild's. */
+export const programs = (entryPoints, options) =>
+  bundleForNode({
+    entryPoints,
+    outExtension: { ".js": ".mjs" },
+    // What is imported only when it is needed, such as the OpenTelemetry SDK, is loaded only then.
+    splitting: true,
+    ...options
+  })
 
 /** Bundles the gateway as it is shipped; `options` are esbuild's. */
 export const gateway = (options) =>

@@ -4,11 +4,12 @@ import { collector, metricsOf, resourceMetricsOf } from "../../packages/otel/tes
 import { ask, chatBody, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat } from "../support/gateway.ts"
+import { freePort } from "../support/ports.ts"
 import { program } from "../support/program.ts"
 import { type Sample, samplesOf } from "../support/samples.ts"
 import { answer, content, fails, finish, role, stream, wall } from "../support/wall.ts"
 import { startCollector, startOtlpPrometheus } from "./counterparts.mjs"
-import { freePort, running, withCounterpart } from "./support.ts"
+import { running, withCounterpart } from "./support.ts"
 
 const cumulative = 2
 

@@ -6,6 +6,7 @@ import OpenAi from "openai7"
 import { call, chatBody, type Options } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat } from "../support/gateway.ts"
+import { freePort } from "../support/ports.ts"
 import { type Program, program } from "../support/program.ts"
 import {
   answer,
@@ -19,7 +20,7 @@ import {
   wall
 } from "../support/wall.ts"
 import { startJaeger } from "./counterparts.mjs"
-import { freePort, running, withCounterpart } from "./support.ts"
+import { running, withCounterpart } from "./support.ts"
 import { waterfall } from "./waterfall.ts"
 
 interface Span {

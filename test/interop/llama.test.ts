@@ -3,9 +3,10 @@ import { Effect } from "effect"
 import OpenAi from "openai7"
 import { gather } from "../support/clients.ts"
 import { gateway } from "../support/gateway.ts"
+import { freePort } from "../support/ports.ts"
 import { fails, wall } from "../support/wall.ts"
 import { startLlama } from "./counterparts.mjs"
-import { freePort, running, withCounterpart } from "./support.ts"
+import { running, withCounterpart } from "./support.ts"
 
 withCounterpart("llama", () => {
   it.scopedLive("a real model on this machine is the last tier that still answers", () =>

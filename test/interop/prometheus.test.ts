@@ -5,11 +5,12 @@ import { Dashboard } from "@understudy/otel"
 import { Effect, Fiber, Schedule } from "effect"
 import { ask, chatBody, get } from "../support/caller.ts"
 import { chat } from "../support/gateway.ts"
+import { freePort } from "../support/ports.ts"
 import { command, fileOf, program } from "../support/program.ts"
 import { answer, content, fails, finish, raw, role, stream, wall } from "../support/wall.ts"
 import { run } from "./counterparts/install.mjs"
 import { installPromtool, startPrometheus } from "./counterparts.mjs"
-import { freePort, running, withCounterpart } from "./support.ts"
+import { running, withCounterpart } from "./support.ts"
 
 /** The PromQL that the guide shows. */
 const shown = [

@@ -1,4 +1,3 @@
-import { createServer } from "node:net"
 import { describe } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 
@@ -23,13 +22,3 @@ export const running = <A extends { readonly stop: () => Promise<void> }>(
   start: () => Promise<A>
 ): Effect.Effect<A, never, Scope.Scope> =>
   Effect.acquireRelease(Effect.promise(start), ({ stop }) => Effect.promise(stop))
-
-export const freePort: Effect.Effect<number> = Effect.async((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() =>
-      resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
-    )
-  })
-})

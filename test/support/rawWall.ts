@@ -1,5 +1,6 @@
-import { type AddressInfo, createServer, type Socket } from "node:net"
+import { createServer, type Socket } from "node:net"
 import { Effect, type Scope } from "effect"
+import { listen } from "./ports.ts"
 
 /** How much of a request the wall reads before it does something. After less than all it reads no further. */
 export type Reads = "nothing" | "head" | "half" | "all"
@@ -79,19 +80,17 @@ export const rawWall: Effect.Effect<RawWall, never, Scope.Scope> = Effect.gen(fu
     if (turn().reads === "nothing") take(socket)
   })
 
-  yield* Effect.acquireRelease(
-    Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-    () =>
-      Effect.async<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        for (const { socket } of all) socket.destroy()
-      })
+  const port = yield* Effect.acquireRelease(listen(server), () =>
+    Effect.async<void>((resume) => {
+      server.close(() => resume(Effect.void))
+      for (const { socket } of all) socket.destroy()
+    })
   )
   const each = (action: (socket: Socket) => void) => {
     for (const { socket } of all) action(socket)
   }
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    url: `http://127.0.0.1:${port}/v1`,
     requests: () => requests,
     connections: () => all.size,
     open: () => [...all].filter(({ given }) => !given).length,

@@ -1,5 +1,5 @@
-import { createServer } from "node:net"
 import { Effect } from "effect"
+import { freePort } from "./ports.ts"
 import type { Behaviour } from "./wall.ts"
 
 /** Puts these very bytes on the connection in place of a response, and then does as told. */
@@ -14,11 +14,4 @@ export const bytes =
   }
 
 /** The base URL of an upstream that nobody listens at. */
-export const nowhere: Effect.Effect<string> = Effect.async((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    server.close(() => resume(Effect.succeed(`http://127.0.0.1:${port}/v1`)))
-  })
-})
+export const nowhere: Effect.Effect<string> = Effect.map(freePort, (port) => `http://127.0.0.1:${port}/v1`)

@@ -1,8 +1,8 @@
 import * as Http from "node:http"
 import * as Https from "node:https"
-import type { AddressInfo } from "node:net"
 import { Effect, type Scope } from "effect"
 import type { Identity } from "./certificate.ts"
+import { listen } from "./ports.ts"
 
 /** What the wall does with one request. The body has been read. */
 export type Behaviour = (response: Http.ServerResponse, request: Received) => void
@@ -69,16 +69,14 @@ const wallOver = (
       sockets.add(socket)
       socket.on("close", () => sockets.delete(socket))
     })
-    yield* Effect.acquireRelease(
-      Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () =>
-        Effect.async<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
+    const port = yield* Effect.acquireRelease(listen(server), () =>
+      Effect.async<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections()
+      })
     )
     return {
-      url: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+      url: `${scheme}://127.0.0.1:${port}/v1`,
       received,
       sockets: () => sockets.size,
       connections: () => connections,

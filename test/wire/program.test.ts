@@ -1,10 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files write ${NAME}
-import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask, call, chatBody, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat } from "../support/gateway.ts"
+import { takenPort } from "../support/ports.ts"
 import { command, fileOf, program } from "../support/program.ts"
 import { content, fails, finish, held, role, silence, wall } from "../support/wall.ts"
 
@@ -188,14 +188,8 @@ describe("the program, given", () => {
     "a port that is taken: the same",
     () =>
       Effect.gen(function* () {
-        const server = yield* Effect.acquireRelease(
-          Effect.sync(() => createServer().listen(0, "127.0.0.1")),
-          (server) => Effect.sync(() => server.close())
-        )
-        yield* eventually(() => server.listening)
-        const address = server.address()
-        const port = typeof address === "object" ? String(address?.port) : ""
-        const { code, stderr, stdout } = yield* command(["serve", fileOf(file({})), "--port", port])
+        const port = yield* takenPort
+        const { code, stderr, stdout } = yield* command(["serve", fileOf(file({})), "--port", `${port}`])
         assert.deepStrictEqual([code, stdout], [1, ""])
         assert.match(stderr, new RegExp(`^understudy: cannot listen on 127\\.0\\.0\\.1:${port}: .+; .+\\n$`))
       }),

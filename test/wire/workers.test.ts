@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import type { StatusPage } from "@understudy/gateway"
 import { Effect, Fiber } from "effect"
 import { ask, call, chatBody, envelope, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat } from "../support/gateway.ts"
+import { takenPort } from "../support/ports.ts"
 import { command, fileOf, type Program, program } from "../support/program.ts"
 import { answer, content, fails, finish, held, role, silence, type Wall, wall } from "../support/wall.ts"
 
@@ -361,13 +361,7 @@ describe("a gateway that cannot have its workers", () => {
     "says so in one line and exits with 1",
     () =>
       Effect.gen(function* () {
-        const server = yield* Effect.acquireRelease(
-          Effect.sync(() => createServer().listen(0, "127.0.0.1")),
-          (server) => Effect.sync(() => server.close())
-        )
-        yield* eventually(() => server.listening)
-        const address = server.address()
-        const taken = typeof address === "object" ? String(address?.port) : ""
+        const taken = `${yield* takenPort}`
         const yaml = chat(["http://127.0.0.1:1"])
         const single = chat(["http://127.0.0.1:1"], { server: "maxInFlight: 1" })
         const dying = "--import=data:text/javascript,if(process.send)process.exit(3)"
