@@ -137,7 +137,7 @@ export const hedge: {
  * const slow = Tier.make({ name: "slow", effect: Effect.never })
  * const program = Effect.flip(slow.pipe(Fallback.within("10 millis")))
  *
- * console.log((await Effect.runPromise(program)).message) // => the deadline ended the run after 1 attempts
+ * console.log((await Effect.runPromise(program)).message) // => the deadline ended the run after 1 attempt
  *
  * @since 0.1.0
  * @category combinators

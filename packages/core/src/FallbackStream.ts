@@ -268,7 +268,7 @@ export const orElse: {
  * const silent = FallbackStream.tier({ name: "silent", stream: Stream.never }).pipe(FallbackStream.within("10 millis"))
  * const error = await Effect.runPromise(Effect.flip(Stream.runDrain(silent)))
  *
- * console.log(error.message) // => the deadline ended the run after 1 attempts
+ * console.log(error.message) // => the deadline ended the run after 1 attempt
  *
  * @since 0.1.0
  * @category combinators
@@ -300,7 +300,7 @@ export const within: {
  * const tier = (name: string) => FallbackStream.tier({ name, stream: Stream.fail("down") })
  * const capped = tier("a").pipe(FallbackStream.orElse(tier("b")), FallbackStream.atMost(1))
  *
- * console.log(String(await Effect.runPromise(Effect.flip(Stream.runDrain(capped))))) // => AllTiersFailed: all tiers failed after 1 attempts
+ * console.log(String(await Effect.runPromise(Effect.flip(Stream.runDrain(capped))))) // => AllTiersFailed: all tiers failed after 1 attempt
  *
  * @since 0.1.0
  * @category combinators

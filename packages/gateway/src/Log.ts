@@ -10,6 +10,7 @@ import { logDetails } from "@understudy/http/Provider"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type { ConfigError } from "./Config.ts"
+import { many } from "./internal/drawing/figures.ts"
 import { percent } from "./internal/drawing/percent.ts"
 
 /**
@@ -177,7 +178,7 @@ const pretty = (entry: Entry): string => {
         served_by === "none"
           ? "by no tier"
           : `by ${served_by}${entry["fallback"] === true ? ", a fallback" : ""}`
-      return `${time} ${mark(outcome)} run     ${route} ${outcome} ${by}, ${entry["attempts"]} attempts in ${latency_ms} ms`
+      return `${time} ${mark(outcome)} run     ${route} ${outcome} ${by}, ${many(Number(entry["attempts"]), "attempt")} in ${latency_ms} ms`
     }
     case "refused":
       return `${time} - refused ${rung} is resting, probe in ${retry_after_ms} ms`

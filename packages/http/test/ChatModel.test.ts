@@ -182,7 +182,7 @@ describe("ChatModel: its policy", () => {
       const ask = Effect.provideService(complete(hi), Attempt.Listener, ({ run }) => runs.push(run))
       const fiber = yield* Effect.fork(Effect.flip(ask))
       yield* TestClock.adjust("100 millis")
-      assert.strictEqual((yield* Fiber.join(fiber)).message, "the deadline ended the run after 1 attempts")
+      assert.strictEqual((yield* Fiber.join(fiber)).message, "the deadline ended the run after 1 attempt")
       assert.deepStrictEqual(new Set(runs), new Set(["mail"]))
     })
   )

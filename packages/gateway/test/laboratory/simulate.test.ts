@@ -218,7 +218,7 @@ events: [{ at: 30s, for: 30s, of: primary, failures: { 503: 1 } }]
       writeFileSync(path("log"), JSON.stringify(line))
       assert.strictEqual(
         yield* run("replay", path("log")),
-        "# Of log: 1 runs, 0 attempts.\nfor: 1m\nload: { rate: 0.0167 }\nevents: []"
+        "# Of log: 1 run, 0 attempts.\nfor: 1m\nload: { rate: 0.0167 }\nevents: []"
       )
       assert.include(
         yield* run("replay", path("log"), "--route", "x"),

@@ -209,13 +209,15 @@ export class AllTiersFailed<out E> extends Data.TaggedError("AllTiersFailed")<{
   declare readonly attempts: ReadonlyArray<Attempt<E>>
 
   override get message(): string {
+    const { length } = this.attempts
+    const after = `after ${length} ${length === 1 ? "attempt" : "attempts"}`
     switch (this.reason) {
       case "open":
         return "the circuit of every tier is open"
       case "deadline":
-        return `the deadline ended the run after ${this.attempts.length} attempts`
+        return `the deadline ended the run ${after}`
       case "failed":
-        return `all tiers failed after ${this.attempts.length} attempts`
+        return `all tiers failed ${after}`
     }
   }
 }

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Config from "../../Config.ts"
+import { many } from "../drawing/figures.ts"
 import { command, UsageError } from "./command.ts"
 
 export const replay = command({
@@ -24,7 +25,7 @@ export const replay = command({
       }
       const { attempts, runs, script, skipped } = recording
       terminal.print(
-        `# Of ${log}: ${runs} runs, ${attempts} attempts${skipped === 0 ? "" : `; ${skipped} lines are neither`}.\n${Script.render(script).trimEnd()}`
+        `# Of ${log}: ${many(runs, "run")}, ${many(attempts, "attempt")}${skipped === 0 ? "" : `; other lines: ${skipped}`}.\n${Script.render(script).trimEnd()}`
       )
     })
 })

@@ -1,4 +1,5 @@
 import type { Simulation } from "@understudy/core/testing"
+import { many } from "../drawing/figures.ts"
 import { percent } from "../drawing/percent.ts"
 import { clock, indented, table, time } from "./words.ts"
 
@@ -50,7 +51,7 @@ const tiers = ({ breakers, requests, tiers }: Simulation.Report): ReadonlyArray<
         .map(([type, count]) => `${count} ${type}`)
         .join(", "),
       String(refusals),
-      open.length === 0 ? "" : `${open.length} times, ${clock(all)} in all`
+      open.length === 0 ? "" : `${many(open.length, "time")}, ${clock(all)} in all`
     ]
   })
 ]

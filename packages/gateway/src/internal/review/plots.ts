@@ -1,4 +1,4 @@
-import { compact, span } from "../drawing/figures.ts"
+import { compact, many, span } from "../drawing/figures.ts"
 import { type Html, html } from "../drawing/html.ts"
 import { percent } from "../drawing/percent.ts"
 import { area, line, plot, px, scale, ticks } from "../drawing/svg.ts"
@@ -121,7 +121,9 @@ export const breakers = (review: Review): Html => {
   const { axis, x } = across(review)
   const own = review.breakers
   const height = 34 + row * own.length
-  const label = own.map(({ opened, route, tier }) => `${route} / ${tier} opened ${opened} times`).join(", ")
+  const label = own
+    .map(({ opened, route, tier }) => `${route} / ${tier} opened ${many(opened, "time")}`)
+    .join(", ")
   const marks = own.map(({ route, spans, tier }, index) => {
     const top = place.top + row * index
     const bars = spans.map(({ from, to }) => {

@@ -5,6 +5,9 @@ export type Loose<Field extends string> = { readonly [_ in Field]?: unknown }
 export const asObject = <Field extends string>(value: unknown): Loose<Field> | undefined =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined
 
+/** The items of an array; none where it is something else. */
+export const asArray = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
+
 /** `undefined` where the text is not JSON; no JSON text parses to that. */
 export const parse = (text: string): unknown => {
   try {

@@ -37,7 +37,7 @@ export const asked = (request: unknown, maxBytes: number): ReadonlyArray<Message
   const room = within(maxBytes)
   const { messages } = Json.asObject<"messages">(request) ?? {}
   const kept: Array<Message> = []
-  for (const value of asArray(messages)) {
+  for (const value of Json.asArray(messages)) {
     if (room.isFull()) break
     kept.push(messageOf(value, room))
   }
@@ -54,7 +54,7 @@ const messageOf = (value: unknown, room: Room): Message => {
       parts: [{ type: "tool_call_response", id: message.tool_call_id, response: response.join("") }]
     }
   }
-  const calls = asArray(message.tool_calls).map((call) => {
+  const calls = Json.asArray(message.tool_calls).map((call) => {
     const { function: named, id } = Json.asObject<"id" | "function">(call) ?? {}
     const { arguments: given, name } = Json.asObject<"name" | "arguments">(named) ?? {}
     return { type: "tool_call", id, name, arguments: room.take(Json.asText(given) ?? "") }
@@ -64,7 +64,7 @@ const messageOf = (value: unknown, room: Room): Message => {
 
 const asParts = (content: unknown, room: Room): ReadonlyArray<MessagePart> => {
   if (typeof content === "string") return [{ type: "text", content: room.take(content) }]
-  return asArray(content).map((value) => {
+  return Json.asArray(content).map((value) => {
     const { text, type } = Json.asObject<"type" | "text">(value) ?? {}
     return typeof text === "string"
       ? { type: "text", content: room.take(text) }
@@ -99,5 +99,3 @@ export const answered = (
     }
   ]
 }
-
-const asArray = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])

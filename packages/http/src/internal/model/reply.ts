@@ -100,7 +100,12 @@ export type Delta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | 
 export const read = (json: unknown): Reply => {
   const choice = firstChoice(json)
   const message = Json.asObject<string>(choice?.message) ?? {}
-  return reply(message, asArray(message["tool_calls"]), Json.asText(choice?.finish_reason), usageIn(json))
+  return reply(
+    message,
+    Json.asArray(message["tool_calls"]),
+    Json.asText(choice?.finish_reason),
+    usageIn(json)
+  )
 }
 
 /** Reads a stream: the deltas of each chunk, and at its end all that was said. */
@@ -134,7 +139,7 @@ export const makeReader = () => {
       ]
       const deltas = [
         ...said.flatMap(([_tag, text]) => (text === "" ? [] : [{ _tag, text, json }])),
-        ...asArray(tool_calls).flatMap((delta) => call(delta, json))
+        ...Json.asArray(tool_calls).flatMap((delta) => call(delta, json))
       ]
       return deltas.length === 0 ? [{ _tag: "Other", json }] : deltas
     },
@@ -192,7 +197,7 @@ const functionOf = (call: Json.Loose<"function">) => {
 }
 
 const firstChoice = (json: unknown) =>
-  asArray(Json.asObject<"choices">(json)?.choices)
+  Json.asArray(Json.asObject<"choices">(json)?.choices)
     .map((choice) => Json.asObject<"index" | "message" | "delta" | "finish_reason">(choice))
     // Some servers do not number the only one.
     .find((choice) => (choice?.index ?? 0) === 0)
@@ -216,7 +221,7 @@ const merge = (into: Fields, delta: object): Fields => {
     const known = into[name]
     const object = Json.asObject(value)
     if (object !== undefined) into[name] = merge({ ...Json.asObject(known) }, object)
-    else if (Array.isArray(value)) into[name] = [...asArray(known), ...value]
+    else if (Array.isArray(value)) into[name] = [...Json.asArray(known), ...value]
     else if (typeof value !== "string" || typeof known !== "string") into[name] = value
     else if (!whole.has(name)) into[name] = known + value
     else if (value !== "") into[name] = value
@@ -228,7 +233,7 @@ const merge = (into: Fields, delta: object): Fields => {
 const textOf = (content: unknown): string =>
   typeof content === "string"
     ? content
-    : asArray(content)
+    : Json.asArray(content)
         .map((part) => Json.asObject<"text">(part)?.text)
         .filter((text) => typeof text === "string")
         .join("")
@@ -246,5 +251,3 @@ const filled = (fields: Fields): Readonly<Record<string, unknown>> | undefined =
 
 const isFilled = (value: unknown): boolean =>
   Json.isGiven(value) && value !== "" && !(Array.isArray(value) && value.length === 0)
-
-const asArray = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])

@@ -15,7 +15,7 @@ export interface Delta {
 export const readDelta = (data: string): Delta | undefined => {
   const chunk = Json.asObject<"choices">(Json.parse(data))
   if (chunk === undefined) return undefined
-  const choices: ReadonlyArray<unknown> = Array.isArray(chunk.choices) ? chunk.choices : []
+  const choices = Json.asArray(chunk.choices)
   if (choices.length === 0) return nothing
   const choice = Json.asObject<"index" | "delta" | "finish_reason">(choices[0])
   if (choices.length > 1 || choice === undefined || (choice.index ?? 0) !== 0) return undefined
