@@ -4,9 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Cli from "../Cli.ts"
+import * as Collector from "./collector.ts"
 
 /** Runs the command line that this process was started with, and ends the process with it. */
 export const run = (onHangup: Cli.Terminal["onHangup"]): void => {
+  Collector.tune()
   // What is printed in one turn of the event loop is written at once: a write costs more than the line.
   let printed = ""
   const flush = () => {

@@ -1,10 +1,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as FiberSet from "effect/FiberSet"
+import * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
+import { defaultScheduler, type Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 
 /** The requests under way. */
@@ -18,10 +18,12 @@ export interface Requests {
 
 /** Those that are under way when the scope closes are interrupted. */
 export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(function* () {
-  const fibers = yield* FiberSet.make<void>()
+  const all = new All()
   const { context, fiberRefs, runtimeFlags } = yield* Effect.runtime()
   // What answers can be interrupted, the closing of its scope cannot.
   const flags = RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
+  const interruptAll = Effect.suspend(() => Fiber.interruptAll(all.fibers()))
+  yield* Effect.addFinalizer(() => interruptAll)
   return {
     start: (answer) => {
       const scope = Effect.runSync(Scope.make())
@@ -39,13 +41,62 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(func
             return Effect.zipRight(Scope.close(scope, exit), exit)
           },
           onSuccess: () => Scope.close(scope, Exit.void)
-        })
+        }),
+        { scheduler: shared }
       )
-      FiberSet.unsafeAdd(fibers, fiber)
+      all.add(fiber)
       return fiber
     },
-    count: FiberSet.size(fibers),
-    awaitNone: FiberSet.awaitEmpty(fibers),
-    interruptAll: FiberSet.clear(fibers)
+    count: Effect.sync(() => all.count),
+    awaitNone: all.none,
+    interruptAll
   }
 })
+
+/** One queue for all requests: Effect makes one for every fiber that ever waits. */
+const shared: Scheduler = {
+  shouldYield: (fiber) => defaultScheduler.shouldYield(fiber),
+  scheduleTask: (task, priority) => defaultScheduler.scheduleTask(task, priority)
+}
+
+interface Place {
+  readonly fiber: Fiber.RuntimeFiber<void>
+  index: number
+}
+
+/**
+ * In no order, and no `Set`: of one that has grown old V8 keeps every table that it has ever had until a whole
+ * collection, with all that was in it, and so requests that are long over.
+ */
+class All {
+  private readonly places: Array<Place> = []
+  private onNone = (): void => {}
+
+  readonly none: Effect.Effect<void> = Effect.async((resume) => {
+    if (this.places.length === 0) resume(Effect.void)
+    else this.onNone = () => resume(Effect.void)
+  })
+
+  get count(): number {
+    return this.places.length
+  }
+
+  fibers(): ReadonlyArray<Fiber.RuntimeFiber<void>> {
+    return this.places.map(({ fiber }) => fiber)
+  }
+
+  add(fiber: Fiber.RuntimeFiber<void>): void {
+    const place = { fiber, index: this.places.length }
+    this.places.push(place)
+    fiber.addObserver(() => this.remove(place))
+  }
+
+  private remove(place: Place): void {
+    const last = this.places.pop()
+    if (last !== undefined && last !== place) {
+      last.index = place.index
+      this.places[last.index] = last
+    }
+    if (this.places.length === 0) this.onNone()
+  }
+}
