@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { html } from "../src/internal/drawing/html.ts"
-import { line, plot, scale, ticks } from "../src/internal/drawing/svg.ts"
+import { line, plot, scale, stack, ticks } from "../src/internal/drawing/svg.ts"
 
 describe("svg", () => {
   it("a scale maps its ends onto its ends, and a range of nothing onto the start", () => {
@@ -30,6 +30,21 @@ describe("svg", () => {
   it("a line breaks where a value is missing, and a value alone is a dot", () => {
     const points = [1, 2, undefined, Math.PI, undefined, 5, 6].map((y, x) => [x, y] as const)
     assert.strictEqual(line(points), "M0 1L1 2M3 3.1h0M5 5L6 6")
+  })
+
+  it("a stack's columns stand on those of the layer below, and nothing is drawn for nothing", () => {
+    const columns = [
+      [0, 10],
+      [10, 20]
+    ] as const
+    const layers = [
+      [1, 2],
+      [3, 0]
+    ]
+    assert.deepStrictEqual(stack(layers, columns, scale(0, 4, 40, 0)), [
+      "M0 40V30H10V40ZM10 40V20H20V40Z",
+      "M0 30V0H10V30Z"
+    ])
   })
 
   it("a plot says in words what it is, and writes what is on its axes escaped", () => {

@@ -16,6 +16,18 @@ export const span = (millis: number | null): string => {
   return minutes < 99.5 ? `${Math.round(minutes)} min` : `${Math.round(minutes / 60)} h`
 }
 
+/** A moment since something began, or a long time, in whole seconds: `0s`, `3m20s`, `1h5m`. */
+export const clock = (millis: number): string => {
+  const seconds = Math.round(millis / 1_000)
+  const units = [
+    [Math.floor(seconds / 3_600), "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"]
+  ] as const
+  const text = units.map(([amount, unit]) => (amount === 0 ? "" : `${amount}${unit}`)).join("")
+  return text === "" ? "0s" : text
+}
+
 /** `1.5M`, `64`. No formatter is made before it is needed: the first one takes milliseconds. */
 export const compact = (count: number): string => count.toLocaleString("en", { notation: "compact" })
 

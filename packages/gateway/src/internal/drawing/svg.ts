@@ -35,6 +35,28 @@ export const line = (points: ReadonlyArray<readonly [x: number, y: number | unde
     .join("")
 }
 
+/**
+ * Columns on top of each other, a path for each layer. `columns` say from where to where each column goes, and `layers` what
+ * each layer has in it.
+ */
+export const stack = (
+  layers: ReadonlyArray<ReadonlyArray<number>>,
+  columns: ReadonlyArray<readonly [left: number, right: number]>,
+  y: (value: number) => number
+): ReadonlyArray<string> => {
+  const heights = columns.map(() => 0)
+  return layers.map((values) =>
+    columns
+      .map(([left, right], index) => {
+        const from = heights[index]!
+        const to = from + (values[index] ?? 0)
+        heights[index] = to
+        return to === from ? "" : `M${px(left)} ${px(y(from))}V${px(y(to))}H${px(right)}V${px(y(from))}Z`
+      })
+      .join("")
+  )
+}
+
 /** A length as it is written: a tenth of a pixel is as fine as anybody sees. */
 export const px = (length: number): string => String(round(length, 10) + 0)
 

@@ -1,7 +1,7 @@
 import type { Simulation } from "@understudy/core/testing"
-import { many } from "../drawing/figures.ts"
+import { clock, many } from "../drawing/figures.ts"
 import { percent } from "../drawing/percent.ts"
-import { clock, indented, table, time } from "./words.ts"
+import { indented, table, time } from "./words.ts"
 
 /** What a report says, for a terminal. */
 export const summary = (report: Simulation.Report, title: string): string =>

@@ -1,20 +1,10 @@
+import { clock } from "../drawing/figures.ts"
+
 /** A time in milliseconds, as exactly as anybody cares: `860 ms`, `4.08 s`, `3m20s`. */
 export const time = (millis: number): string => {
   if (millis < 1_000) return `${Math.round(millis)} ms`
   if (millis < 60_000) return `${Number((millis / 1_000).toPrecision(3))} s`
   return clock(millis)
-}
-
-/** A moment of the script, or a long time, in whole seconds: `0s`, `3m20s`, `1h5m`. */
-export const clock = (millis: number): string => {
-  const seconds = Math.round(millis / 1_000)
-  const units = [
-    [Math.floor(seconds / 3_600), "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [seconds % 60, "s"]
-  ] as const
-  const text = units.map(([amount, unit]) => (amount === 0 ? "" : `${amount}${unit}`)).join("")
-  return text === "" ? "0s" : text
 }
 
 /** Rows under each other; the columns named are flush right, the first rows are not. */

@@ -1,6 +1,6 @@
+import { clock } from "../drawing/figures.ts"
 import { type Html, html, raw } from "../drawing/html.ts"
 import { style } from "../drawing/theme.ts"
-import { clock } from "../laboratory/words.ts"
 import * as plots from "./plots.ts"
 import type { Review } from "./summary.ts"
 import { text } from "./text.ts"

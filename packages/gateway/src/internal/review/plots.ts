@@ -1,7 +1,7 @@
 import { compact, many, span } from "../drawing/figures.ts"
 import { type Html, html } from "../drawing/html.ts"
 import { percent } from "../drawing/percent.ts"
-import { area, line, plot, px, scale, ticks } from "../drawing/svg.ts"
+import { area, line, plot, px, scale, stack, ticks } from "../drawing/svg.ts"
 import type { Review, SliceReview } from "./summary.ts"
 
 const size = { width: 920, height: 190 }
@@ -82,25 +82,21 @@ export const lines = (
 /** Bars on top of each other, one for each slice. */
 export const stacks = (review: Review, title: string, note: string, series: ReadonlyArray<Series>): Html => {
   const { axis, x } = across(review)
-  const sums = review.slices.map(() => 0)
   const highest = Math.max(
     1,
     ...review.slices.map((slice) => series.reduce((sum, { of }) => sum + (of(slice) ?? 0), 0))
   )
   const steps = ticks(highest)
   const y = scale(0, steps.at(-1)!, place.bottom, place.top)
-  const marks = series.map(({ of }, colour) => {
-    const bars = review.slices.map((slice, index) => {
-      const [from, value] = [sums[index]!, of(slice) ?? 0]
-      if (value === 0) return ""
-      sums[index] = from + value
-      const start = Date.parse(slice.at)
-      const [left, right] = [x(start), x(start + review.slice_ms)]
-      const gap = right - left > 4 ? 1 : 0
-      return `M${px(left)} ${px(y(from))}V${px(y(from + value))}H${px(right - gap)}V${px(y(from))}z`
-    })
-    return html`<path class="fill ${colours[colour]!}" d="${bars.join("")}"/>`
+  const columns = review.slices.map(({ at }) => {
+    const start = Date.parse(at)
+    const [left, right] = [x(start), x(start + review.slice_ms)]
+    return [left, right - left > 4 ? right - 1 : right] as const
   })
+  const values = series.map(({ of }) => review.slices.map((slice) => of(slice) ?? 0))
+  const marks = stack(values, columns, y).map(
+    (bars, index) => html`<path class="fill ${colours[index]!}" d="${bars}"/>`
+  )
   const names = series.map(({ name }) => name)
   const picture = plot(
     {

@@ -1,5 +1,5 @@
-import { many, rate, span } from "../drawing/figures.ts"
-import { clock, indented, table } from "../laboratory/words.ts"
+import { clock, many, rate, span } from "../drawing/figures.ts"
+import { indented, table } from "../laboratory/words.ts"
 import type { Review } from "./summary.ts"
 
 /** The report as a terminal shows it. */
