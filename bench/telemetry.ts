@@ -1,3 +1,4 @@
+import { cpus } from "node:os"
 import { cpuUsage } from "node:process"
 import { tracing } from "@opentelemetry/sdk-node"
 import { Attempt, Fallback, Policy } from "@understudy/core"
@@ -21,15 +22,26 @@ const run = Effect.map(
     Fallback.fromPolicy(compiled, () => Attempt.recordUsage({ input_tokens: 9, output_tokens: 3 }))
 )
 
+/** Variables are read when a layer is built: each of these has its own, and one layer is built after the other. */
+const telemetry = (variables: Readonly<Record<string, string>>, options?: Telemetry.Options) =>
+  Layer.unwrapEffect(
+    Effect.sync(() => {
+      for (const name of Object.keys(process.env)) if (name.startsWith("OTEL_")) delete process.env[name]
+      Object.assign(process.env, variables)
+      return Telemetry.layer(options)
+    })
+  )
+
 /** Spans are made, batched and given to an exporter that drops them. */
 const spans = (share: number): Layer.Layer<never> => {
-  process.env["OTEL_TRACES_SAMPLER"] = "traceidratio"
-  process.env["OTEL_TRACES_SAMPLER_ARG"] = String(share)
   const dropped: tracing.SpanExporter = {
     export: (_, done) => done({ code: 0 }),
     shutdown: () => Promise.resolve()
   }
-  return Telemetry.layer({ spanProcessors: [new tracing.BatchSpanProcessor(dropped)] })
+  return telemetry(
+    { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: String(share) },
+    { spanProcessors: [new tracing.BatchSpanProcessor(dropped)] }
+  )
 }
 
 const counted = Layer.effect(
@@ -38,14 +50,16 @@ const counted = Layer.effect(
 )
 const disabled = Layer.setTracerEnabled(false)
 
-const kinds: Readonly<Record<string, () => Layer.Layer<never> | Layer.Layer<Attempt.Listener>>> = {
-  off: () => disabled,
-  metrics: () => Layer.merge(disabled, counted),
-  "metrics, spans at 1 %": () => Layer.merge(spans(0.01), counted),
-  "metrics, spans at 100 %": () => Layer.merge(spans(1), counted)
+/** The first is what the others are compared with. */
+const kinds: Readonly<Record<string, Layer.Layer<never> | Layer.Layer<Attempt.Listener>>> = {
+  "no telemetry": disabled,
+  off: Layer.merge(disabled, telemetry({ OTEL_SDK_DISABLED: "true" })),
+  metrics: Layer.merge(disabled, counted),
+  "metrics, spans at 1 %": Layer.merge(spans(0.01), counted),
+  "metrics, spans at 100 %": Layer.merge(spans(1), counted)
 }
 
-const micros = async (
+const cpuOf = async (
   runtime: Runtime.Runtime<never>,
   effect: Effect.Effect<unknown, unknown>,
   runs: number
@@ -58,25 +72,38 @@ const micros = async (
 
 /** What a run costs with nobody looking, with metrics, and with spans as well: CPU time, in turns. */
 export const main = async (args: ReadonlyArray<string>): Promise<void> => {
-  const [rounds, runs] = args.includes("--quick") ? [10, 1_000] : [40, 5_000]
+  const [rounds, runs] = args.includes("--quick") ? [10, 1_000] : [80, 5_000]
   const ask = await Effect.runPromise(run)
   const scope = await Effect.runPromise(Scope.make())
-  const runtimes = new Map<string, Runtime.Runtime<never>>()
+  const measured: Array<Measured> = []
   for (const [name, layer] of Object.entries(kinds)) {
-    const live = Layer.toRuntime(layer() as Layer.Layer<never>)
-    runtimes.set(name, await Effect.runPromise(Scope.extend(live, scope)))
+    const live = Layer.toRuntime(layer as Layer.Layer<never>)
+    measured.push({ name, runtime: await Effect.runPromise(Scope.extend(live, scope)), took: [] })
   }
-  const samples = new Map<string, Array<number>>()
   for (let round = -3; round < rounds; round++) {
-    for (const [name, runtime] of runtimes) {
-      const took = await micros(runtime, ask, runs)
-      if (round >= 0) samples.set(name, [...(samples.get(name) ?? []), took])
+    for (const { runtime, took } of measured) {
+      // What the one before left behind is none of its.
+      await cpuOf(runtime, ask, runs / 5)
+      const micros = await cpuOf(runtime, ask, runs)
+      if (round >= 0) took.push(micros)
     }
   }
-  console.log("µs of CPU a run, the middle half of all rounds")
-  for (const [name, took] of samples) {
-    const [low, high] = quartiles(took)
-    console.log(`  ${name.padEnd(26)}${short(low)} to ${short(high)}`)
+  console.log(
+    `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}; ${rounds} rounds of ${runs} runs`
+  )
+  console.log("µs of CPU a run, and how many more than the first: the middle half of all rounds")
+  const base = measured[0]!.took
+  for (const { name, took } of measured) {
+    const more = took.map((micros, round) => micros - base[round]!)
+    console.log(`  ${name.padEnd(26)}${middle(took).padEnd(18)}${took === base ? "" : middle(more)}`)
   }
   await Effect.runPromise(Scope.close(scope, Exit.void))
 }
+
+interface Measured {
+  readonly name: string
+  readonly runtime: Runtime.Runtime<never>
+  readonly took: Array<number>
+}
+
+const middle = (values: ReadonlyArray<number>): string => quartiles(values).map(short).join(" to ")

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
-import { Effect, type Scope } from "effect"
+import { Effect, Schedule, type Scope } from "effect"
 import OpenAi from "openai7"
 import { call, chatBody, type Options } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
@@ -32,34 +32,25 @@ interface Span {
   readonly tags: ReadonlyArray<{ readonly key: string; readonly value: unknown }>
 }
 
-/** The traces of a service as Jaeger's own page asks for them, once there are as many as expected. */
+/**
+ * Traces as Jaeger's own page asks for them, once there are as many as expected: `?service=NAME` or `/ID`. Their spans come in
+ * the order they began.
+ */
 const tracesOf = (
   queryUrl: string,
-  service: string,
-  count: number
+  which: string,
+  count = 1
 ): Effect.Effect<ReadonlyArray<ReadonlyArray<Span>>> =>
-  Effect.gen(function* () {
-    for (;;) {
-      const { data } = yield* Effect.promise<{
-        readonly data: ReadonlyArray<{ readonly spans: ReadonlyArray<Span> }>
-      }>(() => fetch(`${queryUrl}/api/traces?service=${service}`).then((response) => response.json()))
-      if (data?.length === count) return data.map(({ spans }) => spans)
-      yield* Effect.sleep("50 millis")
-    }
-  })
-
-/** One trace, once there is something of it. */
-const traceOf = (queryUrl: string, traceId: string): Effect.Effect<ReadonlyArray<Span>> =>
-  Effect.gen(function* () {
-    for (;;) {
-      const { data } = yield* Effect.promise<{
-        readonly data: ReadonlyArray<{ readonly spans: ReadonlyArray<Span> }> | null
-      }>(() => fetch(`${queryUrl}/api/traces/${traceId}`).then((response) => response.json()))
-      const [trace] = data ?? []
-      if (trace !== undefined) return [...trace.spans].sort((a, b) => a.startTime - b.startTime)
-      yield* Effect.sleep("50 millis")
-    }
-  })
+  Effect.promise<{ readonly data: ReadonlyArray<{ readonly spans: ReadonlyArray<Span> }> | null }>(() =>
+    fetch(`${queryUrl}/api/traces${which}`).then((response) => response.json())
+  ).pipe(
+    Effect.map(({ data }) =>
+      (data ?? []).map(({ spans }) => spans.toSorted((a, b) => a.startTime - b.startTime))
+    ),
+    Effect.filterOrFail((traces) => traces.length === count),
+    Effect.retry(Schedule.spaced("50 millis")),
+    Effect.orDie
+  )
 
 const tag = (span: Span, key: string): unknown => span.tags.find((tag) => tag.key === key)?.value
 
@@ -88,23 +79,21 @@ const draw = (spans: ReadonlyArray<Span>): string => {
   return picture
 }
 
-/** Every span as name, parent's name and the tags that tell what happened, in the order they began. */
+/** Every span as name, parent's name and the tags that tell what happened. */
 const tree = (spans: ReadonlyArray<Span>) =>
-  [...spans]
-    .sort((a, b) => a.startTime - b.startTime)
-    .map((span) => {
-      const parent = spans.find(({ spanID }) => spanID === span.references[0]?.spanID)
-      return [
-        span.operationName,
-        parent?.operationName,
-        tag(span, "span.kind"),
-        tag(span, "understudy.tier"),
-        tag(span, "understudy.attempt.number"),
-        tag(span, "understudy.outcome"),
-        tag(span, "http.response.status_code"),
-        tag(span, "error")
-      ]
-    })
+  spans.map((span) => {
+    const parent = spans.find(({ spanID }) => spanID === span.references[0]?.spanID)
+    return [
+      span.operationName,
+      parent?.operationName,
+      tag(span, "span.kind"),
+      tag(span, "understudy.tier"),
+      tag(span, "understudy.attempt.number"),
+      tag(span, "understudy.outcome"),
+      tag(span, "http.response.status_code"),
+      tag(span, "error")
+    ]
+  })
 
 const setup: Effect.Effect<
   {
@@ -141,7 +130,7 @@ withCounterpart("jaeger", () => {
       assert.strictEqual(answer.model, "model2")
       assert.strictEqual(yield* Effect.promise(() => gateway.stop()), 0)
 
-      const [spans = []] = yield* tracesOf(queryUrl, "understudy", 1)
+      const [spans = []] = yield* tracesOf(queryUrl, "?service=understudy")
       const run = "fallback chat"
       assert.deepStrictEqual(tree(spans), [
         [run, undefined, "internal", undefined, undefined, "success", undefined, undefined],
@@ -151,7 +140,7 @@ withCounterpart("jaeger", () => {
         ["chat model2", run, "client", "tier2", undefined, undefined, undefined, undefined],
         ["attempt", "chat model2", "client", "tier2", 1, "success", 200, undefined]
       ])
-      assert.lengthOf([...draw(spans).matchAll(/fill="#c0392b"/g)], 3)
+      assert.lengthOf([...draw(spans).matchAll(/class="bad fill"/g)], 3)
       const logged = gateway.lines
         .filter(({ message }) => message === "attempt")
         .map(({ span_id }) => span_id)
@@ -182,7 +171,7 @@ withCounterpart("jaeger", () => {
       })
       yield* Effect.promise(() => gateway.stop())
 
-      const [spans = []] = yield* tracesOf(queryUrl, "understudy", 1)
+      const [spans = []] = yield* tracesOf(queryUrl, "?service=understudy")
       assert.deepStrictEqual(
         tree(spans).map(([name, parent, , , , outcome]) => [name, parent, outcome]),
         [
@@ -298,12 +287,12 @@ withCounterpart("jaeger", () => {
           )
           yield* Effect.promise(() => gateway.stop())
           for (const { name, traceId, tree: expected } of scenarios) {
-            const spans = yield* traceOf(queryUrl, traceId)
+            const [spans = []] = yield* tracesOf(queryUrl, `/${traceId}`)
             assert.deepStrictEqual(tree(spans) as unknown, expected, name)
             const [above] = spans.find(({ operationName }) => operationName === run)?.references ?? []
             assert.strictEqual(above?.spanID, "b7ad6b7169203331", name)
           }
-          const [, answeredTier] = yield* traceOf(queryUrl, scenarios[0]?.traceId ?? "")
+          const [[, answeredTier] = []] = yield* tracesOf(queryUrl, `/${scenarios[0]?.traceId}`)
           assert.deepStrictEqual(
             [
               "gen_ai.provider.name",
@@ -313,7 +302,7 @@ withCounterpart("jaeger", () => {
             ].map((key) => answeredTier && tag(answeredTier, key)),
             ["openai", '["stop"]', 2, Number(new URL(first.url).port)]
           )
-          const [refused] = yield* traceOf(queryUrl, scenarios.at(-1)?.traceId ?? "")
+          const [[refused] = []] = yield* tracesOf(queryUrl, `/${scenarios.at(-1)?.traceId}`)
           assert.include(JSON.stringify(refused), "tier refused")
         })
     )

@@ -2,15 +2,15 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Dashboard } from "@understudy/otel"
-import { Effect, Fiber, Schedule } from "effect"
+import { Effect, Fiber } from "effect"
 import { ask, chatBody, get } from "../support/caller.ts"
 import { chat } from "../support/gateway.ts"
-import { freePort } from "../support/ports.ts"
-import { command, fileOf, program } from "../support/program.ts"
+import { program } from "../support/program.ts"
 import { answer, content, fails, finish, raw, role, stream, wall } from "../support/wall.ts"
 import { run } from "./counterparts/install.mjs"
-import { installPromtool, startPrometheus } from "./counterparts.mjs"
-import { running, withCounterpart } from "./support.ts"
+import { installPromtool } from "./counterparts.mjs"
+import { byLabels, is, runs, scraped } from "./scraped.ts"
+import { withCounterpart } from "./support.ts"
 
 /** The PromQL that the guide shows. */
 const shown = [
@@ -18,51 +18,6 @@ const shown = [
     /```promql\n(.*)\n```/g
   )
 ].map(([, expr = ""]) => expr)
-
-interface Sample {
-  readonly metric: Readonly<Record<string, string>>
-  readonly value: readonly [at: number, value: string]
-}
-
-interface Range {
-  readonly values: ReadonlyArray<readonly [at: number, value: string]>
-}
-
-/** A gateway that serves this file, and a Prometheus that scrapes it. */
-const scraped = (yaml: string) =>
-  Effect.gen(function* () {
-    // There are spans, though nobody gets them.
-    const gateway = yield* program(yaml, {
-      OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
-      OTEL_LOG_LEVEL: "none"
-    })
-    const rules = (yield* command(["rules", fileOf(yaml)])).stdout
-    const { url } = yield* Effect.flatMap(freePort, (port) =>
-      running(() => startPrometheus({ port, target: new URL(gateway.url).host, rules }))
-    )
-    const query = (expr: string) =>
-      Effect.promise<ReadonlyArray<Sample>>(() =>
-        fetch(`${url}/api/v1/query?query=${encodeURIComponent(expr)}`)
-          .then((response) => response.json())
-          .then(({ data }) => data.result)
-      )
-    /** Asks until it has what is wanted. */
-    const until = (expr: string, wanted: (samples: ReadonlyArray<Sample>) => boolean) =>
-      Effect.repeat(query(expr), { until: wanted, schedule: Schedule.spaced("200 millis") })
-    // Every series is there at nothing before anything is counted.
-    yield* until(runs, is(0))
-    return { gateway, url, query, until }
-  })
-
-const runs = "sum(understudy_requests_total)"
-
-const is = (value: number) => (samples: ReadonlyArray<Sample>) => Number(samples[0]?.value[1]) === value
-
-/** Samples by what their labels say. */
-const byLabels = (samples: ReadonlyArray<Sample>): Readonly<Record<string, number>> =>
-  Object.fromEntries(
-    samples.map(({ metric, value }) => [Object.values(metric).sort().join(" "), Number(value[1])])
-  )
 
 /** Asserts that these are in the proportion of those. */
 const assertShares = (
@@ -108,7 +63,7 @@ withCounterpart("promtool", () => {
           route: "alert: { tier: tier1, successBelow: 0.9, over: 10s, atLeast: 5 }"
         })
         const since = Date.now() / 1000
-        const { gateway, query, until, url } = yield* scraped(yaml)
+        const { gateway, query, range, until, url } = yield* scraped(yaml)
         first.script(...Array.from({ length: 12 }, (_, call) => (call % 4 === 3 ? answer() : fails(503))))
         for (let call = 0; call < 12; call++) yield* ask(gateway.url)
         yield* until(runs, is(12))
@@ -158,13 +113,8 @@ withCounterpart("promtool", () => {
         yield* Fiber.interrupt(calling)
         const changes = yield* query("changes(understudy_alert_firing[5m])")
         assert.strictEqual(Number(changes[0]?.value[1]), 2)
-        const fired = yield* Effect.promise<{ readonly data: { readonly result: ReadonlyArray<Range> } }>(
-          () =>
-            fetch(
-              `${url}/api/v1/query_range?query=${encodeURIComponent(alert)}&step=1&start=${since}&end=${Date.now() / 1000}`
-            ).then((response) => response.json())
-        )
-        const instants = fired.data.result.flatMap(({ values }) => values.map(([at]) => at))
+        const fired = yield* range(alert, { start: since, end: Date.now() / 1000 })
+        const instants = fired.flatMap(({ values }) => values.map(([at]) => at))
         assert.isNotEmpty(instants)
         assert.strictEqual(instants.at(-1)! - instants[0]!, instants.length - 1)
       }),

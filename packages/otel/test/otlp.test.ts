@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { tracing } from "@opentelemetry/sdk-node"
 import { Attempt, CircuitBreaker, Fallback, Tier } from "@understudy/core"
-import { Effect, Layer, Logger, type Tracer } from "effect"
+import { Clock, Effect, Layer, Logger, TestClock, type Tracer } from "effect"
 import * as Metrics from "../src/Metrics.ts"
 import * as Telemetry from "../src/Telemetry.ts"
 import { collector, environment, json, metricsOf, seconds } from "./collector.ts"
@@ -145,6 +145,24 @@ describe("metrics over OTLP", () => {
       )
       const gauges = metricsOf(stub).map(({ gauge, name }) => [name, gauge?.dataPoints[0]?.asDouble])
       assert.deepStrictEqual(gauges, [["understudy.breaker_state", 2]])
+    })
+  )
+
+  it.scoped("are read by the program's own clock", () =>
+    Effect.gen(function* () {
+      const stub = yield* collector()
+      yield* environment({ ...json(stub.url), OTEL_TRACES_EXPORTER: "none", OTEL_METRICS_EXPORTER: "otlp" })
+      const metrics = yield* Metrics.make
+      const clock = (millis: number): Metrics.Family => ({
+        type: "gauge",
+        name: "understudy_clock",
+        help: "",
+        points: [{ labels: {}, value: millis }]
+      })
+      yield* metrics.observe(Effect.map(Clock.currentTimeMillis, (millis) => [clock(millis)]))
+      yield* Effect.provide(TestClock.adjust("5 seconds"), Telemetry.layer({ metrics }))
+      const read = metricsOf(stub).map(({ gauge, name }) => [name, gauge?.dataPoints[0]?.asDouble])
+      assert.deepStrictEqual(read, [["understudy.clock", 5_000]])
     })
   )
 
