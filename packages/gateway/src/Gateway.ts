@@ -125,7 +125,7 @@ export const start = (
         for (const event of retired) house.onEvent(undefined, event)
       })
     const alerts = Effect.suspend(() => serving.current().health.alerts)
-    yield* counted.observe(Effect.map(alerts, (alerts) => [firing(alerts.map(alertStatus))]))
+    yield* counted.observe(Effect.map(alerts, (alerts) => firing(alerts.map(alertStatus))))
     yield* counted.observe(Effect.suspend(() => breakerStates(serving.current())))
     yield* Effect.forkScoped(AlertWatch.watch(alerts, options.onAlert ?? (() => {})))
     const { url } = yield* Server.serve({
@@ -171,9 +171,6 @@ export const start = (
   })
 
 const breakerStates = ({ routes }: Serving.Serving) =>
-  Effect.map(
-    Metrics.breakerStates(
-      routes.flatMap((route) => route.breakers.map((breaker) => ({ run: route.name, ...breaker })))
-    ),
-    (states) => [states]
+  Metrics.breakerStates(
+    routes.flatMap((route) => route.breakers.map((breaker) => ({ run: route.name, ...breaker })))
   )

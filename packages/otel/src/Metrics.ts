@@ -113,9 +113,7 @@ export interface Metrics {
    * Adds what is read whenever somebody looks, until the scope closes. What it was then is read once more: by the last
    * export, which comes after everything else has ended.
    */
-  readonly observe: (
-    families: Effect.Effect<ReadonlyArray<Family>>
-  ) => Effect.Effect<void, never, Scope.Scope>
+  readonly observe: (family: Effect.Effect<Family>) => Effect.Effect<void, never, Scope.Scope>
   /** All that is known now. */
   readonly read: Effect.Effect<ReadonlyArray<Family>>
   /**
@@ -169,23 +167,23 @@ export const make: Effect.Effect<Metrics> = Effect.map(Effect.clock, (clock): Me
   const now = () => clock.unsafeCurrentTimeMillis()
   const users = new Ledger(now)
   const synthetic = new Ledger(now)
-  const observed = new Set<Effect.Effect<ReadonlyArray<Family>>>()
+  const observed = new Set<Effect.Effect<Family>>()
   let ended: ReadonlyArray<Family> = []
   return {
     listener: (event) => users.record(event),
     synthetic: (event) => (event._tag === "BreakerChanged" ? users : synthetic).record(event),
     declare: (run, tiers) => users.declare(run, tiers),
-    observe: (families) =>
+    observe: (family) =>
       Effect.acquireRelease(
         Effect.sync(() => {
           // Whatever begins may take the place of what has ended.
           ended = []
-          observed.add(families)
+          observed.add(family)
         }),
         () =>
-          Effect.map(families, (last) => {
-            observed.delete(families)
-            ended = [...ended, ...last]
+          Effect.map(family, (last) => {
+            observed.delete(family)
+            ended = [...ended, last]
           })
       ),
     read: Effect.suspend(() => Effect.all([...observed])).pipe(
@@ -195,7 +193,7 @@ export const make: Effect.Effect<Metrics> = Effect.map(Effect.clock, (clock): Me
         return oneEach([
           ...families(users, "understudy"),
           ...families(synthetic, "understudy_synthetic"),
-          ...more.flat(),
+          ...more,
           ...last
         ])
       })
@@ -214,12 +212,14 @@ export const make: Effect.Effect<Metrics> = Effect.map(Effect.clock, (clock): Me
  * import { Metrics } from "@understudy/otel"
  *
  * const program = Effect.gen(function* () {
+ *   const metrics = yield* Metrics.make
  *   const breaker = yield* CircuitBreaker.make({ key: "chat/primary" })
+ *   yield* metrics.observe(Metrics.breakerStates([{ run: "chat", tier: "primary", breaker }]))
  *   yield* breaker.trip()
- *   return (yield* Metrics.breakerStates([{ run: "chat", tier: "primary", breaker }])).points
+ *   return (yield* metrics.read).find(({ name }) => name === "understudy_breaker_state")?.points
  * })
  *
- * console.log(Effect.runSync(program)) // => [ { labels: { route: 'chat', tier: 'primary' }, value: 2 } ]
+ * console.log(Effect.runSync(Effect.scoped(program))) // => [ { labels: { route: 'chat', tier: 'primary' }, value: 2 } ]
  *
  * @since 0.1.0
  * @category reading

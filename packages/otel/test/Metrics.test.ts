@@ -315,14 +315,12 @@ describe("Metrics", () => {
         const metrics = yield* Metrics.make
         let up = 1
         const gauge = (route: string, value: number) =>
-          Effect.succeed([
-            {
-              type: "gauge" as const,
-              name: "understudy_up",
-              help: "Up.",
-              points: [{ labels: { route }, value }]
-            }
-          ])
+          Effect.succeed({
+            type: "gauge" as const,
+            name: "understudy_up",
+            help: "Up.",
+            points: [{ labels: { route }, value }]
+          })
         yield* Effect.scoped(
           Effect.gen(function* () {
             yield* metrics.observe(Effect.suspend(() => gauge("a", up)))

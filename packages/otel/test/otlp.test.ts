@@ -136,8 +136,7 @@ describe("metrics over OTLP", () => {
       const metrics = yield* Metrics.make
       const program = Effect.gen(function* () {
         const breaker = yield* CircuitBreaker.make({ key: "chat/primary" })
-        const states = Metrics.breakerStates([{ run: "chat", tier: "primary", breaker }])
-        yield* metrics.observe(Effect.map(states, (states) => [states]))
+        yield* metrics.observe(Metrics.breakerStates([{ run: "chat", tier: "primary", breaker }]))
         yield* breaker.trip()
       })
       yield* Layer.build(Layer.provide(Layer.scopedDiscard(program), Telemetry.layer({ metrics }))).pipe(
@@ -159,7 +158,7 @@ describe("metrics over OTLP", () => {
         help: "",
         points: [{ labels: {}, value: millis }]
       })
-      yield* metrics.observe(Effect.map(Clock.currentTimeMillis, (millis) => [clock(millis)]))
+      yield* metrics.observe(Effect.map(Clock.currentTimeMillis, clock))
       yield* Effect.provide(TestClock.adjust("5 seconds"), Telemetry.layer({ metrics }))
       const read = metricsOf(stub).map(({ gauge, name }) => [name, gauge?.dataPoints[0]?.asDouble])
       assert.deepStrictEqual(read, [["understudy.clock", 5_000]])
