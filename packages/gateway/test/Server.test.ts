@@ -136,6 +136,23 @@ describe("Server.serve", () => {
     })
   )
 
+  it.scopedLive("keeps the connection of a request that has no body, answered at once", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(() => Effect.succeed(ok(text("good"))))
+      const socket = connect(Number(new URL(url).port), "127.0.0.1")
+      yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
+      let said = ""
+      socket.on("data", (chunk) => {
+        said += chunk
+      })
+      for (const answers of [1, 2, 3]) {
+        socket.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        yield* eventually(() => said.split("good").length - 1 === answers)
+      }
+      assert.notMatch(said, /connection: close/i)
+    })
+  )
+
   it.scopedLive("one body too many for the limit fails with BodyTooLarge; nobody has to read it", () =>
     Effect.gen(function* () {
       const { url } = yield* serve(({ body, path }) =>

@@ -14,10 +14,11 @@ export const send = (
   Effect.suspend(() => {
     if (response.body instanceof Uint8Array) {
       const { req } = outgoing
+      const isRead = req.complete || !hasBody(req)
       // What was left unread of a request cannot be skipped: the connection has nothing more to say.
-      if (!req.complete) outgoing.setHeader("connection", "close")
+      if (!isRead) outgoing.setHeader("connection", "close")
       outgoing.writeHead(response.status, { ...response.headers, "content-length": response.body.length })
-      if (req.complete) return end(outgoing, stallMillis, response.body)
+      if (isRead) return end(outgoing, stallMillis, response.body)
       outgoing.write(response.body)
       return Effect.zipRight(linger(req), end(outgoing, stallMillis))
     }
@@ -30,6 +31,10 @@ export const send = (
     })
     return rest
   })
+
+/** Node says that a request is complete only after it has been heard of, even where nothing follows its headers. */
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0
 
 /**
  * Reads on for a while past an answer that came before the end of the request. A connection that is closed with
