@@ -64,7 +64,7 @@ describe("the command line", () => {
       assert.include(yield* said("completion", "zsh"), bash)
       assert.include(
         yield* said("completion", "fish"),
-        "'__fish_seen_subcommand_from serve' -l watch -d 'serve the file"
+        "'__fish_seen_subcommand_from serve' -l watch -d 'reload the file"
       )
       for (const wrong of [[], ["csh"], ["bash", "zsh"], ["toString"]]) {
         assert.strictEqual(

@@ -5,7 +5,7 @@ import { command, FlawedError, load, single } from "./command.ts"
 export const check = command({
   name: "check",
   files: "[FILE]",
-  summary: "validate the file and print its policies, defaults filled in",
+  summary: "validate the file and print its policies with all defaults",
   details: `Exit code 1 and one line on stderr where the file cannot be used: file:line:column key: reason; remedy.`,
   flags: { json: { type: "boolean", about: "print JSON" } },
   run: ({ files, values }, terminal) =>

@@ -9,7 +9,7 @@ import { command, load, single, UnansweredError } from "./command.ts"
 export const probe = command({
   name: "probe",
   files: "[FILE]",
-  summary: "ask every tier once, now, and say what came of it",
+  summary: "ask every tier once, now, and print a row for each",
   details: `One request of a few tokens to each tier, without retries, four at once; no breaker hears of it. Exit code 1
 where a tier does not answer. The file's key probe has a gateway do the same again and again.`,
   flags: { json: { type: "boolean", about: "print JSON" } },

@@ -6,8 +6,8 @@ import { command, UsageError } from "./command.ts"
 export const replay = command({
   name: "replay",
   files: "LOG",
-  summary: "make a script for simulate of the gateway's JSON log",
-  flags: { route: { type: "string", value: "NAME", about: "default: that of the log's first line" } },
+  summary: "turn a JSON log of serve into a script for simulate",
+  flags: { route: { type: "string", value: "NAME", about: "default: the one in the log's first line" } },
   run: ({ files: [log, ...more], values }, terminal) =>
     Effect.gen(function* () {
       if (log === undefined) return yield* new UsageError({ reason: "replay takes the file of a log" })

@@ -6,7 +6,7 @@ import { command, type Terminal, UsageError, writeText } from "./command.ts"
 export const report = command({
   name: "report",
   files: "[LOG…]",
-  summary: "what a log of serve, or several, come to; - or none for what is piped in",
+  summary: "sum up one JSON log of serve, or several; - or none reads what is piped in",
   flags: {
     json: { type: "boolean", about: "print JSON" },
     html: { type: "string", value: "OUT", about: "also write a page with plots" }

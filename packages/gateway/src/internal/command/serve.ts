@@ -42,8 +42,8 @@ With --workers signals are for the process that was started; those that it start
       value: "N",
       about: "share the connections between N processes; auto: one for each core; default: 1"
     },
-    watch: { type: "boolean", about: "serve the file anew when it changes, as on SIGHUP" },
-    quiet: { type: "boolean", about: "log no line for an attempt" }
+    watch: { type: "boolean", about: "reload the file when it changes, as on SIGHUP" },
+    quiet: { type: "boolean", about: "do not log attempts" }
   },
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {
@@ -200,7 +200,7 @@ const screen = (url: string, name: string, route: string, traced: boolean): stri
     curl ${url}/v1/chat/completions -H 'content-type: application/json' \\
       -d '{"model":"${route}","messages":[{"role":"user","content":"Who goes on tonight?"}]}'
 
-  Add "stream": true for a stream. Every attempt is a line below; watch tiers fail and the next one answer.
+  Ask a few times: every attempt is a line below, and when a tier fails the next one answers. "stream": true streams.
   Clients of OpenAI need only the base URL ${url}/v1 and any key. Stop with Ctrl-C.
 ${traced ? traces : noTraces}`
 

@@ -16,12 +16,16 @@ export const simulate = command({
     seed: {
       type: "string",
       value: "N",
-      about: "another chance; the same one gives the same bytes. Default: 1"
+      about: "of the random numbers; the same one gives the same bytes. Default: 1"
     },
-    sweep: { type: "string", value: "PATH=A..B", about: "with routes.chat.tiers.0.timeout=5s..30s, say" },
+    sweep: {
+      type: "string",
+      value: "PATH=A..B",
+      about: "such as routes.chat.tiers.primary.timeout=5s..30s: a row for each of 11 values"
+    },
     json: { type: "boolean", about: "print JSON" },
     html: { type: "string", value: "OUT", about: "also write a page with a picture" },
-    svg: { type: "string", value: "OUT", about: "also write the picture alone" }
+    svg: { type: "string", value: "OUT", about: "also write only the picture" }
   },
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {
