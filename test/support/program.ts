@@ -11,6 +11,8 @@ export interface Program {
   readonly url: string
   /** What it printed on stdout, a line each, parsed. */
   readonly lines: Array<Record<string, unknown>>
+  /** What it has said on stderr so far. */
+  readonly complaints: () => string
   /** Where the file is that it serves. */
   readonly file: string
   readonly pid: number
@@ -74,9 +76,14 @@ export const program = (
       [yield* main, "serve", file, "--port", "0", "--log", "json", ...args],
       {
         env: { ...process.env, ...env },
-        stdio: ["ignore", "pipe", "inherit"]
+        stdio: ["ignore", "pipe", "pipe"]
       }
     )
+    let complaints = ""
+    child.stderr.on("data", (chunk) => {
+      complaints += chunk
+      process.stderr.write(chunk)
+    })
     const exited = new Promise<number | null>((resolve) => child.on("exit", resolve))
     yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
     const lines: Array<Record<string, unknown>> = []
@@ -91,6 +98,7 @@ export const program = (
     return {
       url,
       lines,
+      complaints: () => complaints,
       file,
       pid: child.pid ?? 0,
       signal: (signal) => void child.kill(signal),

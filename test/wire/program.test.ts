@@ -66,6 +66,25 @@ describe("the program", () => {
   )
 
   it.scopedLive(
+    "has nothing but its log on stdout: that the last spans were not delivered is said on stderr",
+    () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9", OTEL_LOG_LEVEL: "none" }
+        const { complaints, lines, stop, url } = yield* program(chat([only.url]), env)
+        yield* ask(url)
+        assert.strictEqual(yield* Effect.promise(() => stop()), 0)
+        yield* eventually(() => complaints().endsWith("\n"))
+        assert.match(complaints(), /^understudy: telemetry: the last of it was not delivered: .+\n$/)
+        assert.deepStrictEqual(
+          lines.map(({ message }) => message),
+          ["listening", "attempt", "run"]
+        )
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "ends what takes longer than drain, and exits with 0 all the same",
     () =>
       Effect.gen(function* () {

@@ -1,10 +1,15 @@
 import cluster from "node:cluster"
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Cli from "../Cli.ts"
 import * as Collector from "./collector.ts"
+
+/** On stdout there are only lines for who reads them. */
+const toStderr = Logger.make(({ message }) => console.error("understudy:", ...Arr.ensure(message)))
 
 /** Runs the command line that this process was started with, and ends the process with it. */
 export const run = (onHangup: Cli.Terminal["onHangup"]): void => {
@@ -30,7 +35,7 @@ export const run = (onHangup: Cli.Terminal["onHangup"]): void => {
       },
       progress:
         process.stderr.isTTY === true ? (text) => void process.stderr.write(`\r\x1b[K${text}`) : undefined
-    })
+    }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, toStderr)))
   )
 
   // The first signal drains, the second one does not wait.
