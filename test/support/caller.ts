@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http"
 import { connect, type Socket } from "node:net"
+import type { StatusPage } from "@understudy/gateway"
 import { Effect, type Scope } from "effect"
 
 /** What came back for one request, however it ended. */
@@ -98,6 +99,10 @@ export const ask = (url: string, options?: Options): Effect.Effect<Answer> =>
   Effect.scoped(Effect.flatMap(call(url, options), ({ answer }) => answer))
 
 export const get = (url: string, path: string): Effect.Effect<Answer> => ask(url, { method: "GET", path })
+
+/** What the gateway says of itself. */
+export const statusOf = (url: string): Effect.Effect<StatusPage.Status> =>
+  Effect.map(get(url, "/status"), ({ text }) => JSON.parse(text))
 
 /** The envelope that OpenAI's clients read an error from. */
 export interface Envelope {

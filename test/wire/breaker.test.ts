@@ -13,27 +13,25 @@ const moves = ({ log }: Running) =>
     .filter(({ message }) => message === "breaker")
     .map((line) => `${line["tier"]} ${line["from"]}-${line["to"]}`)
 
-const times = (count: number, url: string) => Effect.all(Array.from({ length: count }, () => ask(url)))
-
 describe("a tier's circuit breaker, from outside", () => {
   it.scopedLive("opens at the fifth failure in a row; from then on the tier is not touched", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* wall, yield* wall]
       const running = yield* gateway(chat([first.url, second.url], { tier: opensFor("1h") }))
       first.script(fails(503), fails(503), fails(503), fails(503), answer(), fails(503))
-      const before = yield* times(5, running.url)
+      const before = yield* Effect.replicateEffect(ask(running.url), 5)
       assert.deepStrictEqual(
         before.map(({ headers }) => headers["x-understudy-tier"]),
         ["tier2", "tier2", "tier2", "tier2", "tier1"]
       )
-      const failing = yield* times(5, running.url)
+      const failing = yield* Effect.replicateEffect(ask(running.url), 5)
       assert.deepStrictEqual(
         failing.map(({ headers }) => headers["x-understudy-attempts"]),
         ["2", "2", "2", "2", "2"]
       )
       assert.deepStrictEqual(moves(running), ["tier1 Closed-Open"])
 
-      const resting = yield* times(10, running.url)
+      const resting = yield* Effect.replicateEffect(ask(running.url), 10)
       assert.deepStrictEqual(
         new Set(
           resting.map(({ headers }) => `${headers["x-understudy-tier"]} ${headers["x-understudy-attempts"]}`)
@@ -53,7 +51,7 @@ describe("a tier's circuit breaker, from outside", () => {
       const [first, second] = [yield* wall, yield* wall]
       const running = yield* gateway(chat([first.url, second.url], { tier: opensFor("300ms") }))
       first.script(fails(503))
-      yield* times(5, running.url)
+      yield* Effect.replicateEffect(ask(running.url), 5)
       const openAt = performance.now()
       let release = () => {}
       const probed: Behaviour = (response, received) => {
@@ -88,7 +86,7 @@ describe("a tier's circuit breaker, from outside", () => {
       const [first, second] = [yield* wall, yield* wall]
       const running = yield* gateway(chat([first.url, second.url], { tier: opensFor("300ms") }))
       first.script(fails(503))
-      yield* times(5, running.url)
+      yield* Effect.replicateEffect(ask(running.url), 5)
       while (first.received.length < 7) yield* ask(running.url)
       const [fifth, sixth, seventh] = first.received.slice(4).map(({ at }) => at)
       assert.isAtLeast(sixth! - fifth!, 300)
@@ -109,7 +107,7 @@ describe("a tier's circuit breaker, from outside", () => {
       first.script(fails(503))
       second.script(fails(500))
       assert.strictEqual((yield* get(running.url, "/health/ready")).status, 200)
-      yield* times(5, running.url)
+      yield* Effect.replicateEffect(ask(running.url), 5)
 
       for (const stream of [false, true]) {
         const refused = yield* ask(running.url, { body: { model: "chat", messages: [], stream } })
@@ -139,7 +137,7 @@ describe("a tier's circuit breaker, from outside", () => {
       const only = yield* wall
       only.script(fails(503))
       const { url } = yield* gateway(chat([only.url], { tier: opensFor("900ms") }))
-      yield* times(5, url)
+      yield* Effect.replicateEffect(ask(url), 5)
       const openAt = performance.now()
       const refused = yield* ask(url)
       // Where this machine took longer than the breaker rests, there was nothing to see.
@@ -163,7 +161,7 @@ describe("a tier's circuit breaker, from outside", () => {
         const [first, second] = [yield* wall, yield* wall]
         first.script(behaviour)
         const running = yield* gateway(chat([first.url, second.url]))
-        const [failing, resting] = yield* times(2, running.url)
+        const [failing, resting] = yield* Effect.replicateEffect(ask(running.url), 2)
         assert.deepStrictEqual(
           [failing, resting].map((served) => served?.headers["x-understudy-attempts"]),
           ["2", "1"]
@@ -179,7 +177,7 @@ describe("a tier's circuit breaker, from outside", () => {
       const [first, second] = [yield* wall, yield* wall]
       first.script(fails(400))
       const running = yield* gateway(chat([first.url, second.url], { tier: opensFor("1h") }))
-      const answers = yield* times(8, running.url)
+      const answers = yield* Effect.replicateEffect(ask(running.url), 8)
       assert.isTrue(answers.every(({ status }) => status === 400))
       assert.deepStrictEqual([first.received.length, second.received.length, moves(running)], [8, 0, []])
     })

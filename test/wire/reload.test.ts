@@ -1,15 +1,11 @@
 import { writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import type { StatusPage } from "@understudy/gateway"
 import { Effect } from "effect"
-import { ask, call, chatBody, envelope, get } from "../support/caller.ts"
+import { ask, call, chatBody, envelope, get, statusOf } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
 import { command, program } from "../support/program.ts"
 import { answer, content, fails, finish, held, role, silence, wall } from "../support/wall.ts"
-
-const statusOf = (url: string): Effect.Effect<StatusPage.Status> =>
-  Effect.map(get(url, "/status"), ({ text }) => JSON.parse(text))
 
 const streamed = { body: chatBody({ stream: true }) }
 

@@ -1,13 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { StatusPage } from "@understudy/gateway"
 import { Effect } from "effect"
-import { ask, get } from "../support/caller.ts"
+import { ask, get, statusOf } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
 import { answer, fails, wall } from "../support/wall.ts"
-
-const statusOf = (url: string): Effect.Effect<StatusPage.Status> =>
-  Effect.map(get(url, "/status"), ({ text }) => JSON.parse(text))
 
 const failing = `retry: { times: 0 }`
 const alert = "alert: { tier: tier1, over: 1m, atLeast: 3 }"

@@ -1,74 +1,15 @@
-import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import type { StatusPage } from "@understudy/gateway"
-import { Effect, Fiber } from "effect"
-import { ask, call, chatBody, envelope, get } from "../support/caller.ts"
+import { Effect } from "effect"
+import { ask, call, chatBody, envelope, get, statusOf } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat } from "../support/gateway.ts"
 import { takenPort } from "../support/ports.ts"
-import { command, fileOf, type Program, program } from "../support/program.ts"
-import { answer, content, fails, finish, held, role, silence, type Wall, wall } from "../support/wall.ts"
+import { command, fileOf, program } from "../support/program.ts"
+import { answer, fails, silence, wall } from "../support/wall.ts"
+import { sumOf, two, workersOf } from "../support/workers.ts"
 
 const timeout = 60_000
-const two = ["--workers", "2"]
-const streamed = { body: chatBody({ stream: true }) }
-const times = <A, E, R>(
-  count: number,
-  effect: Effect.Effect<A, E, R>
-): Effect.Effect<ReadonlyArray<A>, E, R> => Effect.forEach(Array.from({ length: count }), () => effect)
-
-/** The processes that this one has started. */
-const workersOf = ({ pid }: Program): ReadonlyArray<number> =>
-  execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .flatMap(([own, parent]) => (own !== undefined && parent === pid ? [own] : []))
-    // Without `ps` itself.
-    .filter((own) => own !== process.pid)
-
-const isThere = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
-/** All samples that begin like this together. */
-const sumOf = (text: string, series: string): number => {
-  const samples = text.split("\n").filter((line) => line.startsWith(series))
-  assert.isNotEmpty(samples, text)
-  return samples.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0)
-}
-
-const served = 'understudy_requests_total{route="chat",served_by="tier1",outcome="success"'
-const count = (url: string): Effect.Effect<number> =>
-  Effect.map(get(url, "/metrics"), ({ text }) => sumOf(text, served))
-
-const statusOf = (url: string): Effect.Effect<StatusPage.Status> =>
-  Effect.map(get(url, "/status"), ({ text }) => JSON.parse(text))
-
-/** A stream of each of two workers, whose first content has come. */
-const streams = (url: string, only: Wall) =>
-  Effect.forEach([1, 2], (_, index) =>
-    Effect.gen(function* () {
-      const { behaviour, end, send } = held()
-      only.script(behaviour)
-      const { answer, text } = yield* call(url, streamed)
-      yield* eventually(() => only.received.length === index + 1)
-      send(role, content("Hel"))
-      yield* eventually(() => text().includes("Hel"))
-      return {
-        answer,
-        end: () => {
-          send(content("lo"), finish)
-          end()
-        }
-      }
-    })
-  )
 
 describe("a gateway of two workers", () => {
   it.scopedLive(
@@ -79,12 +20,12 @@ describe("a gateway of two workers", () => {
         first.script(fails(503), answer())
         const tier = "retry: { times: 0 }, breaker: { consecutive: 1, openFor: 1h }"
         const { lines, url } = yield* program(chat([first.url, second.url], { tier }), {}, two)
-        yield* times(20, ask(url))
+        yield* Effect.replicateEffect(ask(url), 20)
         // Each keeps a connection of its own, the breaker of one is open, and that of the other is not.
         assert.strictEqual(first.sockets(), 2)
         const [asked, fellBack] = [first.received.length, second.received.length]
         assert.isAbove(asked, 1)
-        for (const { text } of yield* times(2, get(url, "/metrics"))) {
+        for (const { text } of yield* Effect.replicateEffect(get(url, "/metrics"), 2)) {
           const histogram = "understudy_attempt_duration_seconds"
           assert.deepStrictEqual(
             [
@@ -103,7 +44,7 @@ describe("a gateway of two workers", () => {
             [asked, asked, asked - 1, fellBack, fellBack, 20, 2, 0]
           )
         }
-        for (const { attempts, models, routes } of yield* times(2, statusOf(url))) {
+        for (const { attempts, models, routes } of yield* Effect.replicateEffect(statusOf(url), 2)) {
           const [tier1] = routes[0]?.tiers ?? []
           assert.deepStrictEqual([tier1?.breaker.state, tier1?.breaker.reason], ["open", "consecutive"])
           assert.deepStrictEqual(
@@ -126,118 +67,6 @@ describe("a gateway of two workers", () => {
   )
 
   it.scopedLive(
-    "goes on with one where the other is killed, starts another, and no counter falls",
-    () =>
-      Effect.gen(function* () {
-        const only = yield* wall
-        const running = yield* program(chat([only.url]), {}, two)
-        const { lines, url } = running
-        yield* times(6, ask(url))
-        assert.strictEqual(yield* count(url), 6)
-        const before = workersOf(running)
-        assert.strictEqual(before.length, 2)
-        process.kill(before[0]!, "SIGKILL")
-        yield* eventually(() => lines.some(({ message }) => message === "worker"))
-        assert.strictEqual(yield* count(url), 6)
-        assert.strictEqual((yield* ask(url)).status, 200)
-        assert.strictEqual(yield* count(url), 7)
-        yield* eventually(() => lines.filter(({ message }) => message === "worker").length === 2)
-        const told = lines.filter(({ message }) => message === "worker")
-        assert.deepInclude(told[0], { level: "ERROR", outcome: "failure", reason: "SIGKILL" })
-        assert.deepInclude(told[1], { level: "INFO", outcome: "success", worker: told[0]?.["worker"] })
-        const after = workersOf(running)
-        assert.strictEqual(after.length, 2)
-        assert.notDeepEqual(after, before)
-        yield* times(4, ask(url))
-        assert.deepStrictEqual(yield* times(2, count(url)), [11, 11])
-        running.signal("SIGKILL")
-        yield* eventually(() => !after.some(isThere))
-      }),
-    timeout
-  )
-
-  it.scopedLive(
-    "is not kept by one that hangs from saying what it has said",
-    () =>
-      Effect.gen(function* () {
-        const only = yield* wall
-        const running = yield* program(chat([only.url]), {}, two)
-        yield* times(6, ask(running.url))
-        assert.strictEqual(yield* count(running.url), 6)
-        const [hangs] = workersOf(running)
-        process.kill(hangs!, "SIGSTOP")
-        // One of them may come to the worker that hangs.
-        const [one, other] = [yield* Effect.fork(count(running.url)), yield* Effect.fork(count(running.url))]
-        assert.strictEqual(yield* Effect.raceFirst(Fiber.join(one), Fiber.join(other)), 6)
-        process.kill(hangs!, "SIGCONT")
-        assert.deepStrictEqual([yield* Fiber.join(one), yield* Fiber.join(other)], [6, 6])
-      }),
-    timeout
-  )
-
-  it.scopedLive(
-    "on a signal to all its processes lets the streams of both finish, and exits with 0",
-    () =>
-      Effect.gen(function* () {
-        const only = yield* wall
-        const yaml = chat([only.url]).replace("drain: 1s", "drain: 1h")
-        const running = yield* program(yaml, {}, two)
-        const { lines, stop, url } = running
-        const [first, second] = yield* streams(url, only)
-        const workers = workersOf(running)
-        for (const pid of workers) process.kill(pid, "SIGINT")
-        const exited = stop("SIGINT")
-        yield* Effect.repeat(get(url, "/health/live"), { until: ({ status }) => status === 0 })
-        first!.end()
-        second!.end()
-        for (const { text, whole } of [yield* first!.answer, yield* second!.answer]) {
-          assert.isTrue(whole)
-          assert.isTrue(text.endsWith("data: [DONE]\n\n"))
-        }
-        assert.strictEqual(yield* Effect.promise(() => exited), 0)
-        assert.deepStrictEqual(lines.map(({ message }) => message).toSorted(), [
-          "attempt",
-          "attempt",
-          "listening",
-          "run",
-          "run"
-        ])
-        assert.isFalse(workers.some(isThere))
-      }),
-    timeout
-  )
-
-  it.scopedLive(
-    "ends what takes longer than drain in all of them, and after a second signal does not wait",
-    () =>
-      Effect.gen(function* () {
-        const only = yield* wall
-        only.script(silence)
-        const stopping = (drain: string) =>
-          Effect.gen(function* () {
-            const before = only.received.length
-            const running = yield* program(chat([only.url]).replace("drain: 1s", `drain: ${drain}`), {}, two)
-            const calls = yield* times(2, call(running.url))
-            yield* eventually(() => only.received.length === before + 2)
-            return { ...running, calls }
-          })
-        const soon = yield* stopping("50ms")
-        assert.strictEqual(yield* Effect.promise(() => soon.stop()), 0)
-        for (const { answer } of soon.calls) {
-          const { status, whole } = yield* answer
-          assert.deepStrictEqual([status, whole], [503, true])
-        }
-        const late = yield* stopping("1h")
-        const workers = workersOf(late)
-        void late.stop()
-        yield* Effect.repeat(get(late.url, "/health/live"), { until: ({ status }) => status === 0 })
-        assert.strictEqual(yield* Effect.promise(() => late.stop()), 1)
-        yield* eventually(() => !workers.some(isThere))
-      }),
-    timeout
-  )
-
-  it.scopedLive(
     "serves another file in all of them or in none, and in those that start later",
     () =>
       Effect.gen(function* () {
@@ -253,13 +82,13 @@ describe("a gateway of two workers", () => {
           return eventually(() => reloads().length === before + 1)
         }
         const statuses = (model: string) =>
-          Effect.map(times(4, ask(url, { body: chatBody({ model }) })), (answers) =>
+          Effect.map(Effect.replicateEffect(ask(url, { body: chatBody({ model }) }), 4), (answers) =>
             answers.map(({ status }) => status)
           )
         yield* change("providers: {")
         assert.deepInclude(reloads()[0], { level: "ERROR", outcome: "failure" })
         assert.deepStrictEqual(yield* statuses("chat"), [200, 200, 200, 200])
-        for (const { policy } of yield* times(2, statusOf(url))) {
+        for (const { policy } of yield* Effect.replicateEffect(statusOf(url), 2)) {
           assert.strictEqual(policy.refused?.reason, reloads()[0]?.["reason"] as string)
         }
         yield* change(chat([only.url], { server: "maxInFlight: 1" }))
@@ -268,7 +97,7 @@ describe("a gateway of two workers", () => {
         assert.deepInclude(reloads()[2], { level: "WARN", outcome: "success", needs_restart: "server.drain" })
         assert.deepStrictEqual(yield* statuses("chat"), [404, 404, 404, 404])
         assert.deepStrictEqual(yield* statuses("other"), [200, 200, 200, 200])
-        for (const { policy, routes } of yield* times(2, statusOf(url))) {
+        for (const { policy, routes } of yield* Effect.replicateEffect(statusOf(url), 2)) {
           assert.isNull(policy.refused)
           assert.deepStrictEqual(
             routes.map(({ route }) => route),
@@ -292,7 +121,7 @@ describe("a gateway of two workers", () => {
         first.script(fails(503))
         const tier = "retry: { times: 0 }, breaker: { consecutive: 1, openFor: 1h }"
         const { lines, url } = yield* program(chat([first.url, second.url], { tier }), {}, two)
-        yield* times(4, ask(url))
+        yield* Effect.replicateEffect(ask(url), 4)
         const changes = () => lines.filter(({ message }) => message === "breaker")
         yield* eventually(() => changes().length === 2)
         assert.sameMembers(
@@ -310,15 +139,15 @@ describe("a gateway of two workers", () => {
         const [only, checked] = [yield* wall, yield* wall]
         only.script(silence)
         const { url } = yield* program(chat([only.url], { server: "maxInFlight: 2, maxQueue: 0" }), {}, two)
-        yield* times(2, call(url))
+        yield* Effect.replicateEffect(call(url), 2)
         yield* eventually(() => only.received.length === 2)
-        for (const refused of yield* times(2, ask(url))) {
+        for (const refused of yield* Effect.replicateEffect(ask(url), 2)) {
           assert.strictEqual(envelope(refused).code, "overloaded")
         }
         const yaml = `${chat([checked.url])}\nprobe: { every: 1s }`
         const { lines, url: other } = yield* program(yaml, {}, two)
         yield* eventually(() => checked.received.length === 3)
-        for (const { probes } of yield* times(2, statusOf(other))) {
+        for (const { probes } of yield* Effect.replicateEffect(statusOf(other), 2)) {
           assert.deepStrictEqual(
             probes.map(({ outcome, tier }) => [tier, outcome]),
             [["tier1", "success"]]
@@ -340,12 +169,12 @@ describe("a gateway of two workers", () => {
         const tier = "retry: { times: 0 }, breaker: { consecutive: 100 }"
         const route = "alert: { tier: tier1, atLeast: 4 }"
         const { lines, url } = yield* program(chat([only.url], { tier, route }), {}, two)
-        yield* times(4, ask(url))
+        yield* Effect.replicateEffect(ask(url), 4)
         yield* eventually(() => lines.some(({ message }) => message === "alert"))
-        for (const { text } of yield* times(2, get(url, "/metrics"))) {
+        for (const { text } of yield* Effect.replicateEffect(get(url, "/metrics"), 2)) {
           assert.strictEqual(sumOf(text, "understudy_alert_firing"), 1)
         }
-        for (const { alerts } of yield* times(2, statusOf(url))) {
+        for (const { alerts } of yield* Effect.replicateEffect(statusOf(url), 2)) {
           assert.deepInclude(alerts[0], { firing: true, due: 4, served: 0 })
         }
         const told = lines.filter(({ message }) => message === "alert")
