@@ -10,7 +10,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as MutableRef from "effect/MutableRef"
 import type { Event, Labels } from "./Attempt.ts"
 import * as Deadline from "./Deadline.ts"
 import type { Part, Watched } from "./internal/health/part.ts"
@@ -233,16 +232,14 @@ export const make = (options?: {
     alerts: options?.alerts ?? []
   }
   return Effect.map(Effect.clock, (clock): Health => {
-    const ref = MutableRef.make(state.initial(config))
+    const known = state.initial(config)
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
     return {
-      listener: (event) => {
-        MutableRef.update(ref, (known) => state.record(config, known, event, now()))
-      },
-      snapshot: Effect.map(Deadline.now, (now) => fold.snapshot(config, MutableRef.get(ref), now)),
-      alerts: Effect.map(Deadline.now, (now) => fold.alerts(MutableRef.get(ref), now)),
-      part: Effect.map(Deadline.now, (now) => part.of(config, MutableRef.get(ref), now)),
-      watched: Effect.sync(() => part.watched(MutableRef.get(ref)))
+      listener: (event) => state.record(config, known, event, now),
+      snapshot: Effect.map(Deadline.now, (now) => fold.snapshot(config, known, now)),
+      alerts: Effect.map(Deadline.now, (now) => fold.alerts(known, now)),
+      part: Effect.map(Deadline.now, (now) => part.of(config, known, now)),
+      watched: Effect.sync(() => part.watched(known))
     }
   })
 }

@@ -152,6 +152,19 @@ describe("Health", () => {
   )
 
   law(
+    "what it has said stays as it was, whatever it hears then",
+    [histories(20), histories(20), alerts],
+    (history, more, alert) => {
+      const health = underClock([alert])
+      for (const heard of history) health.hear(heard)
+      const said = [health.snapshot(), health.alerts(), health.part(), health.watched()]
+      const kept = sent(said)
+      for (const heard of more) health.hear(heard)
+      assert.deepStrictEqual(sent(said), kept)
+    }
+  )
+
+  law(
     "what several have heard is together what one would have that had heard it all",
     [histories(30), alerts, FastCheck.infiniteStream(FastCheck.nat(2)), FastCheck.nat(2 * window)],
     (history, alert, whose, later) => {

@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { live, merge, put, type Rolling, sliceAt, slices } from "../src/internal/health/rolling.ts"
+import { at, live, merge, type Rolling, type Slice, sliceAt, slices } from "../src/internal/health/rolling.ts"
 
 /** One call in each of these slices. */
-const called = (...indexes: ReadonlyArray<number>): Rolling<number> =>
-  indexes.reduce<Rolling<number>>((window, index) => put(window, index, 0, (calls) => calls + 1), [])
+const called = (...indexes: ReadonlyArray<number>): Rolling<number> => {
+  const window: Array<Slice<{ calls: number }>> = []
+  for (const index of indexes) at(window, index, () => ({ calls: 0 })).calls++
+  return window.map(({ index, value }) => ({ index, value: value.calls }))
+}
 
 describe("what has been counted lately", () => {
   it("a time lies in the twentieth of the window that it has begun", () => {

@@ -1,11 +1,8 @@
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
-
 /**
  * How often each latency was seen, in bins that grow by the same ratio: whatever a bin holds is within
  * {@link relativeError} of the value it is read back as. Source: DDSketch, Masson, Rim and Lee, VLDB 2019.
  */
-export type Histogram = HashMap.HashMap<number, number>
+export type Histogram = Map<number, number>
 
 const relativeError = 0.01
 
@@ -13,21 +10,25 @@ const relativeError = 0.01
 const shortest = 1
 const longest = 86_400_000
 
-export const empty: Histogram = HashMap.empty()
-
 const ratio = (1 + relativeError) / (1 - relativeError)
 
 const binOf = (millis: number): number =>
   Math.ceil(Math.log(Math.min(longest, Math.max(shortest, millis))) / Math.log(ratio))
 
-export const add = (self: Histogram, millis: number): Histogram => count(self, binOf(millis), 1)
+export const add = (self: Histogram, millis: number): void => count(self, binOf(millis), 1)
 
-/** What both have seen. */
-export const merge = (self: Histogram, that: Histogram): Histogram =>
-  HashMap.reduce(that, self, (all, more, bin) => count(all, bin, more))
+/** What all have seen. */
+export const merge = (histograms: Iterable<Histogram>): Histogram => {
+  const all: Histogram = new Map()
+  for (const histogram of histograms) {
+    for (const [bin, more] of histogram) count(all, bin, more)
+  }
+  return all
+}
 
-const count = (self: Histogram, bin: number, more: number): Histogram =>
-  HashMap.modifyAt(self, bin, (known) => Option.some(Option.getOrElse(known, () => 0) + more))
+const count = (self: Histogram, bin: number, more: number): void => {
+  self.set(bin, (self.get(bin) ?? 0) + more)
+}
 
 /**
  * The latencies that so many per cent of all do not exceed, by nearest rank; `undefined` where there is none.
@@ -36,16 +37,9 @@ export const percentiles = <const P extends ReadonlyArray<number>>(
   histograms: ReadonlyArray<Histogram>,
   percents: P
 ): { readonly [Index in keyof P]: number } | undefined => {
-  const counts = new Map<number, number>()
-  let total = 0
-  for (const histogram of histograms) {
-    for (const [bin, count] of histogram) {
-      counts.set(bin, (counts.get(bin) ?? 0) + count)
-      total += count
-    }
-  }
+  const bins = [...merge(histograms)].sort(([a], [b]) => a - b)
+  const total = bins.reduce((sum, [, count]) => sum + count, 0)
   if (total === 0) return undefined
-  const bins = [...counts].sort(([a], [b]) => a - b)
   return percents.map((percent) => valueAt(bins, Math.ceil((percent * total) / 100))) as never
 }
 

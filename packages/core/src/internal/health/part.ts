@@ -1,6 +1,4 @@
 import * as Duration from "effect/Duration"
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
 import type { Labels } from "../../Attempt.ts"
 import type { Alert, AlertStatus } from "../../Health.ts"
 import * as Histogram from "./histogram.ts"
@@ -72,8 +70,11 @@ export const of = (config: Config, state: State, time: number): Part => {
   const index = Rolling.sliceAt(Math.max(state.now, time), overMillis)
   return {
     overMillis,
-    runs: [...state.runs].map(([run, window]) => ({ run, window: Rolling.live(window, index) })),
-    tiers: [...HashMap.values(state.tiers)].map(({ labels, run, tier, window }) => ({
+    runs: [...state.runs].map(([run, window]) => ({
+      run,
+      window: asItIs(Rolling.live(window, index))
+    })),
+    tiers: [...state.tiers.values()].map(({ labels, run, tier, window }) => ({
       run,
       tier,
       labels,
@@ -88,23 +89,21 @@ export const of = (config: Config, state: State, time: number): Part => {
 
 /** What several know together. */
 export const together = (config: Config, parts: ReadonlyArray<Part>): State => {
-  let state = initial(config)
+  const state = initial(config)
   for (const part of parts) {
     for (const { run, window } of part.runs) {
-      const known = Option.getOrElse(HashMap.get(state.runs, run), () => [])
-      state = { ...state, runs: HashMap.set(state.runs, run, Rolling.merge(known, window, addRuns)) }
+      state.runs.set(run, Rolling.merge(state.runs.get(run) ?? [], window, addRuns))
     }
     for (const { labels, run, tier, window } of part.tiers) {
       const key = keyOf(run, tier, labels)
-      const known = Option.match(HashMap.get(state.tiers, key), { onNone: () => [], onSome: windowOf })
+      const known = state.tiers.get(key)?.window ?? []
       const tallies = window.map(({ index, value }) => ({
         index,
-        value: { ...value, latencies: HashMap.fromIterable(value.latencies) }
+        value: { ...value, latencies: new Map(value.latencies) }
       }))
-      const merged = { run, tier, labels, window: Rolling.merge(known, tallies, addTiers) }
-      state = { ...state, tiers: HashMap.set(state.tiers, key, merged) }
+      state.tiers.set(key, { run, tier, labels, window: Rolling.merge(known, tallies, addTiers) })
     }
-    state = { ...state, uncounted: state.uncounted + part.uncounted }
+    state.uncounted += part.uncounted
   }
   return state
 }
@@ -114,7 +113,7 @@ export const watched = ({ watches }: State): ReadonlyArray<Watched> =>
     run,
     tier,
     overMillis: Duration.toMillis(over),
-    window
+    window: asItIs(window)
   }))
 
 /** What an alert has to say of what several have seen, by what it has said before. */
@@ -139,7 +138,9 @@ export const status = (
   }
 }
 
-const windowOf = <A>({ window }: { readonly window: A }): A => window
+/** What is kept is counted in. */
+const asItIs = <A extends object>(window: Rolling.Rolling<A>): Rolling.Rolling<A> =>
+  window.map(({ index, value }) => ({ index, value: { ...value } }))
 
 const addRuns = (a: RunTally, b: RunTally): RunTally => ({
   due: a.due + b.due,
@@ -152,5 +153,5 @@ const addTiers = (a: TierTally, b: TierTally): TierTally => ({
   due: a.due + b.due,
   served: a.served + b.served,
   fallbacks: a.fallbacks + b.fallbacks,
-  latencies: Histogram.merge(a.latencies, b.latencies)
+  latencies: Histogram.merge([a.latencies, b.latencies])
 })

@@ -22,20 +22,21 @@ export const slices = 20
 export const sliceAt = (now: number, window: number): number => Math.floor(now / (window / slices))
 
 /** The window as it is in a slice, however long nobody looked. */
-export const live = <A>(self: Rolling<A>, index: number): Rolling<A> =>
+export const live = <A>(self: Rolling<A>, index: number): Array<Slice<A>> =>
   self.filter((slice) => slice.index > index - slices)
 
-/** Counts something in a slice that is not before the newest. */
-export const put = <A>(self: Rolling<A>, index: number, zero: A, count: (value: A) => A): Rolling<A> => {
-  const window = live(self, index)
-  const newest = window.at(-1)
-  return newest?.index === index
-    ? window.with(-1, { index, value: count(newest.value) })
-    : [...window, { index, value: count(zero) }]
+/** What a slice that is not before the newest is counted in, and begins as. What is too old by then leaves. */
+export const at = <A>(self: Array<Slice<A>>, index: number, begin: () => A): A => {
+  const newest = self.at(-1)
+  if (newest?.index === index) return newest.value
+  self.splice(0, self.length - live(self, index).length)
+  const value = begin()
+  self.push({ index, value })
+  return value
 }
 
 /** What two windows of the same length have counted together. */
-export const merge = <A>(self: Rolling<A>, that: Rolling<A>, add: (a: A, b: A) => A): Rolling<A> => {
+export const merge = <A>(self: Rolling<A>, that: Rolling<A>, add: (a: A, b: A) => A): Array<Slice<A>> => {
   const values = new Map(self.map(({ index, value }) => [index, value]))
   for (const { index, value } of that) {
     const known = values.get(index)

@@ -1,6 +1,5 @@
 import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
-import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import type {
@@ -41,7 +40,7 @@ export const snapshot = (config: Config, state: State, time: number): Snapshot =
     return sum
   }
 
-  const tiers = Arr.filterMap([...HashMap.values(state.tiers)], (tier) => {
+  const tiers = Arr.filterMap([...state.tiers.values()], (tier) => {
     const window = Rolling.live(tier.window, index)
     return window.length === 0 ? Option.none() : Option.some({ ...tier, window })
   })
@@ -64,10 +63,11 @@ export const snapshot = (config: Config, state: State, time: number): Snapshot =
         })
       )
       .toSorted(
-        Order.combine(
+        Order.combineAll([
           by(({ run }) => run),
-          by(({ tier }) => tier)
-        )
+          by(({ tier }) => tier),
+          by(({ labels }) => labels["model"] ?? "")
+        ])
       ),
     models: [...byModel]
       .map(([model, tiers]): ModelHealth => ({ model, ...stats(tiers, answeredOf(tiers)) }))

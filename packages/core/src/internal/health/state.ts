@@ -1,6 +1,4 @@
 import * as Duration from "effect/Duration"
-import * as HashMap from "effect/HashMap"
-import * as Option from "effect/Option"
 import type { Attempt, Event, Labels, RunEnded } from "../../Attempt.ts"
 import type { Alert, Verdict } from "../../Health.ts"
 import * as Histogram from "./histogram.ts"
@@ -11,45 +9,45 @@ export interface Config {
   readonly alerts: ReadonlyArray<Alert>
 }
 
-/** All that is known at a time. Of a series nothing is kept beyond its window. */
+/** All that is known, counted in place. Of a series nothing is kept beyond its window. */
 export interface State {
   /** The latest time of an event. */
-  readonly now: number
-  readonly tiers: HashMap.HashMap<string, Tier>
-  readonly runs: HashMap.HashMap<string, Rolling.Rolling<RunTally>>
+  now: number
+  readonly tiers: Map<string, Tier>
+  readonly runs: Map<string, Array<Rolling.Slice<RunTally>>>
   readonly watches: ReadonlyArray<Watch>
   /** Events that were not counted, because they would have been one series too many. */
-  readonly uncounted: number
+  uncounted: number
 }
 
 export interface Tier {
   readonly run: string
   readonly tier: string
-  readonly labels: Labels
-  readonly window: Rolling.Rolling<TierTally>
+  labels: Labels
+  readonly window: Array<Rolling.Slice<TierTally>>
 }
 
 interface Tally {
-  readonly due: number
-  readonly served: number
+  due: number
+  served: number
 }
 
 export interface TierTally extends Tally {
-  readonly fallbacks: number
+  fallbacks: number
   readonly latencies: Histogram.Histogram
 }
 
 export interface RunTally extends Tally {
   /** Runs that had an answer, or the beginning of one. */
-  readonly answered: number
-  readonly fallbacks: number
+  answered: number
+  fallbacks: number
 }
 
 /** An alert with its own window. */
 export interface Watch {
   readonly alert: Alert
-  readonly window: Rolling.Rolling<Tally>
-  readonly firing: boolean
+  window: Array<Rolling.Slice<Tally>>
+  firing: boolean
 }
 
 /** More series than a policy has tiers: a bound for callers that name their runs by what they ask. */
@@ -57,44 +55,31 @@ const maxSeries = 1_000
 
 export const initial = ({ alerts }: Config): State => ({
   now: 0,
-  tiers: HashMap.empty(),
-  runs: HashMap.empty(),
+  tiers: new Map(),
+  runs: new Map(),
   watches: alerts.map((alert) => ({ alert, window: [], firing: false })),
   uncounted: 0
 })
 
-export const record = (config: Config, before: State, event: Event, time: number): State => {
-  if (event._tag === "BreakerChanged" || event._tag === "TierEnded") return before
-  const now = Math.max(before.now, time)
-  const state = sweep(config, before, now)
-  if (event._tag === "RunEnded") return recordRun(config, state, event)
+export const record = (config: Config, state: State, event: Event, now: () => number): void => {
+  if (event._tag === "BreakerChanged" || event._tag === "TierEnded") return
+  const before = sliceOf(config, state)
+  state.now = Math.max(state.now, now())
+  const index = sliceOf(config, state)
+  if (index !== before) sweep(state, index)
+  if (event._tag === "RunEnded") recordRun(state, index, event)
   const said = verdict(event)
-  if (said === undefined) return state
+  if (said === undefined) return
   const { labels, latency, served, tier } = said
-  const counted = countTier(config, state, event.run, tier, labels, (tally) => ({
-    due: tally.due + 1,
-    served: tally.served + (served ? 1 : 0),
-    fallbacks: tally.fallbacks,
-    latencies:
-      latency === undefined ? tally.latencies : Histogram.add(tally.latencies, Duration.toMillis(latency))
-  }))
-  return state.watches.length === 0
-    ? counted
-    : changed(counted, {
-        watches: state.watches.map((watch) =>
-          watches(watch.alert, event.run, tier) ? countWatch(watch, now, served) : watch
-        )
-      })
+  const tally = tierTally(state, index, event.run, tier, labels)
+  if (tally !== undefined) {
+    count(tally, served)
+    if (latency !== undefined) Histogram.add(tally.latencies, Duration.toMillis(latency))
+  }
+  for (const watch of state.watches) {
+    if (watches(watch.alert, event.run, tier)) countWatch(watch, state.now, served)
+  }
 }
-
-/** What a spread would give; to override what was spread is many times slower, and this is done at every event. */
-const changed = ({ now, runs, tiers, uncounted, watches }: State, to: Partial<State>): State => ({
-  now: to.now ?? now,
-  tiers: to.tiers ?? tiers,
-  runs: to.runs ?? runs,
-  watches: to.watches ?? watches,
-  uncounted: to.uncounted ?? uncounted
-})
 
 /**
  * One event is enough to judge: an attempt that is tried again is not yet the tier's last word, and what follows
@@ -133,79 +118,85 @@ const verdictOf = ({
   }
 }
 
-const recordRun = (config: Config, state: State, event: RunEnded): State => {
+const recordRun = (state: State, index: number, event: RunEnded): void => {
   const { fallback, labels, outcome, run, servedBy } = event
-  const counts = outcome === "success" || outcome === "failure"
-  const counted = countRun(config, state, run, (tally) => ({
-    due: tally.due + (counts ? 1 : 0),
-    served: tally.served + (outcome === "success" ? 1 : 0),
-    answered: tally.answered + (servedBy === undefined ? 0 : 1),
-    fallbacks: tally.fallbacks + (fallback ? 1 : 0)
-  }))
-  return fallback && servedBy !== undefined
-    ? countTier(config, counted, run, servedBy, labels ?? {}, (tally) => ({
-        due: tally.due,
-        served: tally.served,
-        fallbacks: tally.fallbacks + 1,
-        latencies: tally.latencies
-      }))
-    : counted
+  const tally = runTally(state, index, run)
+  if (tally !== undefined) {
+    if (outcome === "success" || outcome === "failure") count(tally, outcome === "success")
+    if (servedBy !== undefined) tally.answered++
+    if (fallback) tally.fallbacks++
+  }
+  if (!fallback || servedBy === undefined) return
+  const by = tierTally(state, index, run, servedBy, labels ?? {})
+  if (by !== undefined) by.fallbacks++
 }
 
-const countTier = (
-  config: Config,
+const tierTally = (
   state: State,
+  index: number,
   run: string,
   tier: string,
-  labels: Labels,
-  count: (tally: TierTally) => TierTally
-): State => {
-  const key = keyOf(run, tier, labels)
-  const known = Option.getOrUndefined(HashMap.get(state.tiers, key))
-  if (known === undefined && HashMap.size(state.tiers) >= maxSeries) return uncounted(state)
-  const window = Rolling.put(known?.window ?? [], sliceOf(config, state), noTier, count)
-  return changed(state, { tiers: HashMap.set(state.tiers, key, { run, tier, labels, window }) })
+  labels: Labels
+): TierTally | undefined => {
+  const known = series(state, state.tiers, keyOf(run, tier, labels), () => ({
+    run,
+    tier,
+    labels,
+    window: []
+  }))
+  if (known === undefined) return undefined
+  known.labels = labels
+  return Rolling.at(known.window, index, noTier)
 }
 
 export const keyOf = (run: string, tier: string, { model }: Labels): string =>
   `${run.length} ${tier.length} ${run}${tier}${model === undefined ? "" : ` ${model}`}`
 
-const countRun = (config: Config, state: State, run: string, count: (tally: RunTally) => RunTally): State => {
-  const known = Option.getOrUndefined(HashMap.get(state.runs, run))
-  if (known === undefined && HashMap.size(state.runs) >= maxSeries) return uncounted(state)
-  const window = Rolling.put(known ?? [], sliceOf(config, state), noRun, count)
-  return changed(state, { runs: HashMap.set(state.runs, run, window) })
+const runTally = (state: State, index: number, run: string): RunTally | undefined => {
+  const known = series(state, state.runs, run, () => [])
+  return known && Rolling.at(known, index, noRun)
 }
 
-const uncounted = (state: State): State => changed(state, { uncounted: state.uncounted + 1 })
+/** What is counted under a name; `undefined` where it would be one too many. */
+const series = <V>(state: State, all: Map<string, V>, key: string, begin: () => V): V | undefined => {
+  const known = all.get(key)
+  if (known !== undefined) return known
+  if (all.size >= maxSeries) {
+    state.uncounted++
+    return undefined
+  }
+  const begun = begin()
+  all.set(key, begun)
+  return begun
+}
 
-const noTier: TierTally = { due: 0, served: 0, fallbacks: 0, latencies: Histogram.empty }
-const noRun: RunTally = { due: 0, served: 0, answered: 0, fallbacks: 0 }
+const none = (): Tally => ({ due: 0, served: 0 })
+const noTier = (): TierTally => ({ due: 0, served: 0, fallbacks: 0, latencies: new Map() })
+const noRun = (): RunTally => ({ due: 0, served: 0, answered: 0, fallbacks: 0 })
+
+const count = (tally: Tally, served: boolean): void => {
+  tally.due++
+  if (served) tally.served++
+}
 
 const sliceOf = ({ over }: Config, { now }: State): number => Rolling.sliceAt(now, Duration.toMillis(over))
 
-/** Moves on to a time, and at the beginning of a slice forgets the series of which nothing is left. */
-const sweep = (config: Config, before: State, now: number): State => {
-  const state = changed(before, { now })
-  const index = sliceOf(config, state)
-  if (index === sliceOf(config, before)) return state
-  return changed(state, {
-    tiers: HashMap.filter(state.tiers, ({ window }) => Rolling.live(window, index).length > 0),
-    runs: HashMap.filter(state.runs, (window) => Rolling.live(window, index).length > 0)
-  })
+/** At the beginning of a slice forgets the series of which nothing is left. */
+const sweep = ({ runs, tiers }: State, index: number): void => {
+  for (const [key, { window }] of tiers) if (Rolling.live(window, index).length === 0) tiers.delete(key)
+  for (const [run, window] of runs) if (Rolling.live(window, index).length === 0) runs.delete(run)
 }
 
 const watches = (alert: Alert, run: string, tier: string): boolean =>
   alert.tier === tier && (alert.run === undefined || alert.run === run)
 
-const countWatch = (before: Watch, now: number, served: boolean): Watch => {
-  const watch = watchAt(before, now)
+const countWatch = (watch: Watch, now: number, served: boolean): void => {
+  const { firing, window } = watchAt(watch, now)
+  watch.window = window
+  watch.firing = firing
   const index = Rolling.sliceAt(now, Duration.toMillis(watch.alert.over))
-  const window = Rolling.put(watch.window, index, { due: 0, served: 0 }, (tally) => ({
-    due: tally.due + 1,
-    served: tally.served + (served ? 1 : 0)
-  }))
-  return { alert: watch.alert, window, firing: judge(watch, window) }
+  count(Rolling.at(watch.window, index, none), served)
+  watch.firing = judge(watch, watch.window)
 }
 
 /**
