@@ -1,15 +1,19 @@
 import { type Delta, readChunk } from "../../ChatCompletion.ts"
 import type * as Sse from "../../Sse.ts"
 import type { Facts } from "../provider/genAi.ts"
+import { Alike } from "./alike.ts"
 import { type ChatReader, malformed, nothing, part, type Read } from "./chatStream.ts"
 
 /** Reads OpenAI's own chunks, and leaves their bytes as they are. `n` choices were asked for. */
 export const chunkReader = (n = 1): ChatReader => {
   const begun = new Set<number>()
   const finished = new Map<number, string>()
+  const alike = new Alike<Delta>()
   let known: Omit<Facts, "finishReasons"> = { id: undefined, model: undefined, usage: undefined }
 
   const read = ({ data, event, raw }: Sse.Event): Read => {
+    const before = alike.find(raw)
+    if (before !== undefined) return part(raw, before.meaningful, before.usage)
     // Clients of OpenAI take a name without data for an event and fail on its empty data.
     if (data === undefined) return event === "" ? part(raw) : nothing
     if (event === "error") return { _tag: "ErrorEvent", body: data }
@@ -26,6 +30,7 @@ export const chunkReader = (n = 1): ChatReader => {
         for (let index = 0; index < chunk.choices; index++) begun.add(index)
         for (const [at, index] of chunk.finished.entries()) finished.set(index, chunk.finishReasons[at] ?? "")
         note(chunk)
+        alike.learn(raw, chunk)
         return part(raw, chunk.meaningful, chunk.usage)
     }
   }
