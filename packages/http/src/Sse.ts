@@ -152,6 +152,8 @@ export const make = (options?: { readonly maxEventBytes?: number | undefined }):
         }
         if (byte !== LF && byte !== CR) {
           position = "inLine"
+          // Nearly all bytes are such as end no line.
+          while (index + 1 < chunk.length && chunk[index + 1]! > CR) index++
         } else if (position === "inLine") {
           position = byte === LF ? "lineStart" : "afterCr"
         } else if (position === "afterCr" && byte === LF) {

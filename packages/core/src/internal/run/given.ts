@@ -50,6 +50,7 @@ export const given = <A, E, E2, R, B>(
         serving = next
         transcript = next.transcript as Transcript<A, unknown> | undefined
         if (transcript === undefined) sent = undefined
+        reading = fromServing()
       }
 
       const kept = (pull: Pull<A, E>, { add }: Transcript<A, unknown>): Pull<A, E> =>
@@ -58,8 +59,8 @@ export const given = <A, E, E2, R, B>(
           return chunk
         })
 
-      // As few layers as can be: a stream pays for each of them at every chunk.
-      const next: Pull<A, E> = Effect.suspend(() =>
+      // As few layers as can be, and made once: a stream pays for each of them at every chunk.
+      const fromServing = (): Pull<A, E> =>
         Effect.catchAllCause(
           transcript === undefined ? serving.value : kept(serving.value, transcript),
           (cause) =>
@@ -74,7 +75,8 @@ export const given = <A, E, E2, R, B>(
                     })
             })
         )
-      )
+      let reading = fromServing()
+      const next: Pull<A, E> = Effect.suspend(() => reading)
 
       const close: Close = (exit) => finish(asCallers(exit))
       return Effect.as(Scope.addFinalizerExit(scope, close), { ...first.served(), value: give(next, close) })

@@ -17,8 +17,8 @@ export class Handover<A, E> {
   private ready = Chunk.empty<A>()
   private ended: Exit.Exit<void, E> | undefined
   private hasBegun = false
-  private taker = () => {}
-  private giver = () => {}
+  private taker = nobody
+  private giver = nobody
 
   /** Whether there is room for more, which before the first content there always is: {@link room} waits for it. */
   give(chunk: Chunk.Chunk<A>, isContent: boolean): boolean {
@@ -36,28 +36,33 @@ export class Handover<A, E> {
 
   /** Waits for the first content; `false` where the stream ended without. */
   get begun(): Effect.Effect<boolean, E> {
-    return this.waited<boolean, E>(() => {
-      if (this.hasBegun) return Effect.succeed(true)
-      return this.ended && Exit.as(this.ended, false)
-    })
+    const begun: Effect.Effect<boolean, E> = this.waiting(
+      () => (this.hasBegun ? Effect.succeed(true) : this.ended && Exit.as(this.ended, false)),
+      () => begun
+    )
+    return begun
   }
 
   /** All that is here, once there is any. */
   get take(): Pull<A, E> {
-    return this.waited<Chunk.Chunk<A>, Option.Option<E>>(() => {
-      const { ended, ready } = this
-      if (Chunk.isEmpty(ready)) return ended && pulled(ended)
+    const taking = Effect.sync(() => {
+      const { ready } = this
       this.ready = Chunk.empty()
       this.giver()
-      return Effect.succeed(ready)
+      return ready
     })
+    const take: Pull<A, E> = this.waiting(
+      () => (Chunk.isEmpty(this.ready) ? this.ended && pulled(this.ended) : taking),
+      () => (Chunk.isEmpty(this.ready) ? take : taking)
+    )
+    return take
   }
 
   readonly room: Effect.Effect<void> = wait((resume) => {
     // The giver may have given way to others since, and all of it been taken.
     if (this.hasRoom()) return resume(Effect.void)
     this.giver = () => {
-      this.giver = () => {}
+      this.giver = nobody
       resume(Effect.void)
     }
   })
@@ -66,18 +71,24 @@ export class Handover<A, E> {
     return !this.hasBegun || this.ready.length < capacity
   }
 
-  private waited<B, F>(look: () => Effect.Effect<B, F> | undefined): Effect.Effect<B, F> {
-    const looking = Effect.suspend(() => look() ?? later)
-    // Nobody has to take back the call for one that has left: what it was for is still here then.
-    const later = wait<B, F>((resume) => {
+  /** Waits for what is not here yet, and `then` does what is left to be done. */
+  private waiting<B, F>(
+    look: () => Effect.Effect<B, F> | undefined,
+    then: () => Effect.Effect<B, F>
+  ): Effect.Effect<B, F> {
+    return wait((resume) => {
+      const here = look()
+      if (here !== undefined) return resume(here)
+      // Nobody has to take back the call for one that has left: what it was for is still here then.
       this.taker = () => {
-        this.taker = () => {}
-        resume(looking)
+        this.taker = nobody
+        resume(then())
       }
     })
-    return looking
   }
 }
+
+const nobody = (): void => {}
 
 const pulled = <E>(ended: Exit.Exit<void, E>): Exit.Exit<never, Option.Option<E>> =>
   Exit.isSuccess(ended) ? Exit.fail(Option.none()) : Exit.failCause(Cause.map(ended.cause, Option.some))

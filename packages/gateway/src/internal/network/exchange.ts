@@ -106,30 +106,27 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.decoder?.destroy()
   }
 
-  private readonly read: Response["read"] = Effect.suspend(
-    () =>
-      this.next() ??
-      Effect.async((resume) => {
-        // What there is then is taken by whoever still waits for it.
-        this.wake = () => {
-          this.wake = nobody
-          resume(this.read)
-        }
-      })
-  )
+  private readonly read: Response["read"] = Effect.suspend(() => {
+    if (this.ready.length > 0) return this.taking
+    if (this.error !== undefined) return Effect.fail(this.error)
+    return this.ended ? ended : this.later
+  })
 
-  private next(): Response["read"] | undefined {
-    const { ready, size } = this
-    if (ready.length === 0) {
-      if (this.error !== undefined) return Effect.fail(this.error)
-      return this.ended ? ended : undefined
+  private readonly later: Response["read"] = Effect.async((resume) => {
+    this.wake = () => {
+      this.wake = nobody
+      resume(this.ready.length > 0 ? this.taking : this.read)
     }
+  })
+
+  /** All that has come: whoever reads has little more to do for much than for a little. */
+  private readonly taking: Response["read"] = Effect.sync(() => {
+    const { ready, size } = this
     this.ready = []
     this.size = 0
     if (size >= capacity) this.go()
-    // All that has come: whoever reads has little more to do for much than for a little.
-    return Effect.succeed(ready.length === 1 ? ready[0] : Buffer.concat(ready, size))
-  }
+    return ready.length === 1 ? ready[0] : Buffer.concat(ready, size)
+  })
 
   private give(chunk: Buffer): void {
     this.ready.push(chunk)

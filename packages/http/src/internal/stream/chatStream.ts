@@ -137,12 +137,19 @@ const makeSteps = (reader: ChatReader) => {
   const end = (): Step => (reader.isWhole() ? { _tag: "Finished" } : truncated)
 
   const read = (next: () => ReadonlyArray<Sse.Event>): ReadonlyArray<Step> => {
-    const pieces: Array<Part> = []
+    const pieces: Array<Uint8Array> = []
+    let content = false
+    let usage: Part["usage"]
+    const add = (part: Part): void => {
+      pieces.push(part.bytes)
+      content ||= part.content
+      usage = part.usage ?? usage
+    }
     const parts = (): ReadonlyArray<Step> => {
       if (pieces.length === 0) return []
-      const part = joined(pieces)
-      preambleBytes = part.content ? Number.NEGATIVE_INFINITY : preambleBytes + part.bytes.length
-      return preambleBytes > maxPreambleBytes ? [tooLong] : [{ _tag: "Part", ...part }]
+      const bytes = concat(pieces)
+      preambleBytes = content ? Number.NEGATIVE_INFINITY : preambleBytes + bytes.length
+      return preambleBytes > maxPreambleBytes ? [tooLong] : [part(bytes, content, usage)]
     }
     let blocks: ReadonlyArray<Sse.Event>
     try {
@@ -155,7 +162,7 @@ const makeSteps = (reader: ChatReader) => {
       const event = reader.read(block)
       switch (event._tag) {
         case "Part":
-          pieces.push(event)
+          add(event)
           break
         case "Nothing":
           break
@@ -163,7 +170,7 @@ const makeSteps = (reader: ChatReader) => {
           steps.malformed++
           break
         case "End":
-          if (event.last !== undefined) pieces.push(event.last)
+          if (event.last !== undefined) add(event.last)
           return [...parts(), end()]
         case "ErrorEvent":
           return [...parts(), event]
@@ -180,12 +187,6 @@ const blankLine = Utf8.encode("\n\n")
 /** The event that a stream broke off in. As it is, what follows would become a part of it. */
 const closed = (event: Sse.Event): ReadonlyArray<Sse.Event> =>
   event.data === undefined ? [] : [{ ...event, raw: concat([event.raw, blankLine]) }]
-
-const joined = (pieces: ReadonlyArray<Part>): Part => ({
-  bytes: concat(pieces.map(({ bytes }) => bytes)),
-  content: pieces.some(({ content }) => content),
-  usage: pieces.findLast(({ usage }) => usage !== undefined)?.usage
-})
 
 const tooLong: Step = { _tag: "Failed", error: ProviderError.make({ kind: "stream_error" }) }
 const truncated: Step = { _tag: "Failed", error: ProviderError.make({ kind: "stream_truncated" }) }
