@@ -51,7 +51,7 @@ export interface Entry {
  */
 export const entry = (requestId: string | undefined, event: Core.Logged, at: Date): Entry => {
   const line: Writable = {
-    timestamp: at.toISOString(),
+    timestamp: iso(at),
     level: Core.level(event),
     message: Core.message[event._tag],
     request_id: requestId
@@ -61,6 +61,16 @@ export const entry = (requestId: string | undefined, event: Core.Logged, at: Dat
   if (event._tag === "AttemptEnded" && event.attempt.cause === undefined) line["status"] = 200
   return line
 }
+
+/** `toISOString`, which costs half as much as a line's JSON: all but the milliseconds is kept for its second. */
+const iso = (at: Date): string => {
+  const millis = at.getTime()
+  const second = Math.floor(millis / 1000)
+  if (second !== last.second) last = { second, text: at.toISOString().slice(0, -4) }
+  return `${last.text}${String(millis - second * 1000).padStart(3, "0")}Z`
+}
+
+let last = { second: Number.NaN, text: "" }
 
 type Writable = { -readonly [Field in keyof Entry]: Entry[Field] }
 

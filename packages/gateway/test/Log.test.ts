@@ -65,4 +65,11 @@ describe("a line of the log, byte for byte", () => {
       assert.strictEqual(Log.render(Log.entry("req_1", event, new Date(0)), "json"), line)
     })
   }
+
+  it("of any time, whatever the time of the line before", () => {
+    const times = [0, 7, 999, 1000, 1099, 60_000, -1, -1000, 1.7e12, 1.7e12 + 42, 0, 2.6e14, -6.3e13]
+    for (const at of times.map((millis) => new Date(millis))) {
+      assert.strictEqual(Log.entry("req_1", attempt({}), at).timestamp, at.toISOString())
+    }
+  })
 })
