@@ -3,11 +3,9 @@ import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Dashboard } from "@understudy/otel"
 import { Effect, Schedule } from "effect"
-import { clock } from "../../packages/gateway/src/internal/drawing/figures.ts"
-import { picture, svgFile } from "../../packages/gateway/src/internal/drawing/panels.ts"
+import { dashboardPicture } from "../../packages/gateway/test/drawing/dashboard.ts"
 import { ask, chatBody } from "../support/caller.ts"
 import { answer, type Behaviour, fails, wall } from "../support/wall.ts"
-import { drawnPanel } from "./drawnPanel.ts"
 import { is, scraped } from "./scraped.ts"
 import { withCounterpart } from "./support.ts"
 
@@ -87,23 +85,19 @@ withCounterpart("promtool", () => {
         yield* shows(0, 0)
 
         const seconds = Math.floor(since() / 1000)
-        const title = "The dashboard while the first tier of a route was down"
-        const down = `The upstream of lead says 503 from ${clock(from)} to ${clock(to)}`
-        const drawn = yield* Effect.forEach(panels, ({ expr, panel }) =>
+        const shown = yield* Effect.forEach(panels, ({ expr, panel }) =>
           Effect.map(range(expr, { start, end: start + seconds }), (ranges) => {
             assert.isNotEmpty(ranges, panel.title)
-            return drawnPanel(panel, ranges, { start, seconds })
+            return [panel, ranges] as const
           })
         )
-        const svg = svgFile(
-          picture({
-            title,
-            headline: `${down}, shaded. A real Prometheus scraped every second; rates are over ${window} s.`,
-            length: seconds * 1000,
-            events: [{ from, to, text: down }],
-            panels: drawn
-          })
-        )
+        const svg = dashboardPicture({
+          panels: shown,
+          start,
+          seconds,
+          down: { upstream: "lead", from, to },
+          window
+        })
         for (const { panel } of panels) assert.include(svg, `>${panel.title}</text>`)
         // The breaker of the first tier was open, and the alert on it fired.
         assert.lengthOf([...svg.matchAll(/class="bad fill" d="M/g)], 2)

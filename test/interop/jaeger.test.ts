@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
 import { Effect, Schedule, type Scope } from "effect"
 import OpenAi from "openai7"
+import { waterfall } from "../../packages/gateway/test/drawing/waterfall.ts"
 import { call, chatBody, type Options } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat } from "../support/gateway.ts"
@@ -21,7 +22,6 @@ import {
 } from "../support/wall.ts"
 import { startJaeger } from "./counterparts.mjs"
 import { running, withCounterpart } from "./support.ts"
-import { waterfall } from "./waterfall.ts"
 
 interface Span {
   readonly spanID: string

@@ -181,21 +181,25 @@ describe("a stream that breaks off, and a tier that says how it goes on", () => 
     })
   )
 
-  const sayNothingNew: Readonly<Record<string, readonly [Behaviour, string]>> = {
+  const sayNothingNew: Readonly<Record<string, readonly [Behaviour, string, string?]>> = {
     "answers 503": [fails(503), "failure overloaded"],
     "answers 400": [fails(400), "ignored unsupported"],
     "is reset": [reset, "failure connection"],
     "breaks off itself before that": [stream([role, content("He")], "reset"), "failure connection"],
     "says something else": [stream([role, content("Hey")]), "ignored stream_diverged"],
     "ends sooner": [stream([role, content("He"), finish]), "ignored stream_diverged"],
-    "says no more than was said until firstToken": [stream(hel, "stall"), "timeout timeout"]
+    "says no more than was said until firstToken": [
+      stream(hel, "stall"),
+      "timeout timeout",
+      ", firstToken: 1s"
+    ]
   }
-  for (const [what, [behaviour, seen]] of Object.entries(sayNothingNew)) {
+  for (const [what, [behaviour, seen, bound = ""]] of Object.entries(sayNothingNew)) {
     it.scopedLive(
       `not by one that ${what}: the next is asked, and where there is none the caller is told`,
       () =>
         Effect.gen(function* () {
-          const options = { tier: `${restart.tier}, firstToken: 300ms` }
+          const options = { tier: `${restart.tier}${bound}` }
           const three = yield* over(options, begins, behaviour, hello)
           assertWhole(yield* ask(three.url, request), "Hello")
           yield* eventually(() => three.log.length === 4)

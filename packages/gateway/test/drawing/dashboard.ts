@@ -1,10 +1,10 @@
 import type { Dashboard } from "@understudy/otel"
-import { compact, span } from "../../packages/gateway/src/internal/drawing/figures.ts"
-import { type Html, html } from "../../packages/gateway/src/internal/drawing/html.ts"
-import type { Drawing, Panel } from "../../packages/gateway/src/internal/drawing/panels.ts"
-import { percent } from "../../packages/gateway/src/internal/drawing/percent.ts"
-import { type Area, line, px, scale, stack, ticks } from "../../packages/gateway/src/internal/drawing/svg.ts"
-import type { Range } from "./scraped.ts"
+import type { Range } from "../../../../test/interop/scraped.ts"
+import { clock, compact, span } from "../../src/internal/drawing/figures.ts"
+import { type Html, html } from "../../src/internal/drawing/html.ts"
+import { type Drawing, type Panel, picture, svgFile } from "../../src/internal/drawing/panels.ts"
+import { percent } from "../../src/internal/drawing/percent.ts"
+import { type Area, line, px, scale, stack, ticks } from "../../src/internal/drawing/svg.ts"
 
 /** Of a panel what it is drawn by. */
 interface Drawn {
@@ -29,8 +29,38 @@ interface Series {
 
 type X = (millis: number) => number
 
+/** The dashboard with what Prometheus has for each of its panels, a value a second, while an upstream was down. */
+export const dashboardPicture = ({
+  down,
+  panels,
+  seconds,
+  start,
+  window
+}: {
+  readonly panels: ReadonlyArray<readonly [panel: Dashboard.Panel, ranges: ReadonlyArray<Range>]>
+  /** Seconds since 1970, and from then on. */
+  readonly start: number
+  readonly seconds: number
+  /** Milliseconds after the start. */
+  readonly down: { readonly upstream: string; readonly from: number; readonly to: number }
+  /** Seconds that a rate is over. */
+  readonly window: number
+}): string => {
+  const { from, to, upstream } = down
+  const text = `The upstream of ${upstream} says 503 from ${clock(from)} to ${clock(to)}`
+  return svgFile(
+    picture({
+      title: "The dashboard while the first tier of a route was down",
+      headline: `${text}, shaded. A real Prometheus scraped every second; rates are over ${window} s.`,
+      length: seconds * 1000,
+      events: [{ from, to, text }],
+      panels: panels.map(([panel, ranges]) => drawnPanel(panel, ranges, { start, seconds }))
+    })
+  )
+}
+
 /** A panel of the dashboard with what Prometheus has for it, a value for each of so many seconds from `start` on. */
-export const drawnPanel = (
+const drawnPanel = (
   panel: Dashboard.Panel,
   ranges: ReadonlyArray<Range>,
   { seconds, start }: { readonly start: number; readonly seconds: number }

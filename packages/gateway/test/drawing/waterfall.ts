@@ -1,6 +1,6 @@
-import { html } from "../../packages/gateway/src/internal/drawing/html.ts"
-import { svgFile } from "../../packages/gateway/src/internal/drawing/panels.ts"
-import { px } from "../../packages/gateway/src/internal/drawing/svg.ts"
+import { html } from "../../src/internal/drawing/html.ts"
+import { svgFile } from "../../src/internal/drawing/panels.ts"
+import { px } from "../../src/internal/drawing/svg.ts"
 
 /** A span as a picture shows it; times in microseconds. */
 export interface Bar {
