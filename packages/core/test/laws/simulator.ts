@@ -59,7 +59,8 @@ export class BreakerModel {
 
   admit(at: number): { readonly epoch: number } | { readonly retryAfter: number } {
     if ("until" in this.state) {
-      if (at < this.state.until) return { retryAfter: this.state.until - at }
+      // Clocks count nanoseconds, and sums of doubles miss an instant by less.
+      if (this.state.until - at > 1e-6) return { retryAfter: this.state.until - at }
       this.become({ probing: false })
     }
     if ("probing" in this.state) {
