@@ -42,7 +42,8 @@ describe("conformance", () => {
       const remembered = memory(plan)
       for (const pause of pauses) {
         const { ending, endedAt, log, tie } = predict(plan, world.now, remembered)
-        FastCheck.pre(!tie)
+        // Not left undone, or what the runs before have given up would be left behind.
+        if (tie) break
         const seen = await world.observe()
         assert.deepStrictEqual([seen.log, seen.ending], [log, ending])
         if (ending === "never") break
