@@ -4,8 +4,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
-import { defaultScheduler, type Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
+import * as Turns from "./turns.ts"
 
 /** The requests under way. */
 export interface Requests {
@@ -19,6 +19,8 @@ export interface Requests {
 /** Those that are under way when the scope closes are interrupted. */
 export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(function* () {
   const all = new All()
+  // One for all: Effect's own has a queue for every fiber that ever waits.
+  const scheduler = Turns.make()
   const { context, fiberRefs, runtimeFlags } = yield* Effect.runtime()
   // What answers can be interrupted, the closing of its scope cannot.
   const flags = RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
@@ -42,7 +44,7 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(func
           },
           onSuccess: () => Scope.close(scope, Exit.void)
         }),
-        { scheduler: shared }
+        { scheduler }
       )
       all.add(fiber)
       return fiber
@@ -52,12 +54,6 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(func
     interruptAll
   }
 })
-
-/** One queue for all requests: Effect makes one for every fiber that ever waits. */
-const shared: Scheduler = {
-  shouldYield: (fiber) => defaultScheduler.shouldYield(fiber),
-  scheduleTask: (task, priority) => defaultScheduler.scheduleTask(task, priority)
-}
 
 interface Place {
   readonly fiber: Fiber.RuntimeFiber<void>
