@@ -2,7 +2,8 @@ import { Agent, request } from "undici"
 import type { Question } from "./contenders.ts"
 
 export interface Call {
-  /** Milliseconds to the first byte of the answer, and to its end. */
+  /** Milliseconds to the first byte of the answer, to the first word that it says, and to its end. */
+  readonly byte: number
   readonly first: number
   readonly whole: number
   readonly text: string
@@ -11,15 +12,19 @@ export interface Call {
 export const call = async (dispatcher: Agent, { body, headers, url }: Question): Promise<Call> => {
   const started = performance.now()
   const response = await request(url, { dispatcher, method: "POST", headers, body })
+  let byte: number | undefined
   let first: number | undefined
   let text = ""
   for await (const chunk of response.body) {
-    first ??= performance.now() - started
+    byte ??= performance.now() - started
     text += chunk
+    if (saysSomething.test(text)) first ??= performance.now() - started
   }
   if (response.statusCode !== 200) throw new Error(`${url} answered ${response.statusCode}: ${text}`)
-  return { first: first ?? Number.NaN, whole: performance.now() - started, text }
+  return { byte: byte ?? Number.NaN, first: first ?? Number.NaN, whole: performance.now() - started, text }
 }
+
+const saysSomething = /"content":"[^"]/
 
 /** So many callers, each with its next call as soon as it has the answer to the last. */
 export const callers = async (

@@ -39,7 +39,8 @@ export const units: Readonly<Record<string, string>> = {
   cpu: "CPU ms an answer",
   p50: "ms, half of the answers",
   p99: "ms, 99 of 100",
-  first: "ms to the first chunk",
+  byte: "ms to the first byte",
+  first: "ms to the first chunk that says something",
   heap: "MB of heap for 1,000 calls",
   resident: "MB resident",
   wall: "s for all",
@@ -80,8 +81,9 @@ export const warm = async ({ question }: Asked, { out }: Settings, answers: numb
 const mostSeconds = 40
 
 const firstChunk = async ({ question }: Asked): Promise<Figures> => {
-  const calls = await callers(question, 16, 4)
-  return { first: median(calls.map(({ first }) => first)), p50: median(calls.map(({ whole }) => whole)) }
+  const calls = await callers(question, 16, 16)
+  const half = (figure: "byte" | "first" | "whole") => median(calls.map((each) => each[figure]))
+  return { byte: half("byte"), first: half("first"), p50: half("whole") }
 }
 
 const waiting =
