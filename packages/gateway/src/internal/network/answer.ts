@@ -23,7 +23,7 @@ export const send = (
       return Effect.zipRight(linger(req), end(outgoing, stallMillis))
     }
     outgoing.writeHead(response.status, response.headers)
-    outgoing.flushHeaders()
+    flushHeaders(outgoing)
     const drained = drain(outgoing, stallMillis)
     const rest: Effect.Effect<void> = Effect.flatMap(response.body, (bytes) => {
       if (bytes === undefined) return end(outgoing, stallMillis)
@@ -31,6 +31,14 @@ export const send = (
     })
     return rest
   })
+
+/** Sends the head, and with it what is written in the same turn. */
+const flushHeaders = (outgoing: ServerResponse): void => {
+  const { socket } = outgoing
+  socket?.cork()
+  process.nextTick(() => socket?.uncork())
+  outgoing.flushHeaders()
+}
 
 /** Node says that a request is complete only after it has been heard of, even where nothing follows its headers. */
 const hasBody = ({ headers }: IncomingMessage): boolean =>
@@ -53,15 +61,24 @@ const drain = (outgoing: ServerResponse, stallMillis: number): Effect.Effect<voi
   })
 
 const end = (outgoing: ServerResponse, stallMillis: number, body?: Uint8Array): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    outgoing.end(body)
-    // Nearly always the system has taken all of it already.
-    if (outgoing.writableLength === 0) return Effect.void
-    return taken(outgoing, stallMillis, (done) => {
-      outgoing.once("finish", done)
-      return () => outgoing.off("finish", done)
-    })
-  })
+  Effect.withFiberRuntime(({ currentScheduler }) =>
+    Effect.async((resume) =>
+      // With the answers of all other fibers: the first of them wakes whoever reads, and the others find it awake.
+      currentScheduler.scheduleTask(() => {
+        outgoing.end(body)
+        // Nearly always the system has taken all of it already.
+        if (outgoing.writableLength === 0) return resume(Effect.void)
+        const finished = taken(outgoing, stallMillis, (done) => {
+          outgoing.once("finish", done)
+          return () => outgoing.off("finish", done)
+        })
+        resume(finished)
+      }, afterAllElse)
+    )
+  )
+
+/** Of a turn: the scheduler's smaller numbers come first. */
+const afterAllElse = 1
 
 /** Waits until the caller has taken what was written, and destroys the connection of one that is not done in time. */
 const taken = (
