@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path"
+import { root } from "./install.mjs"
 
 /**
  * Has Node's modules required and not imported: whoever imports `node:http` is given all of its exports, and with one
@@ -7,8 +8,9 @@ import { dirname, join } from "node:path"
 export const required = {
   name: "required",
   setup: ({ onLoad, onResolve }) => {
-    onResolve({ filter: /^node:/ }, ({ kind, path }) =>
-      kind === "import-statement" ? { path, namespace: "required" } : undefined
+    // One for each importer, or the bundler makes a file of what two of its files would share.
+    onResolve({ filter: /^node:/ }, ({ importer, kind, path }) =>
+      kind === "import-statement" ? { path, namespace: "required", suffix: `?${importer}` } : undefined
     )
     onLoad({ filter: /./, namespace: "required" }, ({ path }) => ({
       contents: `module.exports = require(${JSON.stringify(path)})`
@@ -29,10 +31,22 @@ const replaced = [
       export { default as Client } from "undici/lib/dispatcher/client.js"`
   },
   {
-    // HTTP/2, for which nobody asks, and with it Node's own.
+    // HTTP/2, which nobody is allowed to choose, and with it Node's own.
     path: /\/client-h2\.js$/,
     from: /undici/,
-    contents: `module.exports = (...args) => require("./client-h2.js")(...args)`
+    contents: `module.exports = () => { throw new Error("no HTTP/2 in a bundle") }`
+  },
+  {
+    // What makes bytes of forms: we send nothing but bytes. With it come most of `fetch` and what web IDL asks for.
+    path: /\/fetch\/body\.js$/,
+    from: /undici/,
+    contents: `exports.extractBody = () => { throw new Error("no forms in a bundle") }`
+  },
+  {
+    // Its modules: what it has for Node is CommonJS, each function of which is parsed twice, and asks the environment at
+    // every token whether to print it.
+    path: /^yaml$/,
+    contents: `export * from ${JSON.stringify(join(root, "packages/gateway/node_modules/yaml/browser/index.js"))}`
   },
   {
     // What a schema makes arbitrary values with.

@@ -20,6 +20,7 @@ describe("the packed gateway alone", () => {
   let folder = ""
   const installed = () => join(folder, "node_modules")
   const bundle = () => join(installed(), "@understudy/gateway/dist/bundle")
+  const programs = () => readdirSync(bundle()).filter((name) => name.endsWith(".mjs"))
   beforeAll(async () => {
     const [tarball = ""] = await pack(["gateway"])
     folder = await alone(tarball)
@@ -36,11 +37,15 @@ describe("the packed gateway alone", () => {
     const [, ...said] = /(\d+\.\d) MB on disk, of which ([\d.]+) MB are the bundle/.exec(guide) ?? []
     const [onDisk = "0"] = (await run("du", ["-sk", "node_modules"], folder)).split("\t")
     assert.isAtMost(Number(onDisk) / 1000, 40)
-    const programs = readdirSync(bundle()).filter((name) => name.endsWith(".mjs"))
-    const code = programs.reduce((sum, name) => sum + readFileSync(join(bundle(), name)).length, 0)
+    const code = programs().reduce((sum, name) => sum + readFileSync(join(bundle(), name)).length, 0)
     for (const [index, bytes] of [Number(onDisk) * 1000, code].entries()) {
       assert.approximately(bytes / 1e6, Number(said[index]), Number(said[index]) * 0.1)
     }
+  })
+
+  it("is written in ASCII, which takes a quarter of the time to read that other text takes", () => {
+    const others = programs().filter((name) => readFileSync(join(bundle(), name)).some((byte) => byte > 0x7f))
+    assert.deepStrictEqual(others, [])
   })
 
   it("passes on the licences of what is in it", () => {

@@ -182,7 +182,7 @@ export const struct = <Extra extends Schema.Struct.Fields>(
  * @since 0.1.0
  * @category schemas
  */
-export const Policy: Schema.Schema<Policy, PolicyFile> = struct({})
+export const Policy: Schema.Schema<Policy, PolicyFile> = /* @__PURE__ */ struct({})
 
 /**
  * Decodes a policy from the file form, say from parsed JSON or YAML.

@@ -11,7 +11,7 @@ export const check = command({
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {
       const source = yield* load(yield* single(files), terminal)
-      const { report } = yield* Effect.promise(() => import("../check/report.ts"))
+      const { report } = yield* Effect.promise(() => import("./later.ts"))
       terminal.print(report(source, values.json))
       const flaws = Object.values(source.config.routes)
         .flatMap((policy) => Policy.lint(policy))

@@ -12,9 +12,7 @@ export const replay = command({
     Effect.gen(function* () {
       if (log === undefined) return yield* new UsageError({ reason: "replay takes the file of a log" })
       if (more.length > 0) return yield* new UsageError({ reason: `unexpected argument "${more[0]}"` })
-      const [{ replay }, { Script }] = yield* Effect.promise(() =>
-        Promise.all([import("../laboratory/replay.ts"), import("@understudy/core/testing")])
-      )
+      const { replay, Script } = yield* Effect.promise(() => import("./later.ts"))
       const recording = replay(yield* Config.textOf(log), values.route)
       if (recording === undefined) {
         const of = values.route === undefined ? "" : ` of "${values.route}"`

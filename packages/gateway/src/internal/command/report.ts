@@ -13,7 +13,7 @@ export const report = command({
   },
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {
-      const { page, review, Tally, text } = yield* Effect.promise(() => import("../review/review.ts"))
+      const { page, review, Tally, text } = yield* Effect.promise(() => import("./later.ts"))
       const tally = new Tally()
       const sources = files.length === 0 ? ["-"] : files
       const sizes = yield* Effect.forEach(sources, (path) => sizeOf(path))
@@ -45,7 +45,7 @@ const readInto = (
 ): Effect.Effect<void, UsageError> =>
   Effect.tryPromise({
     try: async () => {
-      const { eachLine, open } = await import("../review/lines.ts")
+      const { eachLine, open } = await import("./later.ts")
       const source = path === "-" ? process.stdin : open(path)
       await eachLine(source, { line: (text) => tally.add(text), tooLong: () => tally.skip(), read: tell })
     },

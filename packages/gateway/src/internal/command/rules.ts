@@ -11,11 +11,8 @@ export const rules = command({
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {
       const { config } = yield* load(yield* single(files), terminal)
-      if (values.grafana) {
-        const { dashboard } = yield* Effect.promise(() => import("@understudy/otel/Dashboard"))
-        return terminal.print(JSON.stringify(dashboard, null, 2))
-      }
-      const Alerts = yield* Effect.promise(() => import("@understudy/otel/Alerts"))
+      const { Alerts, dashboard } = yield* Effect.promise(() => import("./later.ts"))
+      if (values.grafana) return terminal.print(JSON.stringify(dashboard, null, 2))
       terminal.print(Alerts.render(Alerts.rules(alertsOf(config))).trimEnd())
     })
 })

@@ -15,7 +15,7 @@ export const schema = command({
     files.length > 0
       ? new UsageError({ reason: `unexpected argument "${files[0]}"` })
       : Effect.map(
-          Effect.promise(() => import("../file/jsonSchema.ts")),
+          Effect.promise(() => import("./later.ts")),
           ({ jsonSchema }) => terminal.print(JSON.stringify(jsonSchema(), null, 2))
         )
 })

@@ -34,7 +34,7 @@ export const simulate = command({
       const paths = files.length > 1 ? files : [yield* single(files)]
       const sources = yield* Effect.forEach(paths, (path) => load(path, terminal))
       // What a server has no use for is not loaded to start one.
-      const { simulated } = yield* Effect.promise(() => import("../laboratory/simulated.ts"))
+      const { simulated } = yield* Effect.promise(() => import("./later.ts"))
       return yield* simulated(sources, { ...values, seed }, terminal)
     })
 })

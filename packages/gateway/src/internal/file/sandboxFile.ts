@@ -48,9 +48,6 @@ export type SandboxWord = Schema.Schema.Type<typeof Word>
  */
 export interface SandboxTurn extends Schema.Schema.Type<typeof Turn> {}
 
-const decodeTime = Schema.decodeEither(Policy.DurationText)
-const encodeTime = Schema.encodeEither(Policy.DurationText)
-
 const LatencyText: Schema.Schema<Latency, string> = Schema.transformOrFail(
   Schema.String,
   Schema.Union(
@@ -61,7 +58,10 @@ const LatencyText: Schema.Schema<Latency, string> = Schema.transformOrFail(
     strict: true,
     decode: (text, _, ast) => {
       const wrong = new ParseResult.Type(ast, text)
-      const times = Either.mapLeft(Either.all(text.split("..").map((part) => decodeTime(part))), () => wrong)
+      const times = Either.mapLeft(
+        Either.all(text.split("..").map((part) => Schema.decodeEither(Policy.DurationText)(part))),
+        () => wrong
+      )
       return Either.flatMap(times, ([from, to, ...more]) =>
         from === undefined || more.length > 0 || (to !== undefined && Duration.lessThan(to, from))
           ? Either.left(wrong)
@@ -71,7 +71,9 @@ const LatencyText: Schema.Schema<Latency, string> = Schema.transformOrFail(
     encode: (latency) =>
       Either.mapBoth(
         Either.all(
-          (Duration.isDuration(latency) ? [latency] : [latency.from, latency.to]).map((t) => encodeTime(t))
+          (Duration.isDuration(latency) ? [latency] : [latency.from, latency.to]).map((time) =>
+            Schema.encodeEither(Policy.DurationText)(time)
+          )
         ),
         { onLeft: ({ issue }) => issue, onRight: (times) => times.join("..") }
       )

@@ -30,7 +30,7 @@ const tierRow = (status: TierStatus, longest: number): Html => {
   const { breaker, model, p50_ms, p95_ms, provider, recent, served_share, success_rate, tier } = status
   const standing = standings[breaker.state]
   const note = breakerNote(breaker)
-  return html`<tr><td>${glyph(standing)}<span class="name">${tier}</span><small>${model} · ${provider}</small></td><td class="state ${standing}">${breaker.state}${note !== undefined && html`<small>${note}</small>`}</td>${[
+  return html`<tr><td>${glyph(standing)}<span class="name">${tier}</span><small>${[model, provider].join(" · ")}</small></td><td class="state ${standing}">${breaker.state}${note !== undefined && html`<small>${note}</small>`}</td>${[
     figure("success", rate(success_rate)),
     figure("p50", span(p50_ms)),
     figure("p95", span(p95_ms)),
@@ -99,7 +99,7 @@ const checkRow = (probe: CheckStatus): Html => {
   const outcome = text("outcome") || "refused"
   const standing = standingOf(outcome)
   const why = standing === "bad" ? ` · ${`${text("status")} ${text("error_type")}`.trim()}` : ""
-  return html`<tr><td class="name">${text("route")} / ${text("tier")}<small>${text("model")} · ${text("provider")}</small></td><td class="last"><span class="outcome ${standing}">${glyph(standing)}${outcome}</span><small><time datetime="${timestamp}">${timestamp.slice(11, 19)}</time>${why}</small></td>${[
+  return html`<tr><td class="name">${text("route")} / ${text("tier")}<small>${[text("model"), text("provider")].join(" · ")}</small></td><td class="last"><span class="outcome ${standing}">${glyph(standing)}${outcome}</span><small><time datetime="${timestamp}">${timestamp.slice(11, 19)}</time>${why}</small></td>${[
     figure("checks", `${due.toLocaleString("en")} in ${span(over_s * 1000)}`),
     figure("success", rate(success_rate)),
     figure("p50", span(p50_ms)),

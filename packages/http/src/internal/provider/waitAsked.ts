@@ -44,7 +44,7 @@ const decimal = /^\d+(\.\d+)?$/
 const httpDate = /^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*, .* gmt$/i
 const cDate = /^(?:mon|tue|wed|thu|fri|sat|sun) [a-z]{3} [ \d]\d \d\d:\d\d:\d\d \d{4}$/i
 const googleDelay = /^\d+(\.\d+)?s$/
-const wait = /(\d+(?:\.\d+)?)\s?(h(?:ours?)?|ms|m(?:in(?:utes?)?)?|s(?:ec(?:onds?)?)?|[uµ]s|ns)(?![a-z])/gi
+const wait = /(\d+(?:\.\d+)?)\s?(h(?:ours?)?|ms|m(?:in(?:utes?)?)?|s(?:ec(?:onds?)?)?|[u\xb5]s|ns)(?![a-z])/gi
 const hint = new RegExp(`(?:try again|retry) (?:in|after) ((?:${wait.source}\\s?)+)`, "i")
 const waits = new RegExp(`^(?:${wait.source})+$`, "i")
 
