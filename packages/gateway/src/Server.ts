@@ -5,7 +5,7 @@
  */
 import * as Http from "node:http"
 import type { Socket } from "node:net"
-import { BodyTooLarge, type Handler, type Request } from "@understudy/http/OpenAiRouter"
+import type { Handler, Request } from "@understudy/http/OpenAiRouter"
 import type { Response, TransportError, Upstream } from "@understudy/http/Upstream"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -15,6 +15,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { longestTimer, send } from "./internal/network/answer.ts"
+import { Body } from "./internal/network/body.ts"
 import * as Connections from "./internal/network/connections.ts"
 import { Exchange } from "./internal/network/exchange.ts"
 import { type HandedOver, serve as serveHandedOver } from "./internal/network/handedOver.ts"
@@ -186,22 +187,7 @@ const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => 
   method: incoming.method ?? "GET",
   path: incoming.url ?? "/",
   headers: incoming.headers as Request["headers"],
-  body: Effect.async((resume) => {
-    const tooLarge = () => resume(Effect.fail(new BodyTooLarge({ maxBody })))
-    if (Number(incoming.headers["content-length"] ?? 0) > maxBody) return tooLarge()
-    const chunks: Array<Buffer> = []
-    let length = 0
-    const onData = (chunk: Buffer) => {
-      length += chunk.length
-      if (length <= maxBody) return void chunks.push(chunk)
-      incoming.off("data", onData)
-      tooLarge()
-    }
-    incoming.on("data", onData)
-    incoming.on("end", () =>
-      resume(Effect.succeed(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)))
-    )
-  })
+  body: new Body(incoming, maxBody)
 })
 
 /**
@@ -242,15 +228,16 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
     return {
       send: ({ body, headers, method, url }) =>
         Effect.withFiberRuntime<Response, TransportError, Scope.Scope>(({ currentContext }) => {
-          let exchange: Exchange | undefined
+          const exchange = new Exchange()
           const releases = (exit: Exit.Exit<unknown, unknown>) =>
-            Effect.sync(() => exchange?.release(Exit.isSuccess(exit)))
+            Effect.sync(() => exchange.release(Exit.isSuccess(exit)))
           const scope = Context.unsafeGet(currentContext, Scope.Scope)
-          // Before it is taken, so that nothing can come between the two.
+          // Before it takes a connection, so that nothing can come between the two.
           return Effect.flatMap(Scope.addFinalizerExit(scope, releases), () => {
             const { origin, path } = placeOf(url)
-            exchange = new Exchange(connections.take(origin))
-            return exchange.send({ path, method, headers: uncoded(headers), body: body ?? null })
+            const options = { path, method, headers: uncoded(headers), body: body ?? null }
+            exchange.send(connections.take(origin), options)
+            return exchange.head
           })
         })
     }

@@ -68,7 +68,7 @@ export const make = ({ maxInFlight, maxQueue, maxWait }: Limits): Admission => {
   let inFlight = 0
 
   const arrive = (): Guest => {
-    const guest: Guest = { admitted: inFlight < maxInFlight, call: () => {} }
+    const guest: Guest = { admitted: inFlight < maxInFlight, call: nobody }
     if (guest.admitted) inFlight++
     else if (queue.size < maxQueue) queue.add(guest)
     return guest
@@ -100,15 +100,17 @@ export const make = ({ maxInFlight, maxQueue, maxWait }: Limits): Admission => {
   return {
     enter: Effect.scopeWith((scope) => {
       let guest: Guest | undefined
-      const departs = Effect.sync(() => guest && depart(guest))
+      const departs = () => Effect.sync(() => guest && depart(guest))
       // Before it arrives, so that nothing can come between the two.
-      return Effect.flatMap(Scope.addFinalizer(scope, departs), () => {
+      return Effect.flatMap(Scope.addFinalizerExit(scope, departs), () => {
         guest = arrive()
         return guest.admitted || !queue.has(guest) ? Effect.succeed(guest.admitted) : waited(guest)
       })
     })
   }
 }
+
+const nobody = (): void => {}
 
 interface Guest {
   admitted: boolean

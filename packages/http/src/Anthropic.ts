@@ -99,6 +99,7 @@ export const make = (options: Options): Provider => {
       prefill: { answer: "rest" }
     },
     {
+      headers,
       exchange: (request, model) =>
         Effect.gen(function* () {
           const { body, includeUsage } = yield* Either.mapLeft(
@@ -108,10 +109,9 @@ export const make = (options: Options): Provider => {
           const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
           return {
             url,
-            headers,
             body,
             readWhole: (body) => readMessage(body, created),
-            reader: messageReader({ created, includeUsage })
+            reader: () => messageReader({ created, includeUsage })
           }
         }),
       classify: AnthropicError.classify(options.errors)

@@ -25,7 +25,14 @@ import { answerStream, answerWhole } from "./internal/router/answers.ts"
 import * as failure from "./internal/router/failure.ts"
 import { authorized, type Endpoint, forMethod, shown, within } from "./internal/router/guards.ts"
 import * as httpApp from "./internal/router/httpApp.ts"
-import { json, refusal, servesOther, unknownRoute, withHeaders } from "./internal/router/responses.ts"
+import {
+  internalError,
+  json,
+  refusal,
+  servesOther,
+  unknownRoute,
+  withHeaders
+} from "./internal/router/responses.ts"
 import type { Route } from "./Route.ts"
 
 /**
@@ -210,15 +217,17 @@ export const make = (options: {
   }
 
   return (request) =>
-    Effect.flatMap(newRequestId, (requestId) =>
-      Effect.map(
-        Effect.catchAllDefect(
-          Effect.suspend(() => dispatch(request, requestId)),
-          () => Effect.succeed(refusal(500, "internal_error", "The gateway failed to handle this request."))
-        ),
-        (response) => withHeaders(response, { "x-request-id": requestId })
+    Effect.flatMap(newRequestId, (requestId) => {
+      const named = (response: Response) =>
+        Effect.succeed(withHeaders(response, { "x-request-id": requestId }))
+      return Effect.matchCauseEffect(
+        Effect.suspend(() => dispatch(request, requestId)),
+        {
+          onSuccess: named,
+          onFailure: (cause) => (Cause.isDie(cause) ? named(internalError) : Effect.failCause(cause))
+        }
       )
-    )
+    })
 }
 
 /**

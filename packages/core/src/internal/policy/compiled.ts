@@ -1,4 +1,4 @@
-import * as Arr from "effect/Array"
+import type * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Labels } from "../../Attempt.ts"
@@ -7,7 +7,7 @@ import * as Deadline from "../../Deadline.ts"
 import type { Policy, TierPolicy } from "../../Policy.ts"
 import type { RetryBudget } from "../../RetryBudget.ts"
 import type { Policy as TierOptions } from "../../Tier.ts"
-import { type Ladder, ladderOf, type Rung } from "../run/ladder.ts"
+import type { Ladder, Rung, Rungs } from "../run/ladder.ts"
 import { type Fixed, fixed } from "../run/rung.ts"
 import { hedgeAfter } from "./worstCase.ts"
 
@@ -110,14 +110,37 @@ export const compile = <Tier extends TierPolicy>(
 export const ladderFrom = <Tier extends TierPolicy, X, E, R>(
   { name, policy, tiers }: Compiled<Tier>,
   rung: (tier: CompiledTier<Tier>) => Rung<X, E, R>
-): Ladder<X, E, R> => {
-  const rungs = Arr.map(tiers, rung)
-  const [first] = rungs
-  return {
-    ...ladderOf(first),
-    name,
-    rungs,
-    deadline: Duration.toMillis(policy.deadline),
-    maxTiers: policy.maxTiers ?? Number.POSITIVE_INFINITY
+): Ladder<X, E, R> => ({
+  name,
+  rungs: new RungsInTime(tiers, rung),
+  deadline: Duration.toMillis(policy.deadline),
+  maxTiers: policy.maxTiers ?? Number.POSITIVE_INFINITY
+})
+
+/** Made when a run comes to them: nearly every run asks the first tier and no other. */
+class RungsInTime<A, X, E, R> implements Rungs<X, E, R> {
+  private readonly tiers: ReadonlyArray<A>
+  private readonly make: (tier: A) => Rung<X, E, R>
+  private readonly made: Array<Rung<X, E, R> | undefined>
+
+  constructor(tiers: ReadonlyArray<A>, make: (tier: A) => Rung<X, E, R>) {
+    this.tiers = tiers
+    this.make = make
+    this.made = new Array(tiers.length)
+  }
+
+  get length(): number {
+    return this.tiers.length
+  }
+
+  at(index: number): Rung<X, E, R> | undefined {
+    const tier = this.tiers[index]
+    if (tier === undefined) return undefined
+    this.made[index] ??= this.make(tier)
+    return this.made[index]
+  }
+
+  *[Symbol.iterator](): Iterator<Rung<X, E, R>> {
+    for (const index of this.tiers.keys()) yield this.at(index) as Rung<X, E, R>
   }
 }

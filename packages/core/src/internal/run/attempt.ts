@@ -146,22 +146,22 @@ export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
   }
 
   private listen(resume: (settled: Effect.Effect<void>) => void): void {
-    const { around, bound, child, millis } = this
-    child.addObserver((exit) => {
+    this.child.addObserver((exit) => {
       if (!this.wanted) return
       this.cancelTimer?.()
       resume(this.settle(exit))
     })
-    if (millis === Number.POSITIVE_INFINITY) return
-    this.cancelTimer = after(around.clock, millis, () => {
-      this.wanted = false
-      child.unsafeInterruptAsFork(around.fiber.id())
-      const limit = Duration.millis(millis)
-      resume(
-        Effect.map(letGo(child), () => {
-          this.ended = Exit.fail(new Deadline.DeadlineExceeded({ bound, limit }))
-        })
-      )
+    if (this.millis === Number.POSITIVE_INFINITY) return
+    this.cancelTimer = after(this.around.clock, this.millis, () => resume(this.overrun()))
+  }
+
+  private overrun(): Effect.Effect<void> {
+    const { around, bound, child, millis } = this
+    this.wanted = false
+    child.unsafeInterruptAsFork(around.fiber.id())
+    const limit = Duration.millis(millis)
+    return Effect.map(letGo(child), () => {
+      this.ended = Exit.fail(new Deadline.DeadlineExceeded({ bound, limit }))
     })
   }
 

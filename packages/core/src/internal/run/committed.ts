@@ -8,7 +8,7 @@ import type { Next, Outcome } from "../../Outcome.ts"
 import type { Climbing, Current } from "./current.ts"
 import type { Ladder, Rung, Served } from "./ladder.ts"
 import type { RunObserver } from "./observer.ts"
-import { heed } from "./plan.ts"
+import { judge } from "./plan.ts"
 
 /** The run that came to this. */
 interface Climbed<X, E> {
@@ -44,7 +44,7 @@ export class Committed<X, E> {
       value: this.value,
       tier: rung.name,
       labels: rung.labels,
-      fallback: rung !== this.run.ladder.rungs[0],
+      fallback: rung !== this.run.ladder.rungs.at(0),
       attempts: this.run.observer.attempts
     }
   }
@@ -67,7 +67,7 @@ export class Committed<X, E> {
     return Effect.uninterruptibleMask((restore) => {
       const { rung } = this.tier
       const exit = Exit.failCause(cause)
-      const outcome = heed(rung, rung.judge(exit))
+      const outcome = judge(rung, exit)
       const broken = outcome._tag === "Failure" && outcome.next !== "abort"
       const climb = broken ? this.run.wayOn(rung.transcript, sent) : undefined
       if (climb === undefined) return exit
@@ -86,7 +86,7 @@ export class Committed<X, E> {
   /** With `keepScope`, ends the run. */
   finish(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     const { rung } = this.tier
-    const ended = this.ended ? Effect.void : this.end(exit, heed(rung, rung.judge(exit)), undefined)
+    const ended = this.ended ? Effect.void : this.end(exit, judge(rung, exit), undefined)
     return Effect.map(ended, () => this.run.observer.close(exit))
   }
 

@@ -13,7 +13,7 @@ export const noTierLeft = <E>(
   const { attempts } = observer
   const cause = attempts[0]?.cause
   // A tier alone is its effect.
-  return rungs.length === 1 && rungs[0].backoff.times === 0 && cause !== undefined && isOwn(cause)
+  return rungs.length === 1 && rungs.at(0)?.backoff.times === 0 && cause !== undefined && isOwn(cause)
     ? Effect.failCause(cause)
     : allTiersFailed(observer, attempts.length === 0 ? "open" : "failed")
 }

@@ -16,7 +16,7 @@ import { enter, type GroupProgress } from "./groups.ts"
 import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
 import { flatMapNow } from "./now.ts"
 import { type Listening, RunObserver } from "./observer.ts"
-import { heed, type Plan, plan, refund } from "./plan.ts"
+import { judge, type Plan, plan, refund } from "./plan.ts"
 import { rest } from "./rest.ts"
 
 /**
@@ -130,7 +130,7 @@ class Run<X, E, R, A> {
   climb(now: number): Climb<A, E, R> {
     const { ladder, observer } = this
     while (this.started < ladder.maxTiers) {
-      const rung = ladder.rungs[this.index++]
+      const rung = ladder.rungs.at(this.index++)
       if (rung === undefined) break
       if (now >= this.deadline) return allTiersFailed(observer, "deadline")
       const groups = enter(this.groups, rung, now)
@@ -225,7 +225,7 @@ class Run<X, E, R, A> {
     exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>
   ): Climb<A, E, R> {
     const { permit, rung } = tier
-    const outcome = heed(rung, rung.judge(exit))
+    const outcome = judge(rung, exit)
     const reported =
       rung.breaker === undefined || permit === undefined
         ? untold
@@ -325,7 +325,7 @@ class Run<X, E, R, A> {
   /** Another tier's answer came first, in the very same moment. */
   private tooLate(tier: Current<X, E, R, A>): Climb<A, E, R> {
     const exit = Exit.interrupt(FiberId.none)
-    this.observer.closeAttempt(tier.attempt, exit, tier.rung.judge(exit), "abort")
+    this.observer.closeAttempt(tier.attempt, exit, judge(tier.rung, exit), "abort")
     this.observer.closeTier(tier, exit)
     return Effect.zipRight(Scope.close(tier.scope, exit), exit)
   }

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
+import type { Committed } from "./committed.ts"
 import * as engine from "./engine.ts"
 import type { AllTiersFailed, Ladder, Served } from "./ladder.ts"
 import type { Listening } from "./observer.ts"
@@ -24,8 +25,7 @@ export const served = <A, E, R>(
   ladder: Ladder<A, E, R>,
   listener?: Listening
 ): Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R> =>
-  engine.run(ladder, false, listener, (committed) => Effect.succeed(committed.served())) as Effect.Effect<
-    Served<A, E>,
-    E | AllTiersFailed<E>,
-    R
-  >
+  engine.run(ladder, false, listener, servedOf<A, E>) as Effect.Effect<Served<A, E>, E | AllTiersFailed<E>, R>
+
+const servedOf = <A, E>(committed: Committed<A, E>): Effect.Effect<Served<A, E>> =>
+  Effect.succeed(committed.served())

@@ -1,16 +1,14 @@
-import type * as Arr from "effect/Array"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
 import type { Attempt, Labels, Refusal } from "../../Attempt.ts"
 import type { Backoff } from "../../Backoff.ts"
 import type { CircuitBreaker } from "../../CircuitBreaker.ts"
 import type { Bound } from "../../Deadline.ts"
-import type { Outcome } from "../../Outcome.ts"
+import type { Classify } from "../../Outcome.ts"
 import type { RetryBudget } from "../../RetryBudget.ts"
 
-/** A tier as the engine sees it: times in milliseconds, `Infinity` for none, and the classifier closed over. */
+/** A tier as the engine sees it: times in milliseconds, `Infinity` for none. */
 export interface Rung<out X, out E, out R> {
   readonly name: string
   readonly labels: Labels
@@ -24,7 +22,9 @@ export interface Rung<out X, out E, out R> {
   readonly maxRetryAfter: number
   readonly breaker: CircuitBreaker | undefined
   readonly budget: RetryBudget | undefined
-  readonly judge: (exit: Exit.Exit<unknown, unknown>) => Outcome
+  /** Of the errors of this very tier. */
+  readonly classify: Classify<never>
+  readonly retryTimeouts: boolean
   readonly groups: ReadonlyArray<Group>
   /** The next tier starts beside this one when it has not answered by then. */
   readonly hedgeAfter: number
@@ -85,27 +85,31 @@ export interface Group {
 
 export interface Ladder<out X, out E, out R> extends Group {
   readonly name: string
-  readonly rungs: Arr.NonEmptyReadonlyArray<Rung<X, E, R>>
+  readonly rungs: Rungs<X, E, R>
 }
 
+/** In their order, one or more: an array, or what makes each of them when it is first asked for. */
+export interface Rungs<out X, out E, out R> extends Iterable<Rung<X, E, R>> {
+  readonly length: number
+  at(index: number): Rung<X, E, R> | undefined
+}
+
+const unbounded: Group = { deadline: Number.POSITIVE_INFINITY, maxTiers: Number.POSITIVE_INFINITY }
+
 export const ladderOf = <X, E, R>(rung: Rung<X, E, R>): Ladder<X, E, R> => ({
+  ...unbounded,
   name: rung.name,
-  rungs: [rung],
-  deadline: Number.POSITIVE_INFINITY,
-  maxTiers: Number.POSITIVE_INFINITY
+  rungs: [rung]
 })
 
 export const orElse = <X, E, R, X2, E2, R2>(
   self: Ladder<X, E, R>,
   that: Ladder<X2, E2, R2>
-): Ladder<X | X2, E | E2, R | R2> => {
-  const [first, ...rest] = enclose(self)
-  return {
-    ...ladderOf<X | X2, E | E2, R | R2>(first),
-    name: self.name,
-    rungs: [first, ...rest, ...enclose(that)]
-  }
-}
+): Ladder<X | X2, E | E2, R | R2> => ({
+  ...unbounded,
+  name: self.name,
+  rungs: [...enclose(self), ...enclose(that)]
+})
 
 /** `orElse` whose second part does not wait for the end of the first. */
 export const hedge = <X, E, R, X2, E2, R2>(
@@ -114,23 +118,17 @@ export const hedge = <X, E, R, X2, E2, R2>(
   after: Duration.DurationInput
 ): Ladder<X | X2, E | E2, R | R2> => {
   const last = self.rungs.length - 1
-  const [first, ...rest] = self.rungs
   const hedged = (rung: Rung<X, E, R>, index: number) =>
     index === last ? { ...rung, hedgeAfter: Duration.toMillis(after) } : rung
-  return orElse(
-    { ...self, rungs: [hedged(first, 0), ...rest.map((rung, index) => hedged(rung, index + 1))] },
-    that
-  )
+  return orElse({ ...self, rungs: Array.from(self.rungs, hedged) }, that)
 }
 
-const enclose = <X, E, R>(ladder: Ladder<X, E, R>): Ladder<X, E, R>["rungs"] => {
+const enclose = <X, E, R>(ladder: Ladder<X, E, R>): Rungs<X, E, R> => {
   if (ladder.deadline === Number.POSITIVE_INFINITY && ladder.maxTiers === Number.POSITIVE_INFINITY) {
     return ladder.rungs
   }
   const group: Group = { deadline: ladder.deadline, maxTiers: ladder.maxTiers }
-  const [first, ...rest] = ladder.rungs
-  const inGroup = (rung: Rung<X, E, R>) => ({ ...rung, groups: [...rung.groups, group] })
-  return [inGroup(first), ...rest.map(inGroup)]
+  return Array.from(ladder.rungs, (rung) => ({ ...rung, groups: [...rung.groups, group] }))
 }
 
 export const within = <X, E, R>(
@@ -152,14 +150,13 @@ export const mapAttempts = <X, E, R, X2, R2>(
   self: Ladder<X, E, R>,
   f: (attempt: Effect.Effect<X, E, R>) => Effect.Effect<X2, E, R2>
 ): Ladder<X2, E, R2> => {
-  const [first, ...rest] = self.rungs
   const map = (rung: Rung<X, E, R>): Rung<X2, E, R2> => ({
     ...rung,
     attempt: f(rung.attempt),
     // Of a stream's alone.
     resume: undefined
   })
-  return { ...self, rungs: [map(first), ...rest.map(map)] }
+  return { ...self, rungs: Array.from(self.rungs, map) }
 }
 
 /**

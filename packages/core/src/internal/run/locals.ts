@@ -4,7 +4,7 @@ import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
-import type { Scheduler } from "effect/Scheduler"
+import { MixedScheduler, type Scheduler } from "effect/Scheduler"
 
 type Locals = FiberRefs.FiberRefs["locals"]
 type Key = Parameters<Locals["get"]>[0]
@@ -18,10 +18,10 @@ type Stack = NonNullable<ReturnType<Locals["get"]>>
 class Untouched implements ReadonlyMap<Key, Stack> {
   private readonly locals: Locals
   private readonly context: Stack
-  private readonly scheduler: Stack
+  private readonly scheduler: Stack | undefined
   private copy: Locals | undefined
 
-  constructor(locals: Locals, context: Stack, scheduler: Stack) {
+  constructor(locals: Locals, context: Stack, scheduler: Stack | undefined) {
     this.locals = locals
     this.context = context
     this.scheduler = scheduler
@@ -36,7 +36,7 @@ class Untouched implements ReadonlyMap<Key, Stack> {
       case FiberRef.currentContext:
         return this.context
       case FiberRef.currentScheduler:
-        return this.scheduler
+        return this.scheduler ?? this.locals.get(ref)
       case FiberRef.interruptedCause:
         return undefined
       case mark:
@@ -79,7 +79,7 @@ class Untouched implements ReadonlyMap<Key, Stack> {
       })
       copy.delete(FiberRef.interruptedCause)
       copy.set(FiberRef.currentContext, this.context)
-      copy.set(FiberRef.currentScheduler, this.scheduler)
+      if (this.scheduler !== undefined) copy.set(FiberRef.currentScheduler, this.scheduler)
       this.copy = copy
     }
     return this.copy
@@ -90,8 +90,8 @@ const mark: FiberRef.FiberRef<boolean> = FiberRef.unsafeMake(false)
 const marked: Stack = [[FiberId.none, true]]
 
 /**
- * Lets the attempts of a run wait for their turn in the run's own queue. Effect keeps a queue for every fiber that
- * ever waits, in a table whose upkeep costs the collector more than the fiber.
+ * Lets the attempts of a run wait for their turn in the run's own queue. Effect's own scheduler keeps a queue for every fiber
+ * that ever waits, in a table whose upkeep costs the collector more than the fiber.
  */
 class RunScheduler implements Scheduler {
   private readonly fiber: RuntimeFiber<unknown, unknown>
@@ -114,7 +114,7 @@ class RunScheduler implements Scheduler {
 /** The locals of the fiber that a run is in, and of its attempts. */
 export class RunLocals {
   private readonly locals: Locals
-  private readonly scheduler: Stack
+  private readonly scheduler: Stack | undefined
 
   constructor(fiber: RuntimeFiber<unknown, unknown>) {
     // Where Effect lets us, without the copy of them all that `getFiberRefs` makes.
@@ -122,7 +122,9 @@ export class RunLocals {
       (fiber as { readonly _fiberRefs?: FiberRefs.FiberRefs })._fiberRefs ?? fiber.getFiberRefs()
     // In a run in a run in a run, they would be looked up through all of these.
     this.locals = locals instanceof Untouched ? locals.copied() : locals
-    this.scheduler = [[fiber.id(), new RunScheduler(fiber)]]
+    if (fiber.currentScheduler instanceof MixedScheduler) {
+      this.scheduler = [[fiber.id(), new RunScheduler(fiber)]]
+    }
   }
 
   /** Those of an attempt: the run's, as if it ran in the same fiber, and a context of its own. */

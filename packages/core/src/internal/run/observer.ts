@@ -81,7 +81,7 @@ export class RunObserver<E> {
   refused(rung: AnyRung<E>, retryAfter: Duration.Duration): void {
     const refusal: Attempt.Refusal = { tier: rung.name, labels: rung.labels, retryAfter }
     this.refusals = [...this.refusals, refusal]
-    if (rung === this.ladder.rungs[0]) this.missed = circuitOpen
+    if (rung === this.ladder.rungs.at(0)) this.missed = circuitOpen
     if (this.span?.sampled) {
       this.span.event("tier refused", this.clock.unsafeCurrentTimeNanos(), {
         "understudy.tier": rung.name,
@@ -185,7 +185,7 @@ export class RunObserver<E> {
     else if (Exit.isFailure(exit)) this.broken = attempt
     const { rung, span } = attempt
     const errorType = errorTypeOf(outcome)
-    if (errorType !== undefined && rung === this.ladder.rungs[0]) this.missed = errorType
+    if (errorType !== undefined && rung === this.ladder.rungs.at(0)) this.missed = errorType
     if (span !== undefined) {
       if (span.sampled) {
         span.attribute("understudy.outcome", attemptOutcome(outcome))
@@ -205,7 +205,7 @@ export class RunObserver<E> {
     // What came after a stream had broken off, and did not go on with it, is not what the caller hears of.
     const last = this.broken ?? this.last
     const outcome = runOutcome(exit, last)
-    const fallback = servedBy !== undefined && servedBy !== ladder.rungs[0]
+    const fallback = servedBy !== undefined && servedBy !== ladder.rungs.at(0)
     const end: Attempt.RunEnded = {
       _tag: "RunEnded",
       run: ladder.name,

@@ -1,7 +1,8 @@
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Outcome } from "../../Outcome.ts"
+import type * as Exit from "effect/Exit"
+import * as Outcome from "../../Outcome.ts"
 import type { Rung } from "./ladder.ts"
 import { flatMapNow } from "./now.ts"
 import * as Waits from "./waits.ts"
@@ -15,13 +16,18 @@ export type Plan =
   | { readonly _tag: "nextTier" }
   | { readonly _tag: "abort" }
 
-/** A hint longer than the tier is willing to wait sends the run on at once and opens the breaker until then. */
-export const heed = (rung: AnyRung, outcome: Outcome): Outcome =>
-  outcome._tag === "Failure" &&
-  outcome.retryAfter !== undefined &&
-  Duration.toMillis(outcome.retryAfter) > rung.maxRetryAfter
+/**
+ * What one of its attempts came to. A hint longer than the tier is willing to wait sends the run on at once and opens the
+ * breaker until then.
+ */
+export const judge = (rung: AnyRung, exit: Exit.Exit<unknown, unknown>): Outcome.Outcome => {
+  const outcome = Outcome.fromExit(exit as Exit.Exit<unknown, never>, rung.classify, rung)
+  return outcome._tag === "Failure" &&
+    outcome.retryAfter !== undefined &&
+    Duration.toMillis(outcome.retryAfter) > rung.maxRetryAfter
     ? { ...outcome, trip: true, next: outcome.next === "retry" ? "nextTier" : outcome.next }
     : outcome
+}
 
 /**
  * Decides what follows. A wait that cannot lead to another attempt is not begun: none that ends after the deadline
@@ -30,7 +36,7 @@ export const heed = (rung: AnyRung, outcome: Outcome): Outcome =>
 export const plan = (
   tier: { readonly rung: AnyRung; readonly number: number; readonly backoff: unknown },
   cause: Cause.Cause<unknown>,
-  outcome: Outcome,
+  outcome: Outcome.Outcome,
   deadline: number,
   clock: { readonly now: () => number }
 ): Effect.Effect<Plan> => {

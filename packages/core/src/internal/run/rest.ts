@@ -26,12 +26,12 @@ export const rest = <X, E, R>(
     known.set(group, left)
     return left
   }
-  const [first, ...rungs] = ladder.rungs.slice(progress.index).flatMap((rung) => {
+  const rungs = [...ladder.rungs].slice(progress.index).flatMap((rung) => {
     const { groups, resume } = rung
     if (resume === undefined || rung.transcript !== transcript) return []
     return [{ ...rung, attempt: resume(sent), groups: groups.map(leftOf) }]
   })
   const maxTiers = ladder.maxTiers - progress.started
-  if (first === undefined || maxTiers < 1) return undefined
-  return { name: ladder.name, rungs: [first, ...rungs], deadline: Number.POSITIVE_INFINITY, maxTiers }
+  if (rungs.length === 0 || maxTiers < 1) return undefined
+  return { name: ladder.name, rungs, deadline: Number.POSITIVE_INFINITY, maxTiers }
 }

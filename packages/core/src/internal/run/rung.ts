@@ -1,6 +1,5 @@
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
 import * as Backoff from "../../Backoff.ts"
 import * as Outcome from "../../Outcome.ts"
 import type * as Tier from "../../Tier.ts"
@@ -21,9 +20,7 @@ export type Going<X, E, R> = Pick<Rung<X, E, R>, "transcript" | "resume">
 
 /** What stays the same of a tier, whatever it runs. */
 export interface Fixed
-  extends Omit<Rung<unknown, unknown, unknown>, "attempt" | "judge" | keyof Going<0, 0, 0>> {
-  readonly retryTimeouts: boolean
-}
+  extends Omit<Rung<unknown, unknown, unknown>, "attempt" | "classify" | keyof Going<0, 0, 0>> {}
 
 export const fixed = (
   options: Omit<Tier.Policy<never>, "classify">,
@@ -66,8 +63,8 @@ export const runs = <X, E, R>(
   maxRetryAfter: fixed.maxRetryAfter,
   breaker: fixed.breaker,
   budget: fixed.budget,
-  // The engine passes only exits of this very attempt.
-  judge: (exit) => Outcome.fromExit(exit as Exit.Exit<X, E>, classify, fixed),
+  classify,
+  retryTimeouts: fixed.retryTimeouts,
   groups: fixed.groups,
   hedgeAfter: fixed.hedgeAfter,
   transcript,

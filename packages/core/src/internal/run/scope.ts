@@ -8,7 +8,7 @@ type State =
   | { readonly _tag: "Closed"; readonly exit: Exit.Exit<unknown, unknown> }
 
 /**
- * The scope of an attempt: one of Effect's, with all that those can do, but that it has no state before something is
+ * The scope of an attempt: one of Effect's, with all that those can do, but that it has no state before a second thing is
  * opened in it. Most attempts open nothing, or a connection, and close it with no effect but that one's.
  */
 export class AttemptScope implements Scope.CloseableScope {
@@ -16,13 +16,17 @@ export class AttemptScope implements Scope.CloseableScope {
   declare readonly [Scope.CloseableScopeTypeId]: Scope.CloseableScopeTypeId
   declare readonly pipe: Scope.CloseableScope["pipe"]
   private known: State | undefined
+  private only: Scope.Scope.Finalizer | undefined
 
   get strategy(): ExecutionStrategy.ExecutionStrategy {
     return ExecutionStrategy.sequential
   }
 
   get state(): State {
-    this.known ??= { _tag: "Open", finalizers: new Map() }
+    if (this.known === undefined) {
+      this.known = { _tag: "Open", finalizers: new Map() }
+      if (this.only !== undefined) this.known.finalizers.set({}, this.only)
+    }
     return this.known
   }
 
@@ -30,15 +34,24 @@ export class AttemptScope implements Scope.CloseableScope {
     this.known = state
   }
 
+  addFinalizer(finalizer: Scope.Scope.Finalizer): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.known === undefined && this.only === undefined) {
+        this.only = finalizer
+        return Effect.void
+      }
+      const { state } = this
+      if (state._tag === "Closed") return finalizer(state.exit)
+      state.finalizers.set({}, finalizer)
+      return Effect.void
+    })
+  }
+
   /** `Scope.close`, which has happened already where there is nothing to wait for: an `Exit` then. */
   closing(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    const { known } = this
-    if (known !== undefined && (known._tag === "Closed" || known.finalizers.size > 1)) {
-      return Scope.close(this, exit)
-    }
+    if (this.known !== undefined) return Scope.close(this, exit)
     this.known = { _tag: "Closed", exit }
-    const [only] = known?.finalizers.values() ?? []
-    return only === undefined ? Exit.void : only(exit)
+    return this.only === undefined ? Exit.void : this.only(exit)
   }
 }
 

@@ -3,11 +3,11 @@ import { buildConnector, Client, type Dispatcher } from "undici"
 
 /** One connection, kept open between its requests, which it takes one at a time. */
 export interface Connection {
-  readonly dispatch: (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => void
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
   /** It is free for another one. */
-  readonly giveBack: () => void
+  giveBack(): void
   /** Nobody waits for its answer any more. */
-  readonly destroy: () => void
+  destroy(): void
 }
 
 /**
@@ -24,49 +24,73 @@ export interface Connections {
 
 export const make = (connectTimeout: number): Connections => {
   const connector = buildConnector({ timeout: connectTimeout })
-  const free = new Map<string, Array<Connection>>()
+  const places = new Map<string, Place>()
   const open = new Set<Connection>()
-  const freeAt = (origin: string): Array<Connection> => {
-    const connections = free.get(origin) ?? []
-    free.set(origin, connections)
-    return connections
+  const placeAt = (origin: string): Place => {
+    const place = places.get(origin) ?? { url: new URL(origin), connector, free: [], open }
+    places.set(origin, place)
+    return place
   }
+  return {
+    take: (origin) => {
+      const place = placeAt(origin)
+      return place.free.pop() ?? new KeptOpen(place)
+    },
+    destroy: () => {
+      for (const connection of open) connection.destroy()
+    }
+  }
+}
 
-  const connect = (origin: string): Connection => {
-    let socket: unknown
-    const client = new Client(origin, {
+/** What connections to the same place have in common. */
+interface Place {
+  readonly url: URL
+  readonly connector: buildConnector.connector
+  readonly free: Array<Connection>
+  /** Those to all places. */
+  readonly open: Set<Connection>
+}
+
+class KeptOpen implements Connection {
+  private readonly place: Place
+  private readonly client: Client
+  private socket: unknown
+
+  constructor(place: Place) {
+    this.place = place
+    this.client = new Client(place.url, {
       // The policy bounds the time.
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: (options, callback) => {
         // It returns the socket, which its type does not say.
-        socket = connector(options, callback)
+        this.socket = place.connector(options, callback)
       }
     })
-    client.on("disconnect", () => {
-      const index = freeAt(origin).indexOf(connection)
-      if (index === -1) return
-      freeAt(origin).splice(index, 1)
-      open.delete(connection)
-    })
-    const connection: Connection = {
-      dispatch: (options, handler) => void client.dispatch(options, handler),
-      giveBack: () => void freeAt(origin).push(connection),
-      destroy: () => {
-        open.delete(connection)
-        client.destroy().catch(() => {})
-        // The client does not end what is still connecting.
-        if (socket instanceof Socket) socket.destroy(new Error("given up"))
-      }
-    }
-    open.add(connection)
-    return connection
+    this.client.on("disconnect", () => this.forget())
+    place.open.add(this)
   }
 
-  return {
-    take: (origin) => freeAt(origin).pop() ?? connect(origin),
-    destroy: () => {
-      for (const connection of open) connection.destroy()
-    }
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.client.dispatch(options, handler)
+  }
+
+  giveBack(): void {
+    this.place.free.push(this)
+  }
+
+  destroy(): void {
+    this.place.open.delete(this)
+    this.client.destroy().catch(() => {})
+    // The client does not end what is still connecting.
+    if (this.socket instanceof Socket) this.socket.destroy(new Error("given up"))
+  }
+
+  private forget(): void {
+    const { free, open } = this.place
+    const index = free.indexOf(this)
+    if (index === -1) return
+    free.splice(index, 1)
+    open.delete(this)
   }
 }

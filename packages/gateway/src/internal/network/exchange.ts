@@ -12,7 +12,7 @@ type Controller = Dispatcher.DispatchController
  * a Node stream: most answers are here with the first packet, and then a stream is most of their price.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
-  private readonly connection: Connection
+  private connection: Connection | undefined
   private controller: Controller | undefined
   private response: Response | undefined
   private decoder: Transform | undefined
@@ -27,19 +27,22 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private wake = nobody
   private onWhole = nobody
 
-  constructor(connection: Connection) {
+  /** Keeps nothing of the options: an exchange waits for an answer longer than for all else. */
+  send(connection: Connection, options: Dispatcher.DispatchOptions): void {
     this.connection = connection
+    connection.dispatch(options, this)
   }
 
-  /** Sends it and waits for the head of the answer. */
-  send(options: Dispatcher.DispatchOptions): Effect.Effect<Response, TransportError> {
+  /** Waits for the head of the answer. */
+  get head(): Effect.Effect<Response, TransportError> {
     return Effect.async((resume) => {
       this.wake = () => {
-        this.wake = nobody
         if (this.response !== undefined) resume(Effect.succeed(this.response))
         else if (this.error !== undefined) resume(Effect.fail(this.error))
+        else return
+        this.wake = nobody
       }
-      this.connection.dispatch(options, this)
+      this.wake()
     })
   }
 
@@ -51,14 +54,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.wanted = false
     this.ready = []
     this.decoder?.destroy()
-    if (this.isWhole) this.connection.giveBack()
-    else if (this.response === undefined || !mayEnd) this.connection.destroy()
+    const { connection } = this
+    if (connection === undefined) return
+    if (this.isWhole) connection.giveBack()
+    else if (this.response === undefined || !mayEnd) connection.destroy()
     else {
       // After the last event of a stream its body has yet to end.
-      const tooLate = setTimeout(this.connection.destroy, endOfBodyWithin)
+      const tooLate = setTimeout(() => connection.destroy(), endOfBodyWithin)
       this.onWhole = () => {
         clearTimeout(tooLate)
-        this.connection.giveBack()
+        connection.giveBack()
       }
       this.controller?.resume()
     }
@@ -81,7 +86,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       ?.on("data", (chunk: Buffer) => this.give(chunk))
       .on("end", () => this.end())
       .on("error", (error) => this.end(error))
-    this.response = { status, headers: flat(headers), read: this.read }
+    this.response = { status, headers: flat(headers), read: this.reading() }
     this.wake()
   }
 
@@ -106,27 +111,29 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.decoder?.destroy()
   }
 
-  private readonly read: Response["read"] = Effect.suspend(() => {
-    if (this.ready.length > 0) return this.taking
-    if (this.error !== undefined) return Effect.fail(this.error)
-    return this.ended ? ended : this.later
-  })
-
-  private readonly later: Response["read"] = Effect.async((resume) => {
-    this.wake = () => {
-      this.wake = nobody
-      resume(this.ready.length > 0 ? this.taking : this.read)
-    }
-  })
-
-  /** All that has come: whoever reads has little more to do for much than for a little. */
-  private readonly taking: Response["read"] = Effect.sync(() => {
-    const { ready, size } = this
-    this.ready = []
-    this.size = 0
-    if (size >= capacity) this.go()
-    return ready.length === 1 ? ready[0] : Buffer.concat(ready, size)
-  })
+  /** What reads the answer, made when there is one. */
+  private reading(): Response["read"] {
+    const read: Response["read"] = Effect.suspend(() => {
+      if (this.ready.length > 0) return taking
+      if (this.error !== undefined) return Effect.fail(this.error)
+      return this.ended ? ended : later
+    })
+    const later: Response["read"] = Effect.async((resume) => {
+      this.wake = () => {
+        this.wake = nobody
+        resume(this.ready.length > 0 ? taking : read)
+      }
+    })
+    // All that has come: whoever reads has little more to do for much than for a little.
+    const taking: Response["read"] = Effect.sync(() => {
+      const { ready, size } = this
+      this.ready = []
+      this.size = 0
+      if (size >= capacity) this.go()
+      return ready.length === 1 ? ready[0] : Buffer.concat(ready, size)
+    })
+    return read
+  }
 
   private give(chunk: Buffer): void {
     this.ready.push(chunk)

@@ -2,6 +2,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
@@ -19,9 +22,14 @@ export interface Requests {
 /** Those that are under way when the scope closes are interrupted. */
 export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(function* () {
   const all = new All()
-  // One for all: Effect's own has a queue for every fiber that ever waits.
-  const scheduler = Turns.make()
   const { context, fiberRefs, runtimeFlags } = yield* Effect.runtime()
+  // Each fiber is given a context of its own, and all of them one scheduler: Effect's own has a queue for every fiber
+  // that ever waits.
+  const locals = FiberRefs.updateAs(FiberRefs.delete(fiberRefs, FiberRef.currentContext), {
+    fiberId: FiberId.none,
+    fiberRef: FiberRef.currentScheduler,
+    value: Turns.make()
+  })
   // What answers can be interrupted, the closing of its scope cannot.
   const flags = RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
   const interruptAll = Effect.suspend(() => Fiber.interruptAll(all.fibers()))
@@ -32,7 +40,7 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(func
       const own = Runtime.make({
         // The fiber begins with its scope: to put one into a fiber that runs, as `Effect.scoped` does, costs a few fibers.
         context: Context.add(context, Scope.Scope, scope),
-        fiberRefs,
+        fiberRefs: locals,
         runtimeFlags: flags
       })
       const fiber = Runtime.runFork(
@@ -43,8 +51,7 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(func
             return Effect.zipRight(Scope.close(scope, exit), exit)
           },
           onSuccess: () => Scope.close(scope, Exit.void)
-        }),
-        { scheduler }
+        })
       )
       all.add(fiber)
       return fiber

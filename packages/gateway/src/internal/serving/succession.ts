@@ -39,13 +39,14 @@ export const make = <A, E, R>(
       current: () => current.value,
       use: Effect.scopeWith((scope) => {
         let served: Reign<A> | undefined
-        const leaves = Effect.suspend(() => {
-          if (served === undefined) return Effect.void
-          served.users--
-          return endIfDone(served)
-        })
+        const leaves = () =>
+          Effect.suspend(() => {
+            if (served === undefined) return Effect.void
+            served.users--
+            return endIfDone(served)
+          })
         // Before it enters, so that nothing can come between the two.
-        return Effect.map(Scope.addFinalizer(scope, leaves), () => {
+        return Effect.map(Scope.addFinalizerExit(scope, leaves), () => {
           served = current
           served.users++
           return served.value

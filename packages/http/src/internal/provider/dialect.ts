@@ -1,4 +1,5 @@
 import * as Deadline from "@understudy/core/Deadline"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -16,6 +17,8 @@ import { answered, asked, type Facts } from "./genAi.ts"
 
 /** What sets one protocol apart from another: how a request is put, and how what comes back is read. */
 export interface Dialect {
+  /** Of every request. */
+  readonly headers: Readonly<Record<string, string>>
   readonly exchange: Asking<Exchange>
   /** Undefined where it has none. */
   readonly embeddings?: Asking<Omit<Exchange, "reader">> | undefined
@@ -27,10 +30,10 @@ type Asking<A> = (request: ChatRequest, model: string) => Effect.Effect<A, Provi
 /** One request, and the readers of its answer. */
 export interface Exchange {
   readonly url: string
-  readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
   readonly readWhole: (body: Uint8Array) => Whole
-  readonly reader: ChatReader
+  /** Of a streamed one, from its beginning. */
+  readonly reader: () => ChatReader
 }
 
 export type Whole =
@@ -48,7 +51,7 @@ export const provider = (
     readonly quirks: Quirks.Quirks
     readonly prefill?: Pick<Quirks.Prefill, "answer"> | undefined
   },
-  { classify, embeddings, exchange }: Dialect
+  { classify, embeddings, exchange, headers }: Dialect
 ): Provider => {
   const adapt = Quirks.adapt(account.quirks)
 
@@ -71,39 +74,48 @@ export const provider = (
       }
     )
 
-  const send = ({ body, headers, url }: Omit<Exchange, "reader">, accept: string) =>
-    Effect.matchEffect(
-      account.upstream.send({ method: "POST", url, headers: { accept, ...headers }, body }),
-      {
-        onFailure: (error) => Effect.fail(fromTransport(error)),
-        onSuccess: (response) =>
-          Effect.zipRight(
-            answeredWith(response),
-            response.status >= 200 && response.status < 300 ? Effect.succeed(response) : rejected(response)
-          )
-      }
-    )
+  const onHead = {
+    onFailure: (cause: Cause.Cause<TransportError>) => Effect.failCause(Cause.map(cause, fromTransport)),
+    onSuccess: (response: Response) =>
+      Effect.zipRight(
+        answeredWith(response),
+        response.status >= 200 && response.status < 300 ? Effect.succeed(response) : rejected(response)
+      )
+  }
 
-  const asks =
-    <X extends Omit<Exchange, "reader">, A, R>(
-      ask: Asking<X>,
-      accept: string,
-      read: (response: Response, asking: X) => Effect.Effect<A, ProviderError.ProviderError, R>
-    ) =>
-    (request: ChatRequest, model: string): Effect.Effect<A, ProviderError.ProviderError, R | Scope.Scope> =>
+  const asks = <X extends Omit<Exchange, "reader">, A, R>(
+    ask: Asking<X>,
+    accept: string,
+    read: (asking: X) => (response: Response) => Effect.Effect<A, ProviderError.ProviderError, R>
+  ) => {
+    const accepting = { accept, ...headers }
+    const send = ({ body, url }: X) =>
+      Effect.matchCauseEffect(
+        account.upstream.send({ method: "POST", url, headers: accepting, body }),
+        onHead
+      )
+    return (
+      request: ChatRequest,
+      model: string
+    ): Effect.Effect<A, ProviderError.ProviderError, R | Scope.Scope> =>
       Effect.suspend(() => {
         const adapted = adapt(request)
         return Effect.flatMap(Effect.zipRight(asked(adapted), ask(adapted, model)), (asking) =>
-          Effect.flatMap(send(asking, accept), (response) => read(response, asking))
+          Effect.flatMap(send(asking), read(asking))
         )
       })
+  }
 
   const whole = (ask: Asking<Omit<Exchange, "reader">>): Provider["complete"] =>
-    asks(ask, "application/json", (response, asking) =>
-      Effect.matchEffect(collect(response.read, maxAnswerBytes, tooLarge(response)), {
-        onFailure: (error) => Effect.fail(error._tag === "TransportError" ? fromTransport(error) : error),
-        onSuccess: (body) => judged(response, asking.readWhole(body))
-      })
+    asks(
+      ask,
+      "application/json",
+      ({ readWhole }) =>
+        (response) =>
+          Effect.matchEffect(collect(response.read, maxAnswerBytes, tooLarge(response)), {
+            onFailure: (error) => Effect.fail(error._tag === "TransportError" ? fromTransport(error) : error),
+            onSuccess: (body) => judged(response, readWhole(body))
+          })
     )
 
   const judged = (response: Response, whole: Whole): Effect.Effect<Answer, ProviderError.ProviderError> => {
@@ -117,13 +129,17 @@ export const provider = (
     }
   }
 
-  const stream: Provider["stream"] = asks(exchange, "text/event-stream", (response, { reader }) =>
-    isEventStream(response)
-      ? chatStream(response.read, reader, {
-          inTransport: fromTransport,
-          inEvent: (body) => failed(response, Utf8.encode(body))
-        })
-      : Effect.fail(invalidAnswer(response.status))
+  const stream: Provider["stream"] = asks(
+    exchange,
+    "text/event-stream",
+    ({ reader }) =>
+      (response) =>
+        isEventStream(response)
+          ? chatStream(response.read, reader(), {
+              inTransport: fromTransport,
+              inEvent: (body) => failed(response, Utf8.encode(body))
+            })
+          : Effect.fail(invalidAnswer(response.status))
   )
 
   return {

@@ -37,18 +37,17 @@ export const provider = (account: Account): Provider => {
     ...Record.mapKeys(account.headers ?? {}, (name) => name.toLowerCase())
   }
   return Dialect.provider(account, {
+    headers,
     exchange: (request, model) =>
       Effect.sync(() => ({
         url: `${root}${account.path("chat/completions", model)}`,
-        headers,
         body: withModel(bodyOf(request, account.prefill), model),
         readWhole,
-        reader: chunkReader(request.n)
+        reader: () => chunkReader(request.n)
       })),
     embeddings: (request, model) =>
       Effect.sync(() => ({
         url: `${root}${account.path("embeddings", model)}`,
-        headers,
         body: withModel(request.body, model),
         readWhole: Embeddings.readWhole
       })),

@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { ChatRequest } from "../../ChatCompletion.ts"
 import type { Response } from "../../OpenAiRouter.ts"
-import type { Part } from "../../Provider.ts"
+import type { Answer, Part } from "../../Provider.ts"
 import type { ProviderError } from "../../ProviderError.ts"
 import type { Route } from "../../Route.ts"
 import * as Sse from "../../Sse.ts"
@@ -29,15 +29,18 @@ export const answerWhole = (
   { listener, timeout }: Asked
 ): Effect.Effect<Response, ProviderError | Fallback.AllTiersFailed<ProviderError>> => {
   const run = route.complete(request)
-  return Effect.map(
+  return Effect.flatMap(
     Fallback.served(timeout === undefined ? run : Fallback.within(run, timeout), { listener }),
-    (served): Response => ({
-      status: 200,
-      headers: servedBy(served, { "content-type": "application/json" }),
-      body: served.value.body
-    })
+    whole
   )
 }
+
+const whole = (served: Fallback.Served<Answer, unknown>): Effect.Effect<Response> =>
+  Effect.succeed({
+    status: 200,
+    headers: servedBy(served, { "content-type": "application/json" }),
+    body: served.value.body
+  })
 
 export const answerStream = (
   route: Route,
@@ -45,20 +48,25 @@ export const answerStream = (
   { listener, timeout }: Asked
 ): Effect.Effect<Response, StreamFailure | Fallback.AllTiersFailed<StreamFailure>, Scope.Scope> => {
   const run = route.stream(request)
-  return Effect.map(
+  return Effect.flatMap(
     FallbackStream.pulled(timeout === undefined ? run : FallbackStream.within(run, timeout), { listener }),
-    (served): Response => ({
-      status: 200,
-      headers: servedBy(served, {
-        "content-type": "text/event-stream",
-        "cache-control": "no-cache, no-transform",
-        "x-accel-buffering": "no"
-      }),
-      farewell: interrupted,
-      body: bytesOf(served.value)
-    })
+    streamed
   )
 }
+
+const streamed = (
+  served: Fallback.Served<FallbackStream.Pull<Part, unknown>, unknown>
+): Effect.Effect<Response> =>
+  Effect.succeed({
+    status: 200,
+    headers: servedBy(served, {
+      "content-type": "text/event-stream",
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no"
+    }),
+    farewell: interrupted,
+    body: bytesOf(served.value)
+  })
 
 const bytesOf = <E>(parts: FallbackStream.Pull<Part, E>): Effect.Effect<Uint8Array | undefined> => {
   let said = false

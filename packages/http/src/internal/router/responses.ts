@@ -51,6 +51,8 @@ export const overloaded: Response = {
   headers: { "content-type": "application/json", "retry-after": "1" }
 }
 
+export const internalError = refusal(500, "internal_error", "The gateway failed to handle this request.")
+
 export const unknownRoute = refusal(
   404,
   "model_not_found",

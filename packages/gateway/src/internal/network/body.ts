@@ -1,0 +1,41 @@
+import type { IncomingMessage } from "node:http"
+import { BodyTooLarge } from "@understudy/http/OpenAiRouter"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+
+/**
+ * Reads the body of a request. A request is kept until it has its answer, and with it what its body is read by: so that is
+ * made when somebody reads, and gone when all is read.
+ */
+export class Body extends Effectable.Class<Uint8Array, BodyTooLarge> {
+  private readonly incoming: IncomingMessage
+  private readonly maxBody: number
+
+  constructor(incoming: IncomingMessage, maxBody: number) {
+    super()
+    this.incoming = incoming
+    this.maxBody = maxBody
+  }
+
+  override commit(): Effect.Effect<Uint8Array, BodyTooLarge> {
+    const { incoming, maxBody } = this
+    return Effect.async((resume) => {
+      const tooLarge = () => resume(Effect.fail(new BodyTooLarge({ maxBody })))
+      if (Number(incoming.headers["content-length"] ?? 0) > maxBody) return tooLarge()
+      const chunks: Array<Buffer> = []
+      let length = 0
+      const onData = (chunk: Buffer) => {
+        length += chunk.length
+        if (length <= maxBody) return void chunks.push(chunk)
+        leave()
+        tooLarge()
+      }
+      const onEnd = () => {
+        leave()
+        resume(Effect.succeed(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)))
+      }
+      const leave = () => void incoming.off("data", onData).off("end", onEnd)
+      incoming.on("data", onData).on("end", onEnd)
+    })
+  }
+}
