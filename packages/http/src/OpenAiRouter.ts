@@ -175,17 +175,15 @@ export const make = (options: {
             onEvent(requestId, event)
           }
           const run = serves === "chat" && chat.right.stream ? answerStream : answerWhole
-          const answer = Effect.catchAllCause(
-            run(route, chat.right, { timeout: timeout.right, listener }),
-            (cause) =>
-              Cause.isInterruptedOnly(cause)
-                ? Effect.failCause(cause as Cause.Cause<never>)
-                : Effect.succeed(
-                    withHeaders(failure.response(route.name, attempts, cause), {
-                      "x-understudy-attempts": String(attempts.length)
-                    })
-                  )
-          )
+          const otherwise = (cause: Cause.Cause<unknown>): Effect.Effect<Response> =>
+            Cause.isInterruptedOnly(cause)
+              ? Effect.failCause(cause as Cause.Cause<never>)
+              : Effect.succeed(
+                  withHeaders(failure.response(route.name, attempts, cause), {
+                    "x-understudy-attempts": String(attempts.length)
+                  })
+                )
+          const answer = run(route, chat.right, { timeout: timeout.right, listener, otherwise })
           return withCallersTrace(answer, request)
         }
       })

@@ -68,7 +68,8 @@ abstract class Base implements Tracer.Span {
   readonly context: Context.Context<never>
   readonly kind: Tracer.SpanKind
   links: ReadonlyArray<Tracer.SpanLink>
-  status: Tracer.SpanStatus
+  private readonly startTime: bigint
+  private ended: Tracer.SpanStatus | undefined
   abstract readonly spanId: string
   abstract readonly traceId: string
   abstract readonly sampled: boolean
@@ -80,11 +81,15 @@ abstract class Base implements Tracer.Span {
     this.context = context
     this.links = links
     this.kind = kind
-    this.status = { _tag: "Started", startTime }
+    this.startTime = startTime
+  }
+
+  get status(): Tracer.SpanStatus {
+    return this.ended ?? { _tag: "Started", startTime: this.startTime }
   }
 
   end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
-    this.status = { _tag: "Ended", startTime: this.status.startTime, endTime, exit }
+    this.ended = { _tag: "Ended", startTime: this.startTime, endTime, exit }
   }
 
   abstract attribute(key: string, value: unknown): void
@@ -96,13 +101,19 @@ abstract class Base implements Tracer.Span {
 class Unsampled extends Base {
   readonly spanId: string
   readonly traceId: string
-  readonly sampled = false
-  readonly attributes = nothing
 
   constructor(ids: { readonly spanId: string; readonly traceId: string }, ...rest: Rest) {
     super(...rest)
     this.spanId = ids.spanId
     this.traceId = ids.traceId
+  }
+
+  get sampled(): boolean {
+    return false
+  }
+
+  get attributes(): ReadonlyMap<string, unknown> {
+    return nothing
   }
 
   attribute(): void {}

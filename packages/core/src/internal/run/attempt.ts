@@ -25,7 +25,7 @@ export interface Around<R> {
   readonly context: Context.Context<R>
   readonly locals: RunLocals
   /** Without interruption: an attempt can be interrupted, the closing of its scope cannot. */
-  readonly runtime: Runtime.Runtime<R>
+  readonly runtimeFlags: RuntimeFlags.RuntimeFlags
 }
 
 /** What a run that is in this fiber has around it. */
@@ -33,20 +33,13 @@ export const attemptsIn = <R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   runtimeFlags: RuntimeFlags.RuntimeFlags,
   clock: Clock.Clock
-): Around<R> => {
-  const context = fiber.currentContext as Context.Context<R>
-  return {
-    fiber,
-    clock,
-    context,
-    locals: new RunLocals(fiber),
-    runtime: Runtime.make({
-      context,
-      fiberRefs: noLocals,
-      runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
-    })
-  }
-}
+): Around<R> => ({
+  fiber,
+  clock,
+  context: fiber.currentContext as Context.Context<R>,
+  locals: new RunLocals(fiber),
+  runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
+})
 
 /** Every attempt is given its own. */
 const noLocals = FiberRefs.empty()
@@ -89,8 +82,9 @@ export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
     this.around = around
     this.bound = bound
     this.millis = millis
+    const { context, runtimeFlags } = around
     this.child = Runtime.runFork(
-      around.runtime,
+      Runtime.make({ context, fiberRefs: noLocals, runtimeFlags }),
       Effect.matchCauseEffect(Effect.interruptible(effect), {
         onFailure: (cause) => this.close(Exit.failCause(cause)),
         onSuccess: (value) => {

@@ -33,30 +33,26 @@ export const run = <X, E, R, A, R2>(
   onCommit: (committed: Committed<X, E>) => Effect.Effect<A, never, R2>
 ): Running<A, E, R, R2> =>
   start<X, E, R, Committed<X, E>, A, R2>(ladder, keepScope, listener, committed, (climb, observer) =>
-    ending(climb, observer, (committed) => {
-      if (!keepScope) observer.close(Exit.void)
-      return onCommit(committed)
-    })
+    ending(climb, observer, keepScope, onCommit)
   )
 
 /** A run that is its answer and no more. */
 export const answer = <X, E, R>(ladder: Ladder<X, E, R>): Running<X, E, R> =>
   start(ladder, false, undefined, Exit.succeed, (climb, observer) =>
-    observer.isWatched
-      ? ending(climb, observer, (value) => {
-          observer.close(Exit.void)
-          return Exit.succeed(value)
-        })
-      : climb
+    observer.isWatched ? ending(climb, observer, false, Exit.succeed) : climb
   )
 
 const ending = <A, E, R, B, R2>(
   climb: Climb<A, E, R>,
   observer: RunObserver<E>,
-  onSuccess: (answer: A) => Effect.Effect<B, never, R2>
+  keepScope: boolean,
+  onAnswer: (answer: A) => Effect.Effect<B, never, R2>
 ): Running<B, E, R, R2> =>
   Effect.matchCauseEffect(climb, {
-    onSuccess,
+    onSuccess: (answer) => {
+      if (!keepScope) observer.close(Exit.void)
+      return onAnswer(answer)
+    },
     onFailure: (cause) => {
       const exit = Exit.failCause(cause)
       observer.close(exit)

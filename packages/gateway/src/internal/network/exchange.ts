@@ -24,6 +24,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private ended = false
   private error: TransportError | undefined
   private wanted = true
+  private onHead: (head: Effect.Effect<Response, TransportError>) => void = nobody
   private wake = nobody
   private onWhole = nobody
 
@@ -36,13 +37,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Waits for the head of the answer. */
   get head(): Effect.Effect<Response, TransportError> {
     return Effect.async((resume) => {
-      this.wake = () => {
-        if (this.response !== undefined) resume(Effect.succeed(this.response))
-        else if (this.error !== undefined) resume(Effect.fail(this.error))
-        else return
-        this.wake = nobody
-      }
-      this.wake()
+      if (this.error === undefined) this.onHead = resume
+      else resume(Effect.fail(this.error))
     })
   }
 
@@ -87,7 +83,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       .on("end", () => this.end())
       .on("error", (error) => this.end(error))
     this.response = { status, headers: flat(headers), read: this.reading() }
-    this.wake()
+    this.onHead(Effect.succeed(this.response))
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
@@ -145,7 +141,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private end(error?: Error): void {
     if (this.ended || !this.wanted) return
     this.ended = true
-    this.error = error && transportError(error)
+    if (error !== undefined) {
+      this.error = transportError(error)
+      if (this.response === undefined) this.onHead(Effect.fail(this.error))
+    }
     this.wake()
   }
 

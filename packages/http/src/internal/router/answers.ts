@@ -10,7 +10,6 @@ import type * as Scope from "effect/Scope"
 import type { ChatRequest } from "../../ChatCompletion.ts"
 import type { Response } from "../../OpenAiRouter.ts"
 import type { Answer, Part } from "../../Provider.ts"
-import type { ProviderError } from "../../ProviderError.ts"
 import type { Route } from "../../Route.ts"
 import * as Sse from "../../Sse.ts"
 import { concat } from "../bytes/bytes.ts"
@@ -21,17 +20,19 @@ import * as envelope from "./envelope.ts"
 export interface Asked {
   readonly timeout: Duration.Duration | undefined
   readonly listener: (event: Attempt.Event) => void
+  /** What is answered when no tier does. */
+  readonly otherwise: (cause: Cause.Cause<unknown>) => Effect.Effect<Response>
 }
 
 export const answerWhole = (
   route: Route,
   request: ChatRequest,
-  { listener, timeout }: Asked
-): Effect.Effect<Response, ProviderError | Fallback.AllTiersFailed<ProviderError>> => {
+  { listener, otherwise, timeout }: Asked
+): Effect.Effect<Response> => {
   const run = route.complete(request)
-  return Effect.flatMap(
+  return Effect.matchCauseEffect(
     Fallback.served(timeout === undefined ? run : Fallback.within(run, timeout), { listener }),
-    whole
+    { onSuccess: whole, onFailure: otherwise }
   )
 }
 
@@ -45,12 +46,12 @@ const whole = (served: Fallback.Served<Answer, unknown>): Effect.Effect<Response
 export const answerStream = (
   route: Route,
   request: ChatRequest,
-  { listener, timeout }: Asked
-): Effect.Effect<Response, StreamFailure | Fallback.AllTiersFailed<StreamFailure>, Scope.Scope> => {
+  { listener, otherwise, timeout }: Asked
+): Effect.Effect<Response, never, Scope.Scope> => {
   const run = route.stream(request)
-  return Effect.flatMap(
+  return Effect.matchCauseEffect(
     FallbackStream.pulled(timeout === undefined ? run : FallbackStream.within(run, timeout), { listener }),
-    streamed
+    { onSuccess: streamed, onFailure: otherwise }
   )
 }
 
@@ -83,8 +84,6 @@ const bytesOf = <E>(parts: FallbackStream.Pull<Part, E>): Effect.Effect<Uint8Arr
 
 const isEnd = <E>(cause: Cause.Cause<Option.Option<E>>): boolean =>
   Option.exists(Cause.failureOption(cause), Option.isNone)
-
-type StreamFailure = ProviderError | FallbackStream.EmptyStream
 
 const interrupted = Sse.data(
   Utf8.decode(
