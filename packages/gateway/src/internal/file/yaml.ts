@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8"
 import * as Either from "effect/Either"
 import * as Yaml from "yaml"
 import { type Fault, formatPath, type Path } from "./fault.ts"
@@ -20,7 +21,9 @@ export type Env = Readonly<Record<string, string | undefined>>
  */
 export const read = (text: string, env: Env): Either.Either<Source, Fault> => {
   const lines = new Yaml.LineCounter()
-  const document = Yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true })
+  const document = unoptimised(() =>
+    Yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true })
+  )
   const placeOf = (offset: number): Pick<Fault, "line" | "column"> => {
     const { line, col } = lines.linePos(offset)
     return line === 0 ? { line: 1, column: offset + 1 } : { line, column: col }
@@ -56,6 +59,16 @@ export const read = (text: string, env: Env): Either.Either<Source, Fault> => {
     // Too many aliases of aliases: no file of ours has them.
     catch: () => ({ ...placeOf(0), path: "", ...invalid })
   })
+}
+
+/** V8 would compile the parser's long loops while they run, which takes it longer than they still take. */
+const unoptimised = <A>(run: () => A): A => {
+  setFlagsFromString("--no-opt")
+  try {
+    return run()
+  } finally {
+    setFlagsFromString("--opt")
+  }
 }
 
 type Reason = Pick<Fault, "reason" | "remedy">
