@@ -63,13 +63,13 @@ export const goals = (samples: ReadonlyArray<Sample>): ReadonlyArray<Goal> => {
     atMost("stream-cpu", "CPU of a stream, × raw", 1.25, against("stream", "cpu")),
     atLeast(
       "workers",
-      "streams a second, two workers, × one",
+      "answers a second, two workers, × one",
       1.7,
       against("workers", "rps", "ours", "workers")
     ),
     atMost(
       "workers-cpu",
-      "CPU of a stream, two workers, × one",
+      "CPU of an answer, two workers, × one",
       1.1,
       against("workers", "cpu", "ours", "workers")
     ),

@@ -8,6 +8,7 @@ import type { Asked, Usage } from "./probe.ts"
 /** A server in a process of its own that can be asked what it uses. */
 export interface Server {
   readonly url: string
+  readonly pid: number
   readonly ask: (asked: Asked) => Promise<Usage>
   readonly end: () => Promise<void>
 }
@@ -59,6 +60,7 @@ export const start = async (
   closeSync(log)
   return {
     url: `http://127.0.0.1:${port}`,
+    pid: child.pid ?? 0,
     ask: (asked) => nextAnswer(child, options.name, asked),
     end: () =>
       new Promise((resolve) => {

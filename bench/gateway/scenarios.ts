@@ -4,6 +4,7 @@ import { burst, callers } from "./callers.ts"
 import type { Contender, Question, Upstreams } from "./contenders.ts"
 import { type Load, load } from "./load.ts"
 import type { Server } from "./processes.ts"
+import { inShares } from "./share.ts"
 
 /** A contender that is warm, asked for what a scenario asks for. */
 export interface Asked {
@@ -142,15 +143,14 @@ export const scenarios: ReadonlyArray<Scenario> = [
     measure: underLoad(32)
   },
   {
-    // Of all that is asked what takes callers and upstream least, for they have no core of their own here.
     name: "workers",
-    title: "the same of one process on one core, and of two on both",
-    upstreams: ["stream", "stream"],
-    warm: 4_000,
+    title: "whole answers of one process and of two on a core each, of which it has a fifth; 64 connections",
+    upstreams: ["answer", "answer"],
+    warm: 16_000,
     contenders: ["ours", "workers"],
     quick: false,
     rounds: 7,
-    measure: underLoad(32)
+    measure: (asked, settings) => inShares(asked.server.pid, () => underLoad(64)(asked, settings))
   },
   {
     name: "first",
