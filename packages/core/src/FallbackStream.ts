@@ -409,5 +409,8 @@ const streamed = <A, E>(pull: Pull<A, E>, close: Close): Stream.Stream<A, E> =>
   Stream.ensuringWith(Stream.repeatEffectChunkOption(pull), close)
 
 const fromLadder = <A, E, R>(ladder: FallbackStream<A, E, R>["ladder"]): FallbackStream<A, E, R> =>
-  // Effect offers no class to extend for a Stream, so the ladder rides on a stream made of it.
-  Object.assign(Stream.unwrapScoped(Effect.map(given(ladder, streamed), ({ value }) => value)), { ladder })
+  // Effect offers no class to extend for a Stream, so the ladder rides on a stream made of it: late, for who pulls never asks.
+  Object.assign(
+    Stream.suspend(() => Stream.unwrapScoped(Effect.map(given(ladder, streamed), ({ value }) => value))),
+    { ladder }
+  )
