@@ -144,7 +144,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   },
   {
     name: "workers",
-    title: "whole answers of one process and of two on a core each, of which it has a fifth; 64 connections",
+    title: "whole answers of one process and of two, each with three tenths of a core; 64 connections",
     upstreams: ["answer", "answer"],
     warm: 16_000,
     contenders: ["ours", "workers"],

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path"
 
 /**
- * Lets each process of a server have no more than a fifth of a core while something is done, so that callers and
+ * Lets each process of a server have no more than three tenths of a core while something is done, so that callers and
  * upstream have time left on the same cores, whatever they need. Where the kernel's groups cannot be written nobody is held
  * back, and that is said.
  */
@@ -27,7 +27,7 @@ interface Group {
 const root = existsSync("/sys/fs/cgroup/cpu") ? "/sys/fs/cgroup/cpu" : "/sys/fs/cgroup"
 
 /** Microseconds: the shorter the period, the less of it there is to fall behind in. */
-const share = { quota: 2_000, period: 10_000 }
+const share = { quota: 3_000, period: 10_000 }
 
 const held = (pid: number): ReadonlyArray<Group> => {
   try {

@@ -20,6 +20,8 @@ export const run = (onHangup: Cli.Terminal["onHangup"]): void => {
     if (printed !== "") process.stdout.write(printed)
     printed = ""
   }
+  // To be woken for a few lines costs a parent that prints for its workers more than they do.
+  const flushSoon = cluster.isWorker ? () => setTimeout(flush, 20) : () => setImmediate(flush)
   process.on("exit", flush)
   // Nobody is left to print it.
   if (cluster.isWorker) process.stdout.on("error", () => process.exit(1))
@@ -30,8 +32,10 @@ export const run = (onHangup: Cli.Terminal["onHangup"]): void => {
       isTty: process.stdout.isTTY === true,
       onHangup,
       print: (line) => {
-        if (printed === "") setImmediate(flush)
+        if (printed === "") flushSoon()
         printed += `${line}\n`
+        // Half of what a pipe holds: with more than fits a worker would wait for its parent.
+        if (printed.length > 32_768) flush()
       },
       progress:
         process.stderr.isTTY === true ? (text) => void process.stderr.write(`\r\x1b[K${text}`) : undefined
