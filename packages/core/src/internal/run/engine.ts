@@ -31,34 +31,11 @@ export const run = <X, E, R, A, R2>(
   keepScope: boolean,
   listener: Listening,
   onCommit: (committed: Committed<X, E>) => Effect.Effect<A, never, R2>
-): Running<A, E, R, R2> =>
-  start<X, E, R, Committed<X, E>, A, R2>(ladder, keepScope, listener, committed, (climb, observer) =>
-    ending(climb, observer, keepScope, onCommit)
-  )
+): Running<A, E, R, R2> => start(ladder, keepScope, listener, committed<X, E>, onCommit)
 
 /** A run that is its answer and no more. */
 export const answer = <X, E, R>(ladder: Ladder<X, E, R>): Running<X, E, R> =>
-  start(ladder, false, undefined, Exit.succeed, (climb, observer) =>
-    observer.isWatched ? ending(climb, observer, false, Exit.succeed) : climb
-  )
-
-const ending = <A, E, R, B, R2>(
-  climb: Climb<A, E, R>,
-  observer: RunObserver<E>,
-  keepScope: boolean,
-  onAnswer: (answer: A) => Effect.Effect<B, never, R2>
-): Running<B, E, R, R2> =>
-  Effect.matchCauseEffect(climb, {
-    onSuccess: (answer) => {
-      if (!keepScope) observer.close(Exit.void)
-      return onAnswer(answer)
-    },
-    onFailure: (cause) => {
-      const exit = Exit.failCause(cause)
-      observer.close(exit)
-      return exit
-    }
-  })
+  start(ladder, false, undefined, itself<X>, itself<X>)
 
 type Running<A, E, R, R2 = never> = Effect.Effect<A, E | AllTiersFailed<E>, Exclude<R, Scope.Scope> | R2>
 
@@ -69,12 +46,14 @@ const committed = <X, E>(
   ...committed: ConstructorParameters<typeof Committed<X, E>>
 ): Exit.Exit<Committed<X, E>> => Exit.succeed(new Committed(...committed))
 
+const itself = <X>(value: X): Exit.Exit<X> => Exit.succeed(value)
+
 const start = <X, E, R, B, A, R2>(
   ladder: Ladder<X, E, R>,
   keepScope: boolean,
   listener: Listening,
   answer: Answer<X, E, B>,
-  end: (climb: Climb<B, E, R>, observer: RunObserver<E>) => Running<A, E, R, R2>
+  onAnswer: (answer: B) => Effect.Effect<A, never, R2>
 ): Running<A, E, R, R2> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
@@ -82,7 +61,21 @@ const start = <X, E, R, B, A, R2>(
       const { startedAt } = observer
       const around = attemptsIn<R>(fiber, runtimeFlags, observer.clock)
       const run = new Run(ladder, keepScope, answer, restore, observer, around, startedAt)
-      return end(run.climb(startedAt), observer)
+      const climb = run.climb(startedAt)
+      if (!observer.isWatched) {
+        return onAnswer === itself ? (climb as Climb<never, E, R>) : Effect.flatMap(climb, onAnswer)
+      }
+      return Effect.matchCauseEffect(climb, {
+        onSuccess: (answer) => {
+          if (!keepScope) observer.close(Exit.void)
+          return onAnswer(answer)
+        },
+        onFailure: (cause) => {
+          const exit = Exit.failCause(cause)
+          observer.close(exit)
+          return exit
+        }
+      })
     })
   )
 

@@ -23,11 +23,12 @@ export interface Connections {
 }
 
 export const make = (connectTimeout: number): Connections => {
-  const connector = buildConnector({ timeout: connectTimeout })
+  // Bounded here: what undici bounds it by it keeps as long as the connection.
+  const connector = buildConnector({ timeout: 0 })
   const places = new Map<string, Place>()
   const open = new Set<Connection>()
   const placeAt = (origin: string): Place => {
-    const place = places.get(origin) ?? { url: new URL(origin), connector, free: [], open }
+    const place = places.get(origin) ?? { url: new URL(origin), connector, connectTimeout, free: [], open }
     places.set(origin, place)
     return place
   }
@@ -46,6 +47,7 @@ export const make = (connectTimeout: number): Connections => {
 interface Place {
   readonly url: URL
   readonly connector: buildConnector.connector
+  readonly connectTimeout: number
   readonly free: Array<Connection>
   /** Those to all places. */
   readonly open: Set<Connection>
@@ -63,8 +65,13 @@ class KeptOpen implements Connection {
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: (options, callback) => {
+        const tooLate = setTimeout(() => this.abandon(notInTime()), place.connectTimeout)
+        const connected: buildConnector.Callback = (...socket) => {
+          clearTimeout(tooLate)
+          callback(...socket)
+        }
         // It returns the socket, which its type does not say.
-        this.socket = place.connector(options, callback)
+        this.socket = place.connector(options, connected)
       }
     })
     this.client.on("disconnect", () => this.forget())
@@ -83,7 +90,11 @@ class KeptOpen implements Connection {
     this.place.open.delete(this)
     this.client.destroy().catch(() => {})
     // The client does not end what is still connecting.
-    if (this.socket instanceof Socket) this.socket.destroy(new Error("given up"))
+    this.abandon(new Error("given up"))
+  }
+
+  private abandon(error: Error): void {
+    if (this.socket instanceof Socket) this.socket.destroy(error)
   }
 
   private forget(): void {
@@ -94,3 +105,5 @@ class KeptOpen implements Connection {
     open.delete(this)
   }
 }
+
+const notInTime = (): Error => Object.assign(new Error("not in time"), { code: "UND_ERR_CONNECT_TIMEOUT" })
