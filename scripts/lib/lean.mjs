@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { root } from "./install.mjs"
 
 /**
@@ -10,7 +10,9 @@ export const required = {
   setup: ({ onLoad, onResolve }) => {
     // One for each importer, or the bundler makes a file of what two of its files would share.
     onResolve({ filter: /^node:/ }, ({ importer, kind, path }) =>
-      kind === "import-statement" ? { path, namespace: "required", suffix: `?${importer}` } : undefined
+      kind === "import-statement"
+        ? { path, namespace: "required", suffix: `?${relative(root, importer)}` }
+        : undefined
     )
     onLoad({ filter: /./, namespace: "required" }, ({ path }) => ({
       contents: `module.exports = require(${JSON.stringify(path)})`
@@ -63,13 +65,13 @@ export const lean = {
     for (const [index, { from = /./, path }] of replaced.entries()) {
       onResolve({ filter: path }, ({ importer, namespace, path, resolveDir }) =>
         namespace === "file" && from.test(importer)
-          ? { path: join(resolveDir, path), namespace: "lean", pluginData: { index } }
+          ? { path: relative(root, join(resolveDir, path)), namespace: "lean", pluginData: { index } }
           : undefined
       )
     }
     onLoad({ filter: /./, namespace: "lean" }, ({ path, pluginData: { index } }) => ({
       contents: replaced[index].contents,
-      resolveDir: dirname(path)
+      resolveDir: dirname(join(root, path))
     }))
   }
 }

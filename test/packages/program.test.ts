@@ -48,6 +48,12 @@ describe("the packed gateway alone", () => {
     assert.deepStrictEqual(others, [])
   })
 
+  it("names no folder of the machine that it was built on", () => {
+    const root = join(import.meta.dirname, "../..")
+    const naming = readdirSync(bundle()).filter((name) => readFileSync(join(bundle(), name)).includes(root))
+    assert.deepStrictEqual(naming, [])
+  })
+
   it("passes on the licences of what is in it", () => {
     const text = readFileSync(join(bundle(), "THIRD-PARTY.txt"), "utf8")
     for (const name of ["effect 3", "undici 7", "yaml 2", "@opentelemetry/sdk-node 0", "@grpc/grpc-js 1"]) {

@@ -42,7 +42,8 @@ const commands = [...named, completion(named)]
 export const run = (args: ReadonlyArray<string>, terminal: Terminal): Effect.Effect<void, CommandError> =>
   dispatch(commands, { help, version }, args, terminal)
 
-const help = `understudy: an OpenAI-compatible gateway that keeps answering when a model does not
+const help =
+  (): string => `understudy: an OpenAI-compatible gateway that keeps answering when a model does not
 
 ${describe(commands)}
 

@@ -133,7 +133,7 @@ export const make = (options: {
       pages: {
         "/": status((status) =>
           response("text/html; charset=utf-8", page(status), {
-            "content-security-policy": contentSecurityPolicy
+            "content-security-policy": contentSecurityPolicy()
           })
         ),
         "/metrics": answered(false, (known, { headers }) =>

@@ -214,10 +214,10 @@ describe("the page", () => {
       const hash = createHash("sha256")
         .update(found[0]?.[1] ?? "")
         .digest("base64")
-      assert.include(contentSecurityPolicy, `; ${directive} 'sha256-${hash}';`)
+      assert.include(contentSecurityPolicy(), `; ${directive} 'sha256-${hash}';`)
     }
-    assert.include(contentSecurityPolicy, "default-src 'none'")
-    assert.notInclude(contentSecurityPolicy, "unsafe")
+    assert.include(contentSecurityPolicy(), "default-src 'none'")
+    assert.notInclude(contentSecurityPolicy(), "unsafe")
     const markup = html.replace(/<(script|style)[^>]*>.*?<\/\1>/gs, "")
     assert.notMatch(markup, /\son\w+=|\sstyle=|(?:src|href)="(?!data:image\/svg|status"|metrics")/)
   })

@@ -124,7 +124,7 @@ export const command = <const F extends Flags>(
 /** Runs the command that a line names. */
 export const dispatch = (
   commands: ReadonlyArray<Command>,
-  { help, version }: { readonly help: string; readonly version: string },
+  { help, version }: { readonly help: () => string; readonly version: string },
   args: ReadonlyArray<string>,
   terminal: Terminal
 ): Effect.Effect<void, CommandError> =>
@@ -133,7 +133,7 @@ export const dispatch = (
     const [name, ...files] = positionals
     if (values["version"] === true) return terminal.print(version)
     const about = name === "help" ? files[0] : name
-    if (about === undefined) return terminal.print(help)
+    if (about === undefined) return terminal.print(help())
     const command = commands.find((command) => command.name === about)
     if (command === undefined) {
       const known = commands.map(({ name }) => name)
