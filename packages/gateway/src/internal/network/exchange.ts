@@ -83,7 +83,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       .on("end", () => this.end())
       .on("error", (error) => this.end(error))
     this.response = { status, headers: flat(headers), read: this.reading() }
-    this.onHead(Effect.succeed(this.response))
+    this.headIs(Effect.succeed(this.response))
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
@@ -131,6 +131,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return read
   }
 
+  private headIs(head: Effect.Effect<Response, TransportError>): void {
+    const { onHead } = this
+    this.onHead = nobody
+    onHead(head)
+  }
+
   private give(chunk: Buffer): void {
     this.ready.push(chunk)
     this.size += chunk.length
@@ -143,7 +149,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.ended = true
     if (error !== undefined) {
       this.error = transportError(error)
-      if (this.response === undefined) this.onHead(Effect.fail(this.error))
+      if (this.response === undefined) this.headIs(Effect.fail(this.error))
     }
     this.wake()
   }
