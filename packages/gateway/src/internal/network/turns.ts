@@ -16,9 +16,13 @@ export const make = (): Scheduler => {
     else setImmediate(run, 1)
   })
   return {
-    shouldYield: (fiber) => defaultScheduler.shouldYield(fiber),
+    // Asked at every turn of a fiber, few of which have so many.
+    shouldYield: (fiber) => fiber.currentOpCount > opsBeforeYield && defaultScheduler.shouldYield(fiber),
     scheduleTask: (task, priority) => runner.scheduleTask(task, priority)
   }
 }
 
 const rounds = 32
+
+/** Effect's own. */
+const opsBeforeYield = 2_048
