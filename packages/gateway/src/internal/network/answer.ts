@@ -63,7 +63,7 @@ const drain = (outgoing: ServerResponse, stallMillis: number): Effect.Effect<voi
 const end = (outgoing: ServerResponse, stallMillis: number, body?: Uint8Array): Effect.Effect<void> =>
   Effect.withFiberRuntime(({ currentScheduler }) =>
     Effect.async((resume) =>
-      // With the answers of all other fibers: the first of them wakes whoever reads, and the others find it awake.
+      // With the answers of all other fibers: one after the other they cost less, probably since a reader is woken once.
       currentScheduler.scheduleTask(() => {
         outgoing.end(body)
         // Nearly always the system has taken all of it already.

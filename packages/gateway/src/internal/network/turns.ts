@@ -3,8 +3,7 @@ import { defaultScheduler, type Scheduler, SchedulerRunner } from "effect/Schedu
 /**
  * Lets the fibers of all requests run once in a turn of the event loop, after everything that has come in was read, and
  * not each of them as soon as it could. What many requests do alike is then done for one after the other, while the code for it
- * is at hand: a request runs through so much of it that to fetch it anew for each would cost nearly as much again. So the
- * busier the gateway, the less a request costs (J. Larus and M. Parkes, Using Cohort Scheduling to Enhance Server
+ * is at hand. So the busier the gateway, the less a request costs: see docs/performance.md (J. Larus and M. Parkes, Using Cohort Scheduling to Enhance Server
  * Performance, USENIX 2002).
  *
  * What fibers give each other to do is done in the same turn, but for no more than `rounds`: then the network has its turn, even
