@@ -5,6 +5,7 @@ import type { Response } from "@understudy/http/OpenAiRouter"
 import { Effect, Fiber } from "effect"
 import { eventually } from "../../../test/support/eventually.ts"
 import { send } from "../src/internal/network/answer.ts"
+import * as Turns from "../src/internal/network/turns.ts"
 
 /** A connection whose other side has asked for something, and takes so many bytes of the answer every 5 ms. */
 const trickling = (bytes: number) => {
@@ -61,6 +62,57 @@ describe("an answer whose caller takes it little by little", () => {
       const { cut, taken } = yield* answered(Effect.succeed(large.subarray(0, 60_000)), 500, 30)
       assert.isTrue(cut)
       assert.isBelow(taken.length, 60_000)
+    })
+  )
+})
+
+describe("answers of one turn", () => {
+  const connection = (written: (bytes: string) => void) => {
+    const connection = new Duplex({
+      read() {},
+      writev(chunks, done) {
+        written(chunks.map(({ chunk }) => String(chunk)).join(""))
+        done()
+      }
+    })
+    connection.push("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    return connection
+  }
+
+  it.live("a stream's head goes out with its first words", () =>
+    Effect.gen(function* () {
+      const writes: Array<string> = []
+      const pieces = ["one", undefined].map((text) => text && new TextEncoder().encode(text))
+      const body = Effect.sync(() => pieces.shift() || undefined)
+      createServer((_, outgoing) => {
+        Effect.runFork(send(outgoing, { status: 200, headers: {}, body }, 1_000))
+      }).emit(
+        "connection",
+        connection((bytes) => writes.push(bytes))
+      )
+      yield* eventually(() => writes.join("").includes("one"))
+      assert.match(writes[0] ?? "", /^HTTP\/1\.1 200 .*\r\n\r\n3\r\none/s)
+    })
+  )
+
+  it.live("whole ones go out after all else that there is to do", () =>
+    Effect.gen(function* () {
+      const order: Array<string> = []
+      const scheduler = Turns.make()
+      const response = { status: 200, headers: {}, body: new Uint8Array(1) }
+      createServer((_, outgoing) => {
+        const after = Effect.zipRight(Effect.yieldNow(), send(outgoing, response, 1_000))
+        Effect.runFork(after, { scheduler })
+        const work = Effect.sync(() => order.push("work"))
+        Effect.runFork(Effect.zipRight(Effect.zipRight(Effect.yieldNow(), Effect.yieldNow()), work), {
+          scheduler
+        })
+      }).emit(
+        "connection",
+        connection(() => order.push("answer"))
+      )
+      yield* eventually(() => order.length === 2)
+      assert.deepStrictEqual(order, ["work", "answer"])
     })
   )
 })
