@@ -233,7 +233,7 @@ export class Listener extends Context.Reference<Listener>()("@understudy/core/At
  */
 export const recordUsage = (usage: Usage): Effect.Effect<void> =>
   Effect.withFiberRuntime(({ currentContext }) => {
-    const attempt = Context.get(currentContext, Underway)
+    const attempt = Context.get(currentContext, Underway)?.open
     if (attempt !== undefined)
       attempt.usage = attempt.usage === undefined ? usage : { ...attempt.usage, ...usage }
     return Effect.void
@@ -256,7 +256,7 @@ export const recordUsage = (usage: Usage): Effect.Effect<void> =>
  */
 export const annotateTier = (attributes: LazyArg<Readonly<Record<string, unknown>>>): Effect.Effect<void> =>
   Effect.withFiberRuntime(({ currentContext }) => {
-    const span = Context.get(currentContext, Underway)?.tierSpan
+    const span = Context.get(currentContext, Underway)?.open.tierSpan
     if (span?.sampled) annotate(span, attributes())
     return Effect.void
   })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, ExecutionStrategy, Exit, Fiber, Option, Scope, TestClock } from "effect"
 import { Backoff, Fallback, Tier } from "../src/index.ts"
 import { type Around, AttemptFiber, attemptsIn } from "../src/internal/run/attempt.ts"
+import { Underway } from "../src/internal/run/underway.ts"
 
 /** What closes notes its name, and how what it belongs to has ended. */
 const noting = (log: Array<string>) => (name: string) => (exit: Exit.Exit<unknown, unknown>) =>
@@ -142,19 +143,24 @@ describe("the scope of an attempt", () => {
   )
 
   for (const end of ["stop", "leave"] as const) {
-    it.effect(`which a success would keep, is closed where that comes too late to be taken: ${end}`, () =>
+    it.effect(`is closed by the end of the stream that is its answer: ${end}`, () =>
       Effect.gen(function* () {
         const log: Array<string> = []
         const around = yield* Effect.withFiberRuntime<Around<Scope.Scope>>((fiber, { runtimeFlags }) =>
           Effect.clockWith((clock) => Effect.succeed(attemptsIn(fiber, runtimeFlags, clock)))
         )
-        const effect = Effect.as(Effect.addFinalizer(noting(log)("closed by")), "success")
+        const reading = Effect.flatMap(Underway, (attempt): Effect.Effect<string> => {
+          attempt?.begins("stream", () => log.push("ended"))
+          return Effect.never
+        })
+        const effect = Effect.zipRight(Effect.addFinalizer(noting(log)("closed")), reading)
         const open = { startedAt: 0, span: undefined, tierSpan: undefined, usage: undefined, pace: undefined }
-        const attempt = new AttemptFiber(effect, true, open, around, "timeout", Number.POSITIVE_INFINITY)
+        const attempt = new AttemptFiber(effect, open, around, "timeout", Number.POSITIVE_INFINITY)
         yield* attempt.wait()
+        assert.deepStrictEqual(attempt.exit, Exit.succeed("stream"))
         assert.deepStrictEqual(log, [])
         yield* attempt[end]()
-        assert.deepStrictEqual(log, ["closed by success"])
+        assert.deepStrictEqual(log, ["closed failed", "ended"])
       })
     )
   }

@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -15,7 +16,7 @@ import { letGo } from "./letGo.ts"
 import { RunLocals } from "./locals.ts"
 import { AttemptScope } from "./scope.ts"
 import { after } from "./timer.ts"
-import { type Telling, Underway } from "./underway.ts"
+import { type Attempting, type Telling, Underway } from "./underway.ts"
 import { wait } from "./wait.ts"
 
 /** What the run has around it, and every attempt of it too. */
@@ -56,23 +57,26 @@ interface Open extends Telling {
  * One fiber and a timer beside it, where `Effect.timeout` takes two fibers and a race. When the bound is over the
  * attempt is interrupted but not waited for beyond what it can do at once: so a bound is a bound, and whatever
  * lets go at once has let go before anything else starts.
+ *
+ * Its answer is what it ends with, or a stream that begins, which it then goes on to read.
  */
-export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
-  readonly resources: AttemptScope = new AttemptScope()
-  private readonly open: Open
+export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions, Attempting {
+  private readonly resources = new AttemptScope()
+  readonly open: Open
   private readonly around: Around<R>
   private readonly bound: Deadline.Bound
   private readonly millis: number
   /** It ends well however the attempt did: of every fiber that fails Effect looks through the cause. */
   private readonly child: Fiber.RuntimeFiber<void>
-  private ended: Exit.Exit<X, E | Deadline.DeadlineExceeded> | undefined
+  private answer: Exit.Exit<X, E | Deadline.DeadlineExceeded> | undefined
+  private resume: ((settled: Effect.Effect<void>) => void) | undefined
+  private onEnd: ((exit: Exit.Exit<void, unknown>) => void) | undefined
   private cancelTimer: (() => void) | undefined
   private wanted = true
+  private isOverrun = false
 
-  /** With `keepScope` a success leaves the scope open, for whoever is given what lives in it. */
   constructor(
     effect: Effect.Effect<X, E, R>,
-    keepScope: boolean,
     open: Open,
     around: Around<R>,
     bound: Deadline.Bound,
@@ -87,12 +91,7 @@ export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
       Runtime.make({ context, fiberRefs: noLocals, runtimeFlags }),
       Effect.matchCauseEffect(Effect.interruptible(effect), {
         onFailure: (cause) => this.close(Exit.failCause(cause)),
-        onSuccess: (value) => {
-          const exit = Exit.succeed(value)
-          if (!keepScope || !this.wanted) return this.close(exit)
-          this.ended = exit
-          return Exit.void
-        }
+        onSuccess: (value) => this.close(Exit.succeed(value))
       }),
       this
     )
@@ -103,8 +102,9 @@ export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
     return this.around.locals.forAttempt(id, this.context())
   }
 
-  /** Waits for its end. Whoever interrupts this has to {@link stop} it. */
+  /** Waits for its answer. Whoever interrupts this has to {@link stop} it. */
   wait(): Effect.Effect<void> {
+    if (this.onEnd !== undefined) return Effect.void
     const settled = this.child.unsafePoll()
     return settled === null
       ? wait((resume) => {
@@ -113,14 +113,30 @@ export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
       : this.settle(settled)
   }
 
-  /** How it has ended, once it has been waited for. */
+  /** Its answer, once it has been waited for, or why it has none. */
   get exit(): Exit.Exit<X, E | Deadline.DeadlineExceeded> {
-    return this.ended!
+    return this.answer!
   }
 
-  /** Interrupts it and waits until it has cleaned up. */
+  begins(answer: unknown, onEnd: (exit: Exit.Exit<void, unknown>) => void): void {
+    this.onEnd = onEnd
+    if (!this.wanted) return
+    this.wanted = false
+    this.cancelTimer?.()
+    this.answer = Exit.succeed(answer as X)
+    this.resume?.(Effect.void)
+  }
+
+  overruns(): void {
+    this.isOverrun = true
+    this.wanted = false
+    this.child.unsafeInterruptAsFork(this.around.fiber.id())
+  }
+
+  /** Interrupts it and waits until it has cleaned up, but where it is left behind. */
   stop(): Effect.Effect<void> {
-    return this.giveUp(Fiber.interrupt(this.child))
+    if (this.child.unsafePoll() !== null) return Effect.void
+    return this.giveUp(this.isOverrun ? letGo(this.child) : Fiber.interrupt(this.child))
   }
 
   /** Interrupts it, and waits no longer than for what lets go at once: somebody has an answer, or nobody will. */
@@ -130,44 +146,47 @@ export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
     )
   }
 
-  private giveUp(interrupting: Effect.Effect<unknown>): Effect.Effect<void> {
+  private giveUp<A>(interrupting: Effect.Effect<A>): Effect.Effect<void> {
     this.wanted = false
     this.cancelTimer?.()
-    // It may have succeeded in this very moment, and then nobody is given what lives in its scope.
-    return Effect.flatMap(interrupting, () =>
-      this.ended === undefined ? Effect.void : this.resources.closing(this.ended)
-    )
+    return Effect.asVoid(interrupting)
   }
 
   private listen(resume: (settled: Effect.Effect<void>) => void): void {
+    this.resume = resume
     this.child.addObserver((exit) => {
       if (!this.wanted) return
       this.cancelTimer?.()
       resume(this.settle(exit))
     })
     if (this.millis === Number.POSITIVE_INFINITY) return
-    this.cancelTimer = after(this.around.clock, this.millis, () => resume(this.overrun()))
+    this.cancelTimer = after(this.around.clock, this.millis, () => resume(this.late()))
   }
 
-  private overrun(): Effect.Effect<void> {
-    const { around, bound, child, millis } = this
-    this.wanted = false
-    child.unsafeInterruptAsFork(around.fiber.id())
+  private late(): Effect.Effect<void> {
+    this.overruns()
+    const { bound, millis } = this
     const limit = Duration.millis(millis)
-    return Effect.map(letGo(child), () => {
-      this.ended = Exit.fail(new Deadline.DeadlineExceeded({ bound, limit }))
+    return Effect.map(letGo(this.child), () => {
+      this.answer = Exit.fail(new Deadline.DeadlineExceeded({ bound, limit }))
     })
   }
 
   private close(exit: Exit.Exit<X, E>): Effect.Effect<void> {
-    if (this.wanted) this.ended = exit
-    return this.resources.closing(exit)
+    const { onEnd } = this
+    if (onEnd === undefined) {
+      if (this.wanted) this.answer = exit
+      return this.resources.closing(exit)
+    }
+    return Effect.map(Effect.exit(this.resources.closing(exit)), (closed) =>
+      onEnd(Exit.zipWith(exit, closed, { onSuccess: () => {}, onFailure: Cause.sequential }))
+    )
   }
 
   /** What the attempt set of its fiber's locals is the run's, as if it had run in the same fiber. */
   private settle(exit: Exit.Exit<void>): Effect.Effect<void> {
     // A finalizer of its scope died.
-    if (Exit.isFailure(exit)) this.ended = Exit.failCause(exit.cause)
+    if (Exit.isFailure(exit)) this.answer = Exit.failCause(exit.cause)
     return Exit.isFailure(this.exit) ? Exit.void : this.around.locals.inherit(this.child)
   }
 
@@ -179,7 +198,7 @@ export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions {
     })
     const { millis, open } = this
     services.set(Scope.Scope.key, this.resources)
-    services.set(Underway.key, open)
+    services.set(Underway.key, this)
     if (open.span !== undefined) services.set(Tracer.ParentSpan.key, open.span)
     if (millis !== Number.POSITIVE_INFINITY) services.set(Deadline.Current.key, open.startedAt + millis)
     return Context.unsafeMake(services)

@@ -2,7 +2,6 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
-import * as Scope from "effect/Scope"
 import type { Transition } from "../../CircuitBreaker.ts"
 import type { Next, Outcome } from "../../Outcome.ts"
 import type { Climbing, Current } from "./current.ts"
@@ -56,7 +55,7 @@ export class Committed<X, E> {
   }
 
   /**
-   * With `keepScope`, after the stream has broken off: asks the tiers below that can go on from what was sent, and
+   * After a stream has broken off: asks the tiers below that can go on from what was sent, and
    * gives the one that does to `onCommit`. Where none does, the failure is what it was.
    */
   goOn<F, B>(
@@ -83,24 +82,24 @@ export class Committed<X, E> {
     })
   }
 
-  /** With `keepScope`, ends the run. */
+  /** Ends the run of a stream. */
   finish(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     const { rung } = this.tier
     const ended = this.ended ? Effect.void : this.end(exit, judge(rung, exit), undefined)
     return Effect.map(ended, () => this.run.observer.close(exit))
   }
 
-  /** Closes the serving attempt's scope and its spans. */
+  /** Ends the serving attempt, which closes its scope, and its spans. */
   private end(
     exit: Exit.Exit<unknown, unknown>,
     outcome: Outcome,
     next: Next | undefined
   ): Effect.Effect<void> {
     const { observer } = this.run
-    const { attempt, rung, scope } = this.tier
+    const { attempt, fiber, rung } = this.tier
     this.ended = true
     return Effect.zipRight(
-      Scope.close(scope, exit),
+      fiber.stop(),
       Effect.map(this.retract(outcome), (transition) => {
         if (transition !== undefined) observer.breakerChanged(rung, [transition])
         observer.closeAttempt(attempt, exit, outcome, next)

@@ -2,6 +2,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Permit } from "../../CircuitBreaker.ts"
+import type { AttemptFiber } from "./attempt.ts"
 import type { Committed } from "./committed.ts"
 import type { GroupProgress } from "./groups.ts"
 import type { AllTiersFailed, Rung } from "./ladder.ts"
@@ -32,7 +33,7 @@ export class Current<X, E, R, A = unknown> {
   /** Of the breaker's state that came of its success: in that it can be taken back. */
   epoch: number | undefined
   attempt!: OpenAttempt<E>
-  scope!: Scope.CloseableScope
+  fiber!: Pick<AttemptFiber<X, E, R>, "stop">
 
   constructor(
     rung: Rung<X, E, R>,

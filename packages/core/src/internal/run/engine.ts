@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Deadline from "../../Deadline.ts"
 import { type Outcome, success } from "../../Outcome.ts"
 import { epochAfter } from "../breaker/machine.ts"
@@ -22,16 +22,16 @@ import { rest } from "./rest.ts"
 /**
  * One run: asks the tiers in order until one answers, which is given to `onCommit`.
  *
- * Every losing attempt's scope is closed before anything else starts; the serving one's with the attempt, or with
- * `keepScope` by `finish`, so that a stream can go on in it. The run itself cannot be interrupted, only an attempt
+ * Every losing attempt's scope is closed before anything else starts; the serving one's with the attempt, which where it
+ * `streams` goes on until its stream has ended or `finish` ends it. The run itself cannot be interrupted, only an attempt
  * or a wait in it can: so an admitted call is always reported to its breaker, exactly once.
  */
 export const run = <X, E, R, A, R2>(
   ladder: Ladder<X, E, R>,
-  keepScope: boolean,
+  streams: boolean,
   listener: Listening,
   onCommit: (committed: Committed<X, E>) => Effect.Effect<A, never, R2>
-): Running<A, E, R, R2> => start(ladder, keepScope, listener, committed<X, E>, onCommit)
+): Running<A, E, R, R2> => start(ladder, streams, listener, committed<X, E>, onCommit)
 
 /** A run that is its answer and no more. */
 export const answer = <X, E, R>(ladder: Ladder<X, E, R>): Running<X, E, R> =>
@@ -50,7 +50,7 @@ const itself = <X>(value: X): Exit.Exit<X> => Exit.succeed(value)
 
 const start = <X, E, R, B, A, R2>(
   ladder: Ladder<X, E, R>,
-  keepScope: boolean,
+  streams: boolean,
   listener: Listening,
   answer: Answer<X, E, B>,
   onAnswer: (answer: B) => Effect.Effect<A, never, R2>
@@ -60,14 +60,14 @@ const start = <X, E, R, B, A, R2>(
       const observer = new RunObserver<E>(fiber, ladder, listener)
       const { startedAt } = observer
       const around = attemptsIn<R>(fiber, runtimeFlags, observer.clock)
-      const run = new Run(ladder, keepScope, answer, restore, observer, around, startedAt)
+      const run = new Run(ladder, streams, answer, restore, observer, around, startedAt)
       const climb = run.climb(startedAt)
       if (!observer.isWatched) {
         return onAnswer === itself ? (climb as Climb<never, E, R>) : Effect.flatMap(climb, onAnswer)
       }
       return Effect.matchCauseEffect(climb, {
         onSuccess: (answer) => {
-          if (!keepScope) observer.close(Exit.void)
+          if (!streams) observer.close(Exit.void)
           return onAnswer(answer)
         },
         onFailure: (cause) => {
@@ -86,7 +86,7 @@ const start = <X, E, R, B, A, R2>(
 class Run<X, E, R, A> {
   readonly ladder: Ladder<X, E, R>
   readonly observer: RunObserver<E>
-  private readonly keepScope: boolean
+  private readonly streams: boolean
   private readonly answer: Answer<X, E, A>
   private readonly restore: Restore
   private readonly around: Around<R>
@@ -99,7 +99,7 @@ class Run<X, E, R, A> {
 
   constructor(
     ladder: Ladder<X, E, R>,
-    keepScope: boolean,
+    streams: boolean,
     answer: Answer<X, E, A>,
     restore: Restore,
     observer: RunObserver<E>,
@@ -107,7 +107,7 @@ class Run<X, E, R, A> {
     startedAt: number
   ) {
     this.ladder = ladder
-    this.keepScope = keepScope
+    this.streams = streams
     this.answer = answer
     this.restore = restore
     this.observer = observer
@@ -197,8 +197,8 @@ class Run<X, E, R, A> {
         : millis === tier.deadline - now
           ? "timeout"
           : "deadline"
-    const fiber = new AttemptFiber(rung.attempt, this.keepScope, tier.attempt, this.around, bound, millis)
-    tier.scope = fiber.resources
+    const fiber = new AttemptFiber(rung.attempt, tier.attempt, this.around, bound, millis)
+    tier.fiber = fiber
     return Effect.matchCauseEffect(this.restore(fiber.wait()), {
       onFailure: (cause) =>
         Effect.flatMap(this.over ? fiber.leave() : fiber.stop(), () =>
@@ -271,10 +271,10 @@ class Run<X, E, R, A> {
 
   private commit(tier: Current<X, E, R, A>, value: X): Climb<A, E, R> {
     this.over = true
-    const { keepScope, observer } = this
+    const { streams, observer } = this
     const { attempt, rung } = tier
     observer.serves(attempt)
-    if (keepScope) observer.streams(attempt)
+    if (streams) observer.streams(attempt)
     else {
       observer.closeAttempt(attempt, Exit.void, success, undefined)
       observer.closeTier(tier, Exit.void)
@@ -316,7 +316,7 @@ class Run<X, E, R, A> {
     const exit = Exit.interrupt(FiberId.none)
     this.observer.closeAttempt(tier.attempt, exit, judge(tier.rung, exit), "abort")
     this.observer.closeTier(tier, exit)
-    return Effect.zipRight(Scope.close(tier.scope, exit), exit)
+    return Effect.zipRight(tier.fiber.stop(), exit)
   }
 }
 

@@ -34,15 +34,6 @@ export class Handover<A, E> {
     this.taker()
   }
 
-  /** Waits for the first content; `false` where the stream ended without. */
-  get begun(): Effect.Effect<boolean, E> {
-    const begun: Effect.Effect<boolean, E> = this.waiting(
-      () => (this.hasBegun ? Effect.succeed(true) : this.ended && Exit.as(this.ended, false)),
-      () => begun
-    )
-    return begun
-  }
-
   /** All that is here, once there is any. */
   get take(): Pull<A, E> {
     const taking = Effect.sync(() => {
@@ -51,10 +42,15 @@ export class Handover<A, E> {
       this.giver()
       return ready
     })
-    const take: Pull<A, E> = this.waiting(
-      () => (Chunk.isEmpty(this.ready) ? this.ended && pulled(this.ended) : taking),
-      () => (Chunk.isEmpty(this.ready) ? take : taking)
-    )
+    const take: Pull<A, E> = wait((resume) => {
+      const here = Chunk.isEmpty(this.ready) ? this.ended && pulled(this.ended) : taking
+      if (here !== undefined) return resume(here)
+      // Nobody has to take back the call for one that has left: what it was for is still here then.
+      this.taker = () => {
+        this.taker = nobody
+        resume(Chunk.isEmpty(this.ready) ? take : taking)
+      }
+    })
     return take
   }
 
@@ -69,22 +65,6 @@ export class Handover<A, E> {
 
   private hasRoom(): boolean {
     return !this.hasBegun || this.ready.length < capacity
-  }
-
-  /** Waits for what is not here yet, and `then` does what is left to be done. */
-  private waiting<B, F>(
-    look: () => Effect.Effect<B, F> | undefined,
-    then: () => Effect.Effect<B, F>
-  ): Effect.Effect<B, F> {
-    return wait((resume) => {
-      const here = look()
-      if (here !== undefined) return resume(here)
-      // Nobody has to take back the call for one that has left: what it was for is still here then.
-      this.taker = () => {
-        this.taker = nobody
-        resume(then())
-      }
-    })
   }
 }
 

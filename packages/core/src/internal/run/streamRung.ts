@@ -38,9 +38,7 @@ export const committed = <A, E, R>({
   readonly idle?: Duration.DurationInput | undefined
   readonly maxStream?: Duration.DurationInput | undefined
 }): Effect.Effect<Begun<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>> =>
-  commit({
-    open,
-    isContent,
+  commit(open, isContent, {
     idle: Duration.toMillis(idle),
     maxStream: Duration.toMillis(maxStream)
   }) as Effect.Effect<Begun<A, E>, E | EmptyStream, Exclude<R, Scope.Scope>>

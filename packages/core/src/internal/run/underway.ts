@@ -1,4 +1,5 @@
 import * as Context from "effect/Context"
+import type * as Exit from "effect/Exit"
 import type * as Tracer from "effect/Tracer"
 import type { Usage } from "../../Attempt.ts"
 import type { Pace } from "./pace.ts"
@@ -10,7 +11,19 @@ export interface Telling {
   pace: Pace | undefined
 }
 
+/** An attempt, as what it runs sees it. */
+export interface Attempting {
+  readonly open: Telling
+  /**
+   * Its stream has begun, which is its answer; its fiber goes on to read it. `onEnd` hears how the stream has ended,
+   * when all that it held has been let go.
+   */
+  readonly begins: (answer: unknown, onEnd: (exit: Exit.Exit<void, unknown>) => void) => void
+  /** Its stream is out of time: it is interrupted, and waited for no longer than for what lets go at once. */
+  readonly overruns: () => void
+}
+
 /** The attempt that a fiber works for. */
 export class Underway extends Context.Reference<Underway>()("@understudy/core/Attempt/Underway", {
-  defaultValue: (): Telling | undefined => undefined
+  defaultValue: (): Attempting | undefined => undefined
 }) {}
