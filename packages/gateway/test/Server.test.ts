@@ -170,6 +170,33 @@ describe("Server.serve", () => {
     })
   )
 
+  it.scopedLive("nobody of a thousand who come at once has to come again", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(() => Effect.never)
+      const port = Number(new URL(url).port)
+      // Who was not heard tries again after a second, of which a loop that has nothing to do makes many turns.
+      let turns = 0
+      let longest = 0
+      let open = 0
+      const sockets = yield* Effect.acquireRelease(
+        Effect.sync(() => Array.from({ length: 1000 }, () => connect(port, "127.0.0.1"))),
+        (sockets) => Effect.sync(() => sockets.forEach((socket) => void socket.destroy()))
+      )
+      for (const socket of sockets) {
+        socket.on("connect", () => {
+          open++
+          longest = Math.max(longest, turns)
+          turns = 0
+        })
+      }
+      while (open < sockets.length) {
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        turns++
+      }
+      assert.isBelow(longest, 1000)
+    })
+  )
+
   it.scopedLive("one that cannot listen says where and why", () =>
     Effect.gen(function* () {
       const { url } = yield* serve(() => Effect.succeed(ok(text(""))))
