@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
+import { functions } from "./functions.mjs"
 import { root } from "./install.mjs"
 import { lean, required } from "./lean.mjs"
 import { notices } from "./notices.mjs"
@@ -34,7 +35,7 @@ export const programs = (entryPoints, options) =>
 /** Bundles the gateway as it is shipped; `options` are esbuild's. */
 export const gateway = (options) =>
   programs([join(root, "packages/gateway/src/main.ts")], {
-    plugins: [lean, required],
+    plugins: [lean, required, functions],
     minify: true,
     // In a file of their own, below.
     legalComments: "none",

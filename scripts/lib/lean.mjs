@@ -46,8 +46,10 @@ const replaced = [
   },
   {
     // Its modules: what it has for Node is CommonJS, each function of which is parsed twice, and asks the environment at
-    // every token whether to print it.
+    // every token whether to print it. Not for OpenTelemetry, which requires it: of modules that are required too the bundler
+    // makes closures, which V8 reads twice.
     path: /^yaml$/,
+    from: /packages.gateway.src/,
     contents: `export * from ${JSON.stringify(join(root, "packages/gateway/node_modules/yaml/browser/index.js"))}`
   },
   {
