@@ -20,5 +20,7 @@ export * as Outcome from "./Outcome.ts"
 export * as Policy from "./Policy.ts"
 /** Bounds how many of the calls to a provider may be retries. */
 export * as RetryBudget from "./RetryBudget.ts"
+/** A few things of Effect's own at a fraction of their price, for what runs at every call. */
+export * as Thin from "./Thin.ts"
 /** One rung of the ladder: an effect with its policy. */
 export * as Tier from "./Tier.ts"

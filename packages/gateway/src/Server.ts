@@ -5,9 +5,9 @@
  */
 import * as Http from "node:http"
 import type { Socket } from "node:net"
+import * as Thin from "@understudy/core/Thin"
 import type { Handler, Request } from "@understudy/http/OpenAiRouter"
-import type { Response, TransportError, Upstream } from "@understudy/http/Upstream"
-import * as Context from "effect/Context"
+import type { Upstream } from "@understudy/http/Upstream"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -135,18 +135,18 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
           farewell = response.farewell
           if (stopping) outgoing.setHeader("connection", "close")
           return send(outgoing, response, stallMillis)
-        })
+        }),
+        (exit) => {
+          if (Exit.isSuccess(exit)) return
+          if (outgoing.destroyed || !Exit.isInterrupted(exit)) outgoing.destroy()
+          else if (!outgoing.headersSent) Refusals.answerWith(outgoing, Refusals.stopping())
+          else if (farewell !== undefined) outgoing.end(farewell)
+          else outgoing.destroy()
+        }
       )
       outgoing.on("close", () => {
         if (!outgoing.writableFinished) fiber.unsafeInterruptAsFork(fiber.id())
         if (stopping) server.closeIdleConnections()
-      })
-      fiber.addObserver((exit) => {
-        if (Exit.isSuccess(exit)) return
-        if (outgoing.destroyed || !Exit.isInterrupted(exit)) outgoing.destroy()
-        else if (!outgoing.headersSent) Refusals.answerWith(outgoing, Refusals.stopping())
-        else if (farewell !== undefined) outgoing.end(farewell)
-        else outgoing.destroy()
       })
     })
     server.on("checkExpectation", (_, outgoing) => Refusals.answerWith(outgoing, Refusals.expectation()))
@@ -227,11 +227,10 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
     }
     return {
       send: ({ body, headers, method, url }) =>
-        Effect.withFiberRuntime<Response, TransportError, Scope.Scope>(({ currentContext }) => {
+        Thin.scopeWith((scope) => {
           const exchange = new Exchange()
           const releases = (exit: Exit.Exit<unknown, unknown>) =>
             Effect.sync(() => exchange.release(Exit.isSuccess(exit)))
-          const scope = Context.unsafeGet(currentContext, Scope.Scope)
           // Before it takes a connection, so that nothing can come between the two.
           return Effect.flatMap(Scope.addFinalizerExit(scope, releases), () => {
             const { origin, path } = placeOf(url)

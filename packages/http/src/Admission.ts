@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Thin from "@understudy/core/Thin"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
@@ -98,7 +99,7 @@ export const make = ({ maxInFlight, maxQueue, maxWait }: Limits): Admission => {
     })
 
   return {
-    enter: Effect.scopeWith((scope) => {
+    enter: Thin.scopeWith((scope) => {
       let guest: Guest | undefined
       const departs = () => Effect.sync(() => guest && depart(guest))
       // Before it arrives, so that nothing can come between the two.

@@ -10,7 +10,9 @@ import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import type * as Attempt from "@understudy/core/Attempt"
 import * as Policy from "@understudy/core/Policy"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
+import * as DefaultServices from "effect/DefaultServices"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -291,10 +293,10 @@ const decodePath = (path: string): string => {
 
 const model = (route: Route) => ({ id: route.name, object: "model", created: 0, owned_by: "understudy" })
 
-const half = Random.nextIntBetween(0, 2 ** 32)
-
-const newRequestId = Effect.flatMap(half, (first) =>
-  Effect.map(half, (second) => `req_${hex(first)}${hex(second)}`)
-)
+const newRequestId = Effect.withFiberRuntime<string>((fiber) => {
+  const random = Context.get(fiber.getFiberRef(DefaultServices.currentServices), Random.Random)
+  const half = random.nextIntBetween(0, 2 ** 32)
+  return Effect.flatMap(half, (first) => Effect.map(half, (second) => `req_${hex(first)}${hex(second)}`))
+})
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0")

@@ -14,7 +14,7 @@ import * as Tracer from "effect/Tracer"
 import * as Deadline from "../../Deadline.ts"
 import { letGo } from "./letGo.ts"
 import { RunLocals } from "./locals.ts"
-import { AttemptScope } from "./scope.ts"
+import { makeScope } from "./scope.ts"
 import { after } from "./timer.ts"
 import { type Attempting, type Telling, Underway } from "./underway.ts"
 import { wait } from "./wait.ts"
@@ -61,7 +61,7 @@ interface Open extends Telling {
  * Its answer is what it ends with, or a stream that begins, which it then goes on to read.
  */
 export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions, Attempting {
-  private readonly resources = new AttemptScope()
+  private readonly resources = makeScope()
   readonly open: Open
   private readonly around: Around<R>
   private readonly bound: Deadline.Bound

@@ -9,6 +9,7 @@ import * as engine from "./engine.ts"
 import type { AllTiersFailed, Ladder, Served, Transcript } from "./ladder.ts"
 import type { Listening } from "./observer.ts"
 import type { Pull } from "./pull.ts"
+import { scopeWith } from "./scopeWith.ts"
 
 /** Ends a run whose stream is read no more: with how it ended, or how whoever read it did. */
 export type Close = (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
@@ -24,7 +25,7 @@ export const given = <A, E, E2, R, B>(
   listener?: Listening
 ): Effect.Effect<Served<B, E2>, E2 | AllTiersFailed<E2>, Exclude<R, Scope.Scope> | Scope.Scope> =>
   engine.run(ladder, true, listener, (first) =>
-    Effect.flatMap(Effect.scope, (scope) => {
+    scopeWith((scope) => {
       let serving = first
       // The ladder keeps it with the tiers of whose elements it is made.
       let transcript = first.transcript as Transcript<A, unknown> | undefined
@@ -76,7 +77,8 @@ export const given = <A, E, E2, R, B>(
             })
         )
       let reading = fromServing()
-      const next: Pull<A, E> = Effect.suspend(() => reading)
+      // Only one of which something is kept is gone on with.
+      const next: Pull<A, E> = transcript === undefined ? reading : Effect.suspend(() => reading)
 
       const close: Close = (exit) => finish(asCallers(exit))
       return Effect.as(Scope.addFinalizerExit(scope, close), { ...first.served(), value: give(next, close) })

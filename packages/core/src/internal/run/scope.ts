@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
@@ -7,16 +8,47 @@ type State =
   | { readonly _tag: "Open"; readonly finalizers: Map<object, Scope.Scope.Finalizer> }
   | { readonly _tag: "Closed"; readonly exit: Exit.Exit<unknown, unknown> }
 
+interface Added {
+  readonly finalizer: Scope.Scope.Finalizer
+  readonly before: Added | undefined
+}
+
 /**
- * The scope of an attempt: one of Effect's, with all that those can do, but that it has no state before a second thing is
- * opened in it. Most attempts open nothing, or a connection, and close it with no effect but that one's.
+ * A scope of Effect's, with all that those can do, but that it is made without an effect, and has no table before somebody
+ * forks it.
+ *
+ * @since 0.1.0
+ * @category models
  */
-export class AttemptScope implements Scope.CloseableScope {
+export interface ThinScope extends Scope.CloseableScope {
+  /** `Scope.close`, begun at once: nothing is left to be run, and this is an `Exit`, where nothing was added. */
+  readonly closing: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown>
+}
+
+/**
+ * Makes one on the spot.
+ *
+ * @example
+ * import { Console, Effect, Exit, Scope } from "effect"
+ * import { Thin } from "@understudy/core"
+ *
+ * const scope = Thin.makeScope()
+ * const opened = Scope.addFinalizer(scope, Console.log("closed"))
+ * const used = Effect.flatMap(opened, () => scope.closing(Exit.void))
+ *
+ * Effect.runSync(used) // => closed
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeScope = (): ThinScope => new Listed()
+
+class Listed implements ThinScope {
   declare readonly [Scope.ScopeTypeId]: Scope.ScopeTypeId
   declare readonly [Scope.CloseableScopeTypeId]: Scope.CloseableScopeTypeId
   declare readonly pipe: Scope.CloseableScope["pipe"]
   private known: State | undefined
-  private only: Scope.Scope.Finalizer | undefined
+  private last: Added | undefined
 
   get strategy(): ExecutionStrategy.ExecutionStrategy {
     return ExecutionStrategy.sequential
@@ -24,8 +56,11 @@ export class AttemptScope implements Scope.CloseableScope {
 
   get state(): State {
     if (this.known === undefined) {
-      this.known = { _tag: "Open", finalizers: new Map() }
-      if (this.only !== undefined) this.known.finalizers.set({}, this.only)
+      const finalizers: Array<Scope.Scope.Finalizer> = []
+      for (let added = this.last; added !== undefined; added = added.before)
+        finalizers.unshift(added.finalizer)
+      this.known = { _tag: "Open", finalizers: new Map(finalizers.map((finalizer) => [{}, finalizer])) }
+      this.last = undefined
     }
     return this.known
   }
@@ -36,23 +71,40 @@ export class AttemptScope implements Scope.CloseableScope {
 
   addFinalizer(finalizer: Scope.Scope.Finalizer): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.known === undefined && this.only === undefined) {
-        this.only = finalizer
+      if (this.known === undefined) {
+        this.last = { finalizer, before: this.last }
         return Effect.void
       }
-      const { state } = this
-      if (state._tag === "Closed") return finalizer(state.exit)
-      state.finalizers.set({}, finalizer)
+      if (this.known._tag === "Closed") return finalizer(this.known.exit)
+      this.known.finalizers.set({}, finalizer)
       return Effect.void
     })
   }
 
-  /** `Scope.close`, which has happened already where there is nothing to wait for: an `Exit` then. */
-  closing(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+  closing(exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> {
     if (this.known !== undefined) return Scope.close(this, exit)
     this.known = { _tag: "Closed", exit }
-    return this.only === undefined ? Exit.void : this.only(exit)
+    const { last } = this
+    this.last = undefined
+    if (last === undefined) return Exit.void
+    return last.before === undefined ? last.finalizer(exit) : finalize(last, exit)
   }
 }
 
-Object.setPrototypeOf(AttemptScope.prototype, Object.getPrototypeOf(Effect.runSync(Scope.make())))
+/** What was added last comes first; of what fails all is told, when all else is done. */
+const finalize = (
+  { before, finalizer }: Added,
+  exit: Exit.Exit<unknown, unknown>,
+  failed?: Cause.Cause<never>
+): Effect.Effect<unknown> => {
+  const then = (failed: Cause.Cause<never> | undefined): Effect.Effect<unknown> => {
+    if (before !== undefined) return finalize(before, exit, failed)
+    return failed === undefined ? Exit.void : Exit.failCause(failed)
+  }
+  return Effect.matchCauseEffect(finalizer(exit), {
+    onSuccess: () => then(failed),
+    onFailure: (cause) => then(failed === undefined ? cause : Cause.sequential(failed, cause))
+  })
+}
+
+Object.setPrototypeOf(Listed.prototype, Object.getPrototypeOf(Effect.runSync(Scope.make())))

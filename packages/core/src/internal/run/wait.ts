@@ -35,5 +35,18 @@ class Wait<A, E> extends Effectable.Class<A, E> {
 /**
  * `Effect.async` without a turn of the run loop and the closures by which that lets others clean up: 700 bytes
  * less. Whoever is interrupted meanwhile hears nothing more; `register` has nothing to take back.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Thin } from "@understudy/core"
+ *
+ * const later = Thin.wait<string>((resume) => queueMicrotask(() => resume(Effect.succeed("here"))))
+ *
+ * console.log(await Effect.runPromise(later)) // => here
+ *
+ * @since 0.1.0
+ * @category constructors
  */
-export const wait = <A = void, E = never>(register: Register<A, E>): Effect.Effect<A, E> => new Wait(register)
+export const wait = <A = void, E = never>(
+  register: (resume: (effect: Effect.Effect<A, E>) => void) => void
+): Effect.Effect<A, E> => new Wait(register)

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import * as Thin from "@understudy/core/Thin"
 import type { Response } from "@understudy/http/OpenAiRouter"
 import * as Effect from "effect/Effect"
 
@@ -62,7 +63,7 @@ const drain = (outgoing: ServerResponse, stallMillis: number): Effect.Effect<voi
 
 const end = (outgoing: ServerResponse, stallMillis: number, body?: Uint8Array): Effect.Effect<void> =>
   Effect.withFiberRuntime(({ currentScheduler }) =>
-    Effect.async((resume) =>
+    Thin.wait((resume) =>
       // With the answers of all other fibers: one after the other they cost less, probably since a reader is woken once.
       currentScheduler.scheduleTask(() => {
         outgoing.end(body)

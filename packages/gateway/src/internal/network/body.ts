@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http"
+import * as Thin from "@understudy/core/Thin"
 import { BodyTooLarge } from "@understudy/http/OpenAiRouter"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -19,7 +20,7 @@ export class Body extends Effectable.Class<Uint8Array, BodyTooLarge> {
 
   override commit(): Effect.Effect<Uint8Array, BodyTooLarge> {
     const { incoming, maxBody } = this
-    return Effect.async((resume) => {
+    return Thin.wait((resume) => {
       const tooLarge = () => resume(Effect.fail(new BodyTooLarge({ maxBody })))
       if (Number(incoming.headers["content-length"] ?? 0) > maxBody) return tooLarge()
       const chunks: Array<Buffer> = []

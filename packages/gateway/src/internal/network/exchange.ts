@@ -1,4 +1,5 @@
 import type { Transform } from "node:stream"
+import * as Thin from "@understudy/core/Thin"
 import { type Response, type TransportError, transportError } from "@understudy/http/Upstream"
 import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
@@ -36,7 +37,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Waits for the head of the answer. */
   get head(): Effect.Effect<Response, TransportError> {
-    return Effect.async((resume) => {
+    return Thin.wait((resume) => {
       if (this.error === undefined) this.onHead = resume
       else resume(Effect.fail(this.error))
     })
@@ -114,7 +115,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       if (this.error !== undefined) return Effect.fail(this.error)
       return this.ended ? ended : later
     })
-    const later: Response["read"] = Effect.async((resume) => {
+    const later: Response["read"] = Thin.wait((resume) => {
       this.wake = () => {
         this.wake = nobody
         resume(this.ready.length > 0 ? taking : read)

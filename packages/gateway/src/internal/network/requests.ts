@@ -1,3 +1,4 @@
+import * as Thin from "@understudy/core/Thin"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,7 +14,10 @@ import * as Turns from "./turns.ts"
 /** The requests under way. */
 export interface Requests {
   /** Answers one in a fiber and a scope of its own. */
-  readonly start: (answer: Effect.Effect<void, never, Scope.Scope>) => Fiber.RuntimeFiber<void>
+  readonly start: (
+    answer: Effect.Effect<void, never, Scope.Scope>,
+    onEnd: (exit: Exit.Exit<unknown>) => void
+  ) => Fiber.RuntimeFiber<unknown>
   readonly count: Effect.Effect<number>
   readonly awaitNone: Effect.Effect<void>
   readonly interruptAll: Effect.Effect<void>
@@ -35,8 +39,8 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(func
   const interruptAll = Effect.suspend(() => Fiber.interruptAll(all.fibers()))
   yield* Effect.addFinalizer(() => interruptAll)
   return {
-    start: (answer) => {
-      const scope = Effect.runSync(Scope.make())
+    start: (answer, onEnd) => {
+      const scope = Thin.makeScope()
       const own = Runtime.make({
         // The fiber begins with its scope: to put one into a fiber that runs, as `Effect.scoped` does, costs a few fibers.
         context: Context.add(context, Scope.Scope, scope),
@@ -48,12 +52,12 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(func
         Effect.matchCauseEffect(Effect.interruptible(answer), {
           onFailure: (cause) => {
             const exit = Exit.failCause(cause)
-            return Effect.zipRight(Scope.close(scope, exit), exit)
+            return Effect.zipRight(scope.closing(exit), exit)
           },
-          onSuccess: () => Scope.close(scope, Exit.void)
+          onSuccess: () => scope.closing(Exit.void)
         })
       )
-      all.add(fiber)
+      all.add(fiber, onEnd)
       return fiber
     },
     count: Effect.sync(() => all.count),
@@ -63,7 +67,7 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(func
 })
 
 interface Place {
-  readonly fiber: Fiber.RuntimeFiber<void>
+  readonly fiber: Fiber.RuntimeFiber<unknown>
   index: number
 }
 
@@ -84,14 +88,17 @@ class All {
     return this.places.length
   }
 
-  fibers(): ReadonlyArray<Fiber.RuntimeFiber<void>> {
+  fibers(): ReadonlyArray<Fiber.RuntimeFiber<unknown>> {
     return this.places.map(({ fiber }) => fiber)
   }
 
-  add(fiber: Fiber.RuntimeFiber<void>): void {
+  add(fiber: Fiber.RuntimeFiber<unknown>, onEnd: (exit: Exit.Exit<unknown>) => void): void {
     const place = { fiber, index: this.places.length }
     this.places.push(place)
-    fiber.addObserver(() => this.remove(place))
+    fiber.addObserver((exit) => {
+      this.remove(place)
+      onEnd(exit)
+    })
   }
 
   private remove(place: Place): void {

@@ -1,3 +1,4 @@
+import * as Thin from "@understudy/core/Thin"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -37,7 +38,7 @@ export const make = <A, E, R>(
       reign !== current && reign.users === 0 ? Scope.close(reign.scope, Exit.void) : Effect.void
     return {
       current: () => current.value,
-      use: Effect.scopeWith((scope) => {
+      use: Thin.scopeWith((scope) => {
         let served: Reign<A> | undefined
         const leaves = () =>
           Effect.suspend(() => {

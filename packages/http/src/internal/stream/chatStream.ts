@@ -108,9 +108,13 @@ export const chatStream = (
       )
     )
     // Not `addFinalizer`, which takes all of the fiber's locals along: several times the price.
-    return Effect.contextWithEffect((context: Context.Context<Scope.Scope>) =>
-      Effect.as(Scope.addFinalizer(Context.get(context, Scope.Scope), Effect.provide(told, context)), next)
-    )
+    return Effect.withFiberRuntime(({ currentContext }) => {
+      const context = currentContext as Context.Context<Scope.Scope>
+      return Effect.as(
+        Scope.addFinalizer(Context.get(context, Scope.Scope), Effect.provide(told, context)),
+        next
+      )
+    })
   })
 
 const finished: Part = { bytes: Sse.done, content: false, usage: undefined }
