@@ -28,14 +28,20 @@ function done(summary, latency)
 end
 `
 
-/** Lets wrk ask as often as it can for a second. Throws where a single answer was not a good one. */
-export const load = async (out: string, question: Question, connections: number): Promise<Load> => {
+/** Lets wrk ask as often as it can for so long. Throws where a single answer was not a good one. */
+export const load = async (
+  out: string,
+  question: Question,
+  connections: number,
+  seconds = 1
+): Promise<Load> => {
   const lua = join(out, "wrk.lua")
   writeFileSync(lua, script(question))
   const [command, ...args] = [
     ...onCore("load"),
     "wrk",
-    ...["-t", "1", "-c", String(connections), "-d", "1s", "--timeout", "30s", "-s", lua, question.url]
+    ...["-t", "1", "-c", String(connections), "-d", `${seconds}s`],
+    ...["--timeout", "30s", "-s", lua, question.url]
   ] as [string, ...Array<string>]
   const { stdout } = await promisify(execFile)(command, args)
   const { failed, ...load } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "")

@@ -114,9 +114,7 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
           }),
         ready: () =>
           Effect.suspend(() => {
-            child.leave = door.admit((socket) =>
-              Effect.raceFirst(ask("connection", undefined, socket), Effect.asVoid(process.ended))
-            )
+            child.leave = door.admit((socket) => ask("connection", undefined, socket))
             if (starting.delete(worker)) {
               if (starting.size === 0) options.onListening(door.url, first)
             } else log(Log.worker(worker, undefined, new Date()))
