@@ -3,6 +3,7 @@ import { basename, join } from "node:path"
 import { functions } from "./functions.mjs"
 import { root } from "./install.mjs"
 import { lean, required } from "./lean.mjs"
+import { modules } from "./modules.mjs"
 import { notices } from "./notices.mjs"
 
 /** Bundles what is to run on plain Node; `options` are esbuild's. */
@@ -35,7 +36,7 @@ export const programs = (entryPoints, options) =>
 /** Bundles the gateway as it is shipped; `options` are esbuild's. */
 export const gateway = (options) =>
   programs([join(root, "packages/gateway/src/main.ts")], {
-    plugins: [lean, required, functions],
+    plugins: [lean, required, functions, modules],
     minify: true,
     // In a file of their own, below.
     legalComments: "none",

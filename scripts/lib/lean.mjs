@@ -1,5 +1,8 @@
+import { createRequire } from "node:module"
 import { dirname, join, relative } from "node:path"
 import { root } from "./install.mjs"
+
+const require = createRequire(import.meta.url)
 
 /**
  * Has Node's modules required and not imported: whoever imports `node:http` is given all of its exports, and with one
@@ -14,8 +17,15 @@ export const required = {
         ? { path, namespace: "required", suffix: `?${relative(root, importer)}` }
         : undefined
     )
+    // Each of its names by itself: of CommonJS the bundler has all properties copied, for every importer.
     onLoad({ filter: /./, namespace: "required" }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)})`
+      contents: [
+        `const all = require(${JSON.stringify(path)})`,
+        "export default all",
+        ...Object.keys(require(path)).map(
+          (name) => `export const ${name} = /* @__PURE__ */ (() => all.${name})()`
+        )
+      ].join("\n")
     }))
   }
 }
