@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export { type FiberLocals, localsOf } from "./internal/run/locals.ts"
 export { makeScope, type ThinScope } from "./internal/run/scope.ts"
 export { scopeWith } from "./internal/run/scopeWith.ts"
 export { wait } from "./internal/run/wait.ts"

@@ -5,9 +5,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type * as FiberId from "effect/FiberId"
-import * as FiberRefs from "effect/FiberRefs"
-import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -42,9 +39,6 @@ export const attemptsIn = <R>(
   runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
 })
 
-/** Every attempt is given its own. */
-const noLocals = FiberRefs.empty()
-
 /** What is told of an attempt while it is under way. */
 interface Open extends Telling {
   readonly startedAt: number
@@ -60,7 +54,7 @@ interface Open extends Telling {
  *
  * Its answer is what it ends with, or a stream that begins, which it then goes on to read.
  */
-export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions, Attempting {
+export class AttemptFiber<X, E, R> implements Attempting {
   private readonly resources = makeScope()
   readonly open: Open
   private readonly around: Around<R>
@@ -86,20 +80,14 @@ export class AttemptFiber<X, E, R> implements Runtime.RunForkOptions, Attempting
     this.around = around
     this.bound = bound
     this.millis = millis
-    const { context, runtimeFlags } = around
-    this.child = Runtime.runFork(
-      Runtime.make({ context, fiberRefs: noLocals, runtimeFlags }),
+    this.child = around.locals.fork(
       Effect.matchCauseEffect(Effect.interruptible(effect), {
         onFailure: (cause) => this.close(Exit.failCause(cause)),
         onSuccess: (value) => this.close(Exit.succeed(value))
       }),
-      this
+      this.context(),
+      around.runtimeFlags
     )
-  }
-
-  /** `runFork` asks for it. */
-  updateRefs(_: FiberRefs.FiberRefs, id: FiberId.Runtime): FiberRefs.FiberRefs {
-    return this.around.locals.forAttempt(id, this.context())
   }
 
   /** Waits for its answer. Whoever interrupts this has to {@link stop} it. */

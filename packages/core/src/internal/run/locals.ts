@@ -4,6 +4,8 @@ import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
+import * as Runtime from "effect/Runtime"
+import type * as RuntimeFlags from "effect/RuntimeFlags"
 import { MixedScheduler, type Scheduler } from "effect/Scheduler"
 
 type Locals = FiberRefs.FiberRefs["locals"]
@@ -11,20 +13,32 @@ type Key = Parameters<Locals["get"]>[0]
 type Stack = NonNullable<ReturnType<Locals["get"]>>
 
 /**
- * The locals of an attempt before it sets any: those of the run, unless they are its own, looked up where they are. A
+ * The locals of a fiber before it sets any: those of another, unless they are its own, looked up where they are. A
  * fiber copies them all to set one, and the copy has lost the mark, which is no entry. To ask for the mark costs
  * nothing, where to look at the locals makes a copy of them.
  */
 class Untouched implements ReadonlyMap<Key, Stack> {
   private readonly locals: Locals
-  private readonly context: Stack
+  private readonly id: FiberId.Single
+  private readonly context: Context.Context<never>
   private readonly scheduler: Stack | undefined
   private copy: Locals | undefined
 
-  constructor(locals: Locals, context: Stack, scheduler: Stack | undefined) {
+  constructor(
+    locals: Locals,
+    id: FiberId.Single,
+    context: Context.Context<never>,
+    scheduler: Stack | undefined
+  ) {
     this.locals = locals
+    this.id = id
     this.context = context
     this.scheduler = scheduler
+  }
+
+  /** To look through more than two of them would cost more than the copy. */
+  get isDeep(): boolean {
+    return this.locals instanceof Untouched
   }
 
   has(ref: Key): boolean {
@@ -34,7 +48,8 @@ class Untouched implements ReadonlyMap<Key, Stack> {
   get(ref: Key): Stack | undefined {
     switch (ref) {
       case FiberRef.currentContext:
-        return this.context
+        // A fiber asks for it once and remembers it.
+        return [[this.id, this.context]]
       case FiberRef.currentScheduler:
         return this.scheduler ?? this.locals.get(ref)
       case FiberRef.interruptedCause:
@@ -78,7 +93,7 @@ class Untouched implements ReadonlyMap<Key, Stack> {
         copy.set(ref, stack)
       })
       copy.delete(FiberRef.interruptedCause)
-      copy.set(FiberRef.currentContext, this.context)
+      copy.set(FiberRef.currentContext, [[this.id, this.context]])
       if (this.scheduler !== undefined) copy.set(FiberRef.currentScheduler, this.scheduler)
       this.copy = copy
     }
@@ -86,12 +101,14 @@ class Untouched implements ReadonlyMap<Key, Stack> {
   }
 }
 
+const none = FiberRefs.empty()
+
 const mark: FiberRef.FiberRef<boolean> = FiberRef.unsafeMake(false)
 const marked: Stack = [[FiberId.none, true]]
 
 /**
- * Lets the attempts of a run wait for their turn in the run's own queue. Effect's own scheduler keeps a queue for every fiber
- * that ever waits, in a table whose upkeep costs the collector more than the fiber.
+ * Lets forked fibers wait for their turn in the queue of the one that forked them. Effect's own scheduler keeps a queue for
+ * every fiber that ever waits, in a table whose upkeep costs the collector more than the fiber.
  */
 class RunScheduler implements Scheduler {
   private readonly fiber: RuntimeFiber<unknown, unknown>
@@ -111,27 +128,70 @@ class RunScheduler implements Scheduler {
   }
 }
 
-/** The locals of the fiber that a run is in, and of its attempts. */
-export class RunLocals {
+const schedulerOf = (fiber: RuntimeFiber<unknown, unknown>): Scheduler | undefined =>
+  fiber.currentScheduler instanceof MixedScheduler ? new RunScheduler(fiber) : undefined
+
+/**
+ * The locals of a fiber, for those that it forks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FiberLocals {
+  /** Forks a fiber that sees them, and has a context of its own. It is nobody's child. */
+  readonly fork: <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    context: Context.Context<R>,
+    runtimeFlags: RuntimeFlags.RuntimeFlags
+  ) => RuntimeFiber<A, E>
+}
+
+/**
+ * The locals of a fiber as they are now, for others that see them without a copy. With a `scheduler` the others have
+ * that one; default: what the fiber has.
+ *
+ * @example
+ * import { Context, Effect, Fiber, FiberRef } from "effect"
+ * import { Thin } from "@understudy/core"
+ *
+ * const level = FiberRef.unsafeMake("low")
+ * const forked = Effect.withFiberRuntime<string>((fiber, { runtimeFlags }) =>
+ *   Fiber.join(Thin.localsOf(fiber).fork(FiberRef.get(level), Context.empty(), runtimeFlags))
+ * )
+ *
+ * console.log(await Effect.runPromise(Effect.locally(forked, level, "high"))) // => high
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const localsOf = (fiber: RuntimeFiber<unknown, unknown>, scheduler?: Scheduler): FiberLocals =>
+  new RunLocals(fiber, scheduler)
+
+/** Those of the fiber that a run is in, for its attempts. */
+export class RunLocals implements FiberLocals {
   private readonly locals: Locals
   private readonly scheduler: Stack | undefined
 
-  constructor(fiber: RuntimeFiber<unknown, unknown>) {
+  constructor(fiber: RuntimeFiber<unknown, unknown>, scheduler = schedulerOf(fiber)) {
     // Where Effect lets us, without the copy of them all that `getFiberRefs` makes.
     const { locals } =
       (fiber as { readonly _fiberRefs?: FiberRefs.FiberRefs })._fiberRefs ?? fiber.getFiberRefs()
-    // In a run in a run in a run, they would be looked up through all of these.
-    this.locals = locals instanceof Untouched ? locals.copied() : locals
-    if (fiber.currentScheduler instanceof MixedScheduler) {
-      this.scheduler = [[fiber.id(), new RunScheduler(fiber)]]
-    }
+    this.locals = locals instanceof Untouched && locals.isDeep ? locals.copied() : locals
+    this.scheduler = scheduler && [[fiber.id(), scheduler]]
   }
 
-  /** Those of an attempt: the run's, as if it ran in the same fiber, and a context of its own. */
-  forAttempt(id: FiberId.Single, context: Context.Context<never>): FiberRefs.FiberRefs {
-    const own: ReadonlyMap<Key, Stack> = new Untouched(this.locals, [[id, context]], this.scheduler)
-    // Effect only reads locals: it copies them to change them.
-    return FiberRefs.unsafeMake(own as Locals)
+  fork<A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    context: Context.Context<R>,
+    runtimeFlags: RuntimeFlags.RuntimeFlags
+  ): RuntimeFiber<A, E> {
+    return Runtime.runFork(Runtime.make({ context, fiberRefs: none, runtimeFlags }), effect, {
+      updateRefs: (_, id) => {
+        const own: ReadonlyMap<Key, Stack> = new Untouched(this.locals, id, context, this.scheduler)
+        // Effect only reads locals: it copies them to change them.
+        return FiberRefs.unsafeMake(own as Locals)
+      }
+    })
   }
 
   /** Makes what an attempt has set the run's. */

@@ -3,10 +3,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
-import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Turns from "./turns.ts"
@@ -24,47 +20,38 @@ export interface Requests {
 }
 
 /** Those that are under way when the scope closes are interrupted. */
-export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.gen(function* () {
-  const all = new All()
-  const { context, fiberRefs, runtimeFlags } = yield* Effect.runtime()
-  // Each fiber is given a context of its own, and all of them one scheduler: Effect's own has a queue for every fiber
-  // that ever waits.
-  const locals = FiberRefs.updateAs(FiberRefs.delete(fiberRefs, FiberRef.currentContext), {
-    fiberId: FiberId.none,
-    fiberRef: FiberRef.currentScheduler,
-    value: Turns.make()
-  })
-  // What answers can be interrupted, the closing of its scope cannot.
-  const flags = RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
-  const interruptAll = Effect.suspend(() => Fiber.interruptAll(all.fibers()))
-  yield* Effect.addFinalizer(() => interruptAll)
-  return {
-    start: (answer, onEnd) => {
+export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.withFiberRuntime(
+  (around, { runtimeFlags }) => {
+    const all = new All()
+    // All of them have one scheduler: Effect's own has a queue for every fiber that ever waits.
+    const locals = Thin.localsOf(around, Turns.make())
+    const context = around.currentContext as Context.Context<Scope.Scope>
+    // What answers can be interrupted, the closing of its scope cannot.
+    const flags = RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
+    const interruptAll = Effect.suspend(() => Fiber.interruptAll(all.fibers()))
+    const start: Requests["start"] = (answer, onEnd) => {
       const scope = Thin.makeScope()
-      const own = Runtime.make({
-        // The fiber begins with its scope: to put one into a fiber that runs, as `Effect.scoped` does, costs a few fibers.
-        context: Context.add(context, Scope.Scope, scope),
-        fiberRefs: locals,
-        runtimeFlags: flags
-      })
-      const fiber = Runtime.runFork(
-        own,
+      const fiber = locals.fork(
         Effect.matchCauseEffect(Effect.interruptible(answer), {
           onFailure: (cause) => {
             const exit = Exit.failCause(cause)
             return Effect.zipRight(scope.closing(exit), exit)
           },
           onSuccess: () => scope.closing(Exit.void)
-        })
+        }),
+        // The fiber begins with its scope: to put one into a fiber that runs, as `Effect.scoped` does, costs a few fibers.
+        Context.add(context, Scope.Scope, scope),
+        flags
       )
       all.add(fiber, onEnd)
       return fiber
-    },
-    count: Effect.sync(() => all.count),
-    awaitNone: all.none,
-    interruptAll
+    }
+    return Effect.as(
+      Effect.addFinalizer(() => interruptAll),
+      { start, count: Effect.sync(() => all.count), awaitNone: all.none, interruptAll }
+    )
   }
-})
+)
 
 interface Place {
   readonly fiber: Fiber.RuntimeFiber<unknown>
