@@ -296,7 +296,10 @@ const model = (route: Route) => ({ id: route.name, object: "model", created: 0, 
 const newRequestId = Effect.withFiberRuntime<string>((fiber) => {
   const random = Context.get(fiber.getFiberRef(DefaultServices.currentServices), Random.Random)
   const half = random.nextIntBetween(0, 2 ** 32)
-  return Effect.flatMap(half, (first) => Effect.map(half, (second) => `req_${hex(first)}${hex(second)}`))
+  return Effect.flatMap(half, (first) =>
+    // As one string: a template keeps the parts that it is made of.
+    Effect.map(half, (second) => ["req_", hex(first), hex(second)].join(""))
+  )
 })
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0")

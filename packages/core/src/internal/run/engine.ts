@@ -1,9 +1,11 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Scope from "effect/Scope"
 import * as Deadline from "../../Deadline.ts"
 import { type Outcome, success } from "../../Outcome.ts"
@@ -31,11 +33,11 @@ export const run = <X, E, R, A, R2>(
   streams: boolean,
   listener: Listening,
   onCommit: (committed: Committed<X, E>) => Effect.Effect<A, never, R2>
-): Running<A, E, R, R2> => start(ladder, streams, listener, committed<X, E>, onCommit)
+): Running<A, E, R, R2> => new Start(ladder, streams, listener, committed<X, E>, onCommit)
 
 /** A run that is its answer and no more. */
 export const answer = <X, E, R>(ladder: Ladder<X, E, R>): Running<X, E, R> =>
-  start(ladder, false, undefined, itself<X>, itself<X>)
+  new Start(ladder, false, undefined, itself<X>, itself<X>).commit()
 
 type Running<A, E, R, R2 = never> = Effect.Effect<A, E | AllTiersFailed<E>, Exclude<R, Scope.Scope> | R2>
 
@@ -48,36 +50,66 @@ const committed = <X, E>(
 
 const itself = <X>(value: X): Exit.Exit<X> => Exit.succeed(value)
 
-const start = <X, E, R, B, A, R2>(
-  ladder: Ladder<X, E, R>,
-  streams: boolean,
-  listener: Listening,
-  answer: Answer<X, E, B>,
-  onAnswer: (answer: B) => Effect.Effect<A, never, R2>
-): Running<A, E, R, R2> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.withFiberRuntime((fiber, { runtimeFlags }) => {
-      const observer = new RunObserver<E>(fiber, ladder, listener)
-      const { startedAt } = observer
-      const around = attemptsIn<R>(fiber, runtimeFlags, observer.clock)
-      const run = new Run(ladder, streams, answer, restore, observer, around, startedAt)
-      const climb = run.climb(startedAt)
-      if (!observer.isWatched) {
-        return onAnswer === itself ? (climb as Climb<never, E, R>) : Effect.flatMap(climb, onAnswer)
+/** It is kept while the run goes on, and so it is no more than what it is made of. */
+class Start<X, E, R, B, A, R2> extends Effectable.Class<
+  A,
+  E | AllTiersFailed<E>,
+  Exclude<R, Scope.Scope> | R2
+> {
+  private readonly ladder: Ladder<X, E, R>
+  private readonly streams: boolean
+  private readonly listener: Listening
+  private readonly answer: Answer<X, E, B>
+  private readonly onAnswer: (answer: B) => Effect.Effect<A, never, R2>
+
+  constructor(
+    ladder: Ladder<X, E, R>,
+    streams: boolean,
+    listener: Listening,
+    answer: Answer<X, E, B>,
+    onAnswer: (answer: B) => Effect.Effect<A, never, R2>
+  ) {
+    super()
+    this.ladder = ladder
+    this.streams = streams
+    this.listener = listener
+    this.answer = answer
+    this.onAnswer = onAnswer
+  }
+
+  override commit(): Running<A, E, R, R2> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.withFiberRuntime((fiber, { runtimeFlags }) => this.begin(restore, fiber, runtimeFlags))
+    )
+  }
+
+  private begin(
+    restore: Restore,
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    runtimeFlags: RuntimeFlags.RuntimeFlags
+  ): Running<A, E, R, R2> {
+    const { answer, ladder, listener, onAnswer, streams } = this
+    const observer = new RunObserver<E>(fiber, ladder, listener)
+    const { startedAt } = observer
+    const around = attemptsIn<R>(fiber, runtimeFlags, observer.clock)
+    const run = new Run(ladder, streams, answer, restore, observer, around, startedAt)
+    const climb = run.climb(startedAt)
+    if (!observer.isWatched) {
+      return onAnswer === itself ? (climb as Climb<never, E, R>) : Effect.flatMap(climb, onAnswer)
+    }
+    return Effect.matchCauseEffect(climb, {
+      onSuccess: (answer) => {
+        if (!streams) observer.close(Exit.void)
+        return onAnswer(answer)
+      },
+      onFailure: (cause) => {
+        const exit = Exit.failCause(cause)
+        observer.close(exit)
+        return exit
       }
-      return Effect.matchCauseEffect(climb, {
-        onSuccess: (answer) => {
-          if (!streams) observer.close(Exit.void)
-          return onAnswer(answer)
-        },
-        onFailure: (cause) => {
-          const exit = Exit.failCause(cause)
-          observer.close(exit)
-          return exit
-        }
-      })
     })
-  )
+  }
+}
 
 /**
  * The run as a machine: each method is a state, and what it returns is the state that follows. It stands for the

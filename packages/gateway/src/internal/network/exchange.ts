@@ -18,7 +18,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private response: Response | undefined
   private decoder: Transform | undefined
   /** What has come and nobody has read. */
-  private ready: Array<Buffer> = []
+  private ready: Array<Buffer> = none
   private size = 0
   private isWhole = false
   /** No more comes than is here, but perhaps an error. */
@@ -49,7 +49,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
    */
   release(mayEnd: boolean): void {
     this.wanted = false
-    this.ready = []
+    this.ready = none
     this.decoder?.destroy()
     const { connection } = this
     if (connection === undefined) return
@@ -124,7 +124,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // All that has come: whoever reads has little more to do for much than for a little.
     const taking: Response["read"] = Effect.sync(() => {
       const { ready, size } = this
-      this.ready = []
+      this.ready = none
       this.size = 0
       if (size >= capacity) this.go()
       return ready.length === 1 ? ready[0] : Buffer.concat(ready, size)
@@ -139,7 +139,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private give(chunk: Buffer): void {
-    this.ready.push(chunk)
+    if (this.ready.length === 0) this.ready = [chunk]
+    else this.ready.push(chunk)
     this.size += chunk.length
     if (this.size >= capacity) this.hold()
     this.wake()
@@ -167,6 +168,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
 }
 
 const nobody = (): void => {}
+
+/** Most of the time nothing is ready. */
+const none: Array<Buffer> = []
 
 const ended: Response["read"] = Effect.succeed(undefined)
 
