@@ -7,4 +7,5 @@
 export { type FiberLocals, localsOf } from "./internal/run/locals.ts"
 export { makeScope, type ThinScope } from "./internal/run/scope.ts"
 export { scopeWith } from "./internal/run/scopeWith.ts"
+export { contextWith } from "./internal/run/services.ts"
 export { wait } from "./internal/run/wait.ts"

@@ -1,19 +1,19 @@
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as RuntimeFlags from "effect/RuntimeFlags"
-import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
 import * as Deadline from "../../Deadline.ts"
 import { letGo } from "./letGo.ts"
 import { RunLocals } from "./locals.ts"
 import { makeScope } from "./scope.ts"
+import { AttemptServices, asContext } from "./services.ts"
 import { after } from "./timer.ts"
-import { type Attempting, type Telling, Underway } from "./underway.ts"
+import type { Attempting, Telling } from "./underway.ts"
 import { wait } from "./wait.ts"
 
 /** What the run has around it, and every attempt of it too. */
@@ -85,7 +85,15 @@ export class AttemptFiber<X, E, R> implements Attempting {
         onFailure: (cause) => this.close(Exit.failCause(cause)),
         onSuccess: (value) => this.close(Exit.succeed(value))
       }),
-      this.context(),
+      asContext(
+        new AttemptServices(
+          around.context.unsafeMap,
+          this,
+          this.resources,
+          open.span,
+          open.startedAt + millis
+        )
+      ),
       around.runtimeFlags
     )
   }
@@ -176,19 +184,5 @@ export class AttemptFiber<X, E, R> implements Attempting {
     // A finalizer of its scope died.
     if (Exit.isFailure(exit)) this.answer = Exit.failCause(exit.cause)
     return Exit.isFailure(this.exit) ? Exit.void : this.around.locals.inherit(this.child)
-  }
-
-  /** What it sees around it: all that the run does, and its own scope, span and deadline. */
-  private context(): Context.Context<R> {
-    const services = new Map<string, unknown>()
-    this.around.context.unsafeMap.forEach((service, key) => {
-      services.set(key, service)
-    })
-    const { millis, open } = this
-    services.set(Scope.Scope.key, this.resources)
-    services.set(Underway.key, this)
-    if (open.span !== undefined) services.set(Tracer.ParentSpan.key, open.span)
-    if (millis !== Number.POSITIVE_INFINITY) services.set(Deadline.Current.key, open.startedAt + millis)
-    return Context.unsafeMake(services)
   }
 }

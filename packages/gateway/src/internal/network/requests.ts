@@ -1,5 +1,5 @@
 import * as Thin from "@understudy/core/Thin"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -40,7 +40,7 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.withFibe
           onSuccess: () => scope.closing(Exit.void)
         }),
         // The fiber begins with its scope: to put one into a fiber that runs, as `Effect.scoped` does, costs a few fibers.
-        Context.add(context, Scope.Scope, scope),
+        Thin.contextWith(context, Scope.Scope, scope),
         flags
       )
       all.add(fiber, onEnd)
