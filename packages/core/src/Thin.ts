@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export { interruptible } from "./internal/run/interruptible.ts"
 export { type FiberLocals, localsOf } from "./internal/run/locals.ts"
 export { makeScope, type ThinScope } from "./internal/run/scope.ts"
 export { scopeWith } from "./internal/run/scopeWith.ts"

@@ -50,6 +50,19 @@ describe("a wait", () => {
   )
 })
 
+it.effect("what is made interruptible is interrupted, and what is around it goes on", () =>
+  Effect.gen(function* () {
+    const log: Array<boolean> = []
+    const note = Effect.checkInterruptible((can) => Effect.sync(() => log.push(can)))
+    const inner = Thin.interruptible(Effect.zipRight(note, Effect.never))
+    const outer = Effect.zipRight(note, Effect.zipRight(Effect.exit(inner), note))
+    const fiber = yield* Effect.fork(Effect.uninterruptible(outer))
+    yield* turns
+    yield* Fiber.interrupt(fiber)
+    assert.deepStrictEqual(log, [false, true, false])
+  })
+)
+
 describe("a scope", () => {
   const steps = FastCheck.array(FastCheck.constantFrom("add", "add dying", "add slow", "fork", "close"), {
     maxLength: 6

@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Tracer from "effect/Tracer"
 import * as Deadline from "../../Deadline.ts"
+import { interruptible } from "./interruptible.ts"
 import { letGo } from "./letGo.ts"
 import { RunLocals } from "./locals.ts"
 import { makeScope } from "./scope.ts"
@@ -81,7 +82,7 @@ export class AttemptFiber<X, E, R> implements Attempting {
     this.bound = bound
     this.millis = millis
     this.child = around.locals.fork(
-      Effect.matchCauseEffect(Effect.interruptible(effect), {
+      Effect.matchCauseEffect(interruptible(effect), {
         onFailure: (cause) => this.close(Exit.failCause(cause)),
         onSuccess: (value) => this.close(Exit.succeed(value))
       }),

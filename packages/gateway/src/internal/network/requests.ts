@@ -32,7 +32,7 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.withFibe
     const start: Requests["start"] = (answer, onEnd) => {
       const scope = Thin.makeScope()
       const fiber = locals.fork(
-        Effect.matchCauseEffect(Effect.interruptible(answer), {
+        Effect.matchCauseEffect(Thin.interruptible(answer), {
           onFailure: (cause) => {
             const exit = Exit.failCause(cause)
             return Effect.zipRight(scope.closing(exit), exit)
