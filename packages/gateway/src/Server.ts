@@ -124,6 +124,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
     server.setTimeout(stallMillis, (socket) => {
       if (socket.writableLength) socket.destroy()
     })
+    server.on("connection", requests.accepted)
     server.on("request", (incoming, outgoing) => {
       latest.set(incoming.socket, outgoing)
       if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {

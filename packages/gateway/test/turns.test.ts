@@ -44,6 +44,25 @@ describe("turns of the event loop", () => {
     assert.strictEqual(await Effect.runPromise(Fiber.join(fiber)), 10)
   })
 
+  it("while connections come one a turn, those who call by them have theirs together, and no longer than for eight", async () => {
+    for (const [accepted, expected] of [
+      [0, 1],
+      [3, 4],
+      [20, 9]
+    ] as const) {
+      const turns = Turns.make()
+      let turn = 1
+      let ran = 0
+      const work = Effect.sync(() => (ran = turn))
+      Effect.runFork(Effect.zipRight(Effect.yieldNow(), work), { scheduler: turns })
+      for (; turn < 20; turn++) {
+        if (turn <= accepted) turns.accepted()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      assert.strictEqual(ran, expected)
+    }
+  })
+
   it("a fiber that never comes to an end leaves the network its turns", async () => {
     const fiber = run(Effect.forever(Effect.yieldNow()))
     for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve))

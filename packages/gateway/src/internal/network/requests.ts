@@ -9,6 +9,8 @@ import * as Turns from "./turns.ts"
 
 /** The requests under way. */
 export interface Requests {
+  /** A connection has come that a request may come by. */
+  readonly accepted: () => void
   /** Answers one in a fiber and a scope of its own. */
   readonly start: (
     answer: Effect.Effect<void, never, Scope.Scope>,
@@ -23,8 +25,9 @@ export interface Requests {
 export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.withFiberRuntime(
   (around, { runtimeFlags }) => {
     const all = new All()
+    const turns = Turns.make()
     // All of them have one scheduler: Effect's own has a queue for every fiber that ever waits.
-    const locals = Thin.localsOf(around, Turns.make())
+    const locals = Thin.localsOf(around, turns)
     const context = around.currentContext as Context.Context<Scope.Scope>
     // What answers can be interrupted, the closing of its scope cannot.
     const flags = RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
@@ -48,7 +51,13 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.withFibe
     }
     return Effect.as(
       Effect.addFinalizer(() => interruptAll),
-      { start, count: Effect.sync(() => all.count), awaitNone: all.none, interruptAll }
+      {
+        accepted: turns.accepted,
+        start,
+        count: Effect.sync(() => all.count),
+        awaitNone: all.none,
+        interruptAll
+      }
     )
   }
 )
