@@ -79,19 +79,36 @@ describe("answers of one turn", () => {
     return connection
   }
 
-  it.live("a stream's head goes out with its first words", () =>
+  it.live("a stream's head goes out with its first words, at once", () =>
     Effect.gen(function* () {
       const writes: Array<string> = []
+      let atOnce: ReadonlyArray<string> = []
       const pieces = ["one", undefined].map((text) => text && new TextEncoder().encode(text))
       const body = Effect.sync(() => pieces.shift() || undefined)
       createServer((_, outgoing) => {
         Effect.runFork(send(outgoing, { status: 200, headers: {}, body }, 1_000))
+        atOnce = [...writes]
       }).emit(
         "connection",
         connection((bytes) => writes.push(bytes))
       )
-      yield* eventually(() => writes.join("").includes("one"))
-      assert.match(writes[0] ?? "", /^HTTP\/1\.1 200 .*\r\n\r\n3\r\none/s)
+      yield* eventually(() => writes.join("").endsWith("0\r\n\r\n"))
+      assert.lengthOf(atOnce, 1)
+      assert.match(atOnce[0] ?? "", /^HTTP\/1\.1 200 .*\r\n\r\n3\r\none\r\n$/s)
+    })
+  )
+
+  it.live("a stream's head does not wait for words that come later", () =>
+    Effect.gen(function* () {
+      const writes: Array<string> = []
+      createServer((_, outgoing) => {
+        Effect.runFork(send(outgoing, { status: 200, headers: {}, body: Effect.never }, 1_000))
+      }).emit(
+        "connection",
+        connection((bytes) => writes.push(bytes))
+      )
+      yield* eventually(() => writes.length > 0)
+      assert.match(writes[0] ?? "", /^HTTP\/1\.1 200 .*\r\n\r\n$/s)
     })
   )
 

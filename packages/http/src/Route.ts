@@ -229,6 +229,7 @@ const one = (
         breaker: (tier) => breakers.get(tier)
       }
     )
+    const isGoneOnWith = policy.tiers.some((tier) => tier.continue !== undefined)
     return {
       name,
       serves,
@@ -256,7 +257,7 @@ const one = (
           {
             isContent: (part) => part.content,
             classify: (error) => (error._tag === "EmptyStream" ? emptyStream : outcome(error)),
-            transcript: request.n === undefined ? Continuation.transcript : undefined,
+            transcript: request.n === undefined && isGoneOnWith ? Continuation.transcript : undefined,
             resume: (tier) =>
               tier.continue &&
               ((said) =>

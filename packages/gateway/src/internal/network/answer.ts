@@ -24,21 +24,32 @@ export const send = (
       return Effect.zipRight(linger(req), end(outgoing, stallMillis))
     }
     outgoing.writeHead(response.status, response.headers)
-    flushHeaders(outgoing)
+    const letGo = holdHead(outgoing)
     const drained = drain(outgoing, stallMillis)
     const rest: Effect.Effect<void> = Effect.flatMap(response.body, (bytes) => {
       if (bytes === undefined) return end(outgoing, stallMillis)
-      return outgoing.write(bytes) ? rest : Effect.zipRight(drained, rest)
+      const hasRoom = outgoing.write(bytes)
+      letGo()
+      return hasRoom ? rest : Effect.zipRight(drained, rest)
     })
     return rest
   })
 
-/** Sends the head, and with it what is written in the same turn. */
-const flushHeaders = (outgoing: ServerResponse): void => {
+/**
+ * Sends the head with the first words, where those come in the same turn: as soon as they are written, for somebody waits for
+ * them, and Node would keep them until the turn is over.
+ */
+const holdHead = (outgoing: ServerResponse): (() => void) => {
   const { socket } = outgoing
+  let isHeld = true
+  const letGo = (): void => {
+    if (isHeld) socket?.uncork()
+    isHeld = false
+  }
   socket?.cork()
-  process.nextTick(() => socket?.uncork())
+  process.nextTick(letGo)
   outgoing.flushHeaders()
+  return letGo
 }
 
 /** Node says that a request is complete only after it has been heard of, even where nothing follows its headers. */
