@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, ExecutionStrategy, Exit, Fiber, Option, Scope, TestClock } from "effect"
 import { Backoff, Fallback, Tier } from "../src/index.ts"
 import { type Around, AttemptFiber, attemptsIn } from "../src/internal/run/attempt.ts"
+import { Pace } from "../src/internal/run/pace.ts"
 import { Underway } from "../src/internal/run/underway.ts"
 
 /** What closes notes its name, and how what it belongs to has ended. */
@@ -142,6 +143,26 @@ describe("the scope of an attempt", () => {
     })
   )
 
+  it.effect("and a stream that begins too late has no pace: its attempt is over", () =>
+    Effect.gen(function* () {
+      const around = yield* Effect.withFiberRuntime<Around<Scope.Scope>>((fiber, { runtimeFlags }) =>
+        Effect.clockWith((clock) => Effect.succeed(attemptsIn(fiber, runtimeFlags, clock)))
+      )
+      const late = Effect.flatMap(Underway, (attempt) =>
+        Effect.sync(() => attempt?.begins("stream", new Pace(), () => {}))
+      )
+      const effect = Effect.uninterruptible(Effect.zipRight(Effect.sleep("2 seconds"), late))
+      const open = { startedAt: 0, span: undefined, tierSpan: undefined, usage: undefined, pace: undefined }
+      const attempt = new AttemptFiber(effect, open, around, "firstToken", 1_000)
+      const waiting = yield* Effect.fork(attempt.wait())
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(waiting)
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Exit.isFailure(attempt.exit))
+      assert.isUndefined(open.pace)
+    })
+  )
+
   for (const end of ["stop", "leave"] as const) {
     it.effect(`is closed by the end of the stream that is its answer: ${end}`, () =>
       Effect.gen(function* () {
@@ -150,7 +171,7 @@ describe("the scope of an attempt", () => {
           Effect.clockWith((clock) => Effect.succeed(attemptsIn(fiber, runtimeFlags, clock)))
         )
         const reading = Effect.flatMap(Underway, (attempt): Effect.Effect<string> => {
-          attempt?.begins("stream", () => log.push("ended"))
+          attempt?.begins("stream", new Pace(), () => log.push("ended"))
           return Effect.never
         })
         const effect = Effect.zipRight(Effect.addFinalizer(noting(log)("closed")), reading)

@@ -11,6 +11,7 @@ import * as Deadline from "../../Deadline.ts"
 import { interruptible } from "./interruptible.ts"
 import { letGo } from "./letGo.ts"
 import { RunLocals } from "./locals.ts"
+import type { Pace } from "./pace.ts"
 import { makeScope } from "./scope.ts"
 import { AttemptServices, asContext } from "./services.ts"
 import { after } from "./timer.ts"
@@ -115,11 +116,12 @@ export class AttemptFiber<X, E, R> implements Attempting {
     return this.answer!
   }
 
-  begins(answer: unknown, onEnd: (exit: Exit.Exit<void, unknown>) => void): void {
+  begins(answer: unknown, pace: Pace, onEnd: (exit: Exit.Exit<void, unknown>) => void): void {
     this.onEnd = onEnd
     if (!this.wanted) return
     this.wanted = false
     this.cancelTimer?.()
+    this.open.pace = pace
     this.answer = Exit.succeed(answer as X)
     this.resume?.(Effect.void)
   }

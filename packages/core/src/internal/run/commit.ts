@@ -120,9 +120,8 @@ class Reading<A, E> {
   private begin(at: number): void {
     const { attempt, bounds, handover, pace } = this
     this.endsAt = at + bounds.maxStream
-    attempt.open.pace = pace
     this.watch(this.endsAt)
-    attempt.begins(handover.take, (exit) => {
+    attempt.begins(handover.take, pace, (exit) => {
       this.cancelWatch?.()
       handover.end(exit as Exit.Exit<void, E>)
     })

@@ -15,10 +15,10 @@ export interface Telling {
 export interface Attempting {
   readonly open: Telling
   /**
-   * Its stream has begun, which is its answer; its fiber goes on to read it. `onEnd` hears how the stream has ended,
+   * Its stream has begun, which is its answer unless it is too late; its fiber goes on to read it. `onEnd` hears how the stream has ended,
    * when all that it held has been let go.
    */
-  readonly begins: (answer: unknown, onEnd: (exit: Exit.Exit<void, unknown>) => void) => void
+  readonly begins: (answer: unknown, pace: Pace, onEnd: (exit: Exit.Exit<void, unknown>) => void) => void
   /** Its stream is out of time: it is interrupted, and waited for no longer than for what lets go at once. */
   readonly overruns: () => void
 }
