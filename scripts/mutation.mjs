@@ -28,7 +28,7 @@ const subjects = [
     sources: /^(CircuitBreaker|internal\/breaker\/(breaker|machine|state|window))\.ts/,
     tests: ["CircuitBreaker.*test.ts", "FallbackStream.breaker.test.ts"]
   },
-  { sources: /^internal\/run\/timer/, tests: ["timer.test.ts"] },
+  { sources: /^internal\/fiber\/timer/, tests: ["timer.test.ts"] },
   {
     sources: /^internal\/run\/(plan|waits)/,
     tests: [

@@ -16,8 +16,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
-import { letGo } from "./internal/run/letGo.ts"
-import { after } from "./internal/run/timer.ts"
+import { letGo } from "./internal/fiber/letGo.ts"
+import { after } from "./internal/fiber/timer.ts"
 
 /**
  * The name of the bound that ended something.

@@ -4,9 +4,10 @@
  *
  * @since 0.1.0
  */
-export { interruptible } from "./internal/run/interruptible.ts"
-export { type FiberLocals, localsOf } from "./internal/run/locals.ts"
-export { makeScope, type ThinScope } from "./internal/run/scope.ts"
-export { scopeWith } from "./internal/run/scopeWith.ts"
-export { contextWith } from "./internal/run/services.ts"
-export { wait } from "./internal/run/wait.ts"
+
+export { contextWith } from "./internal/fiber/context.ts"
+export { interruptible } from "./internal/fiber/interruptible.ts"
+export { type FiberLocals, localsOf } from "./internal/fiber/locals.ts"
+export { makeScope, type ThinScope } from "./internal/fiber/scope.ts"
+export { scopeWith } from "./internal/fiber/scopeWith.ts"
+export { wait } from "./internal/fiber/wait.ts"

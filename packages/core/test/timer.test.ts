@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { after } from "../src/internal/run/timer.ts"
+import { after } from "../src/internal/fiber/timer.ts"
 import { drain, SchedulingClock, settled, VirtualClock } from "./laws/virtual.ts"
 
 class Odd extends VirtualClock {

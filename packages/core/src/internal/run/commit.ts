@@ -10,10 +10,10 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { DeadlineExceeded } from "../../Deadline.ts"
+import { after } from "../fiber/timer.ts"
 import { Handover } from "./handover.ts"
 import { Pace } from "./pace.ts"
 import type { Opening, Pull } from "./pull.ts"
-import { after } from "./timer.ts"
 import { type Attempting, Underway } from "./underway.ts"
 
 /**

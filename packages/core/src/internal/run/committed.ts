@@ -116,3 +116,11 @@ export class Committed<X, E> {
       : rung.breaker.retractIn(this.run.fiber, epoch, outcome, this.run.observer.listener)
   }
 }
+
+/** What comes of the answer of a tier, given what is {@link Committed}. */
+export type Answer<X, E, A> = (...committed: ConstructorParameters<typeof Committed<X, E>>) => Exit.Exit<A>
+
+/** That itself. */
+export const committed = <X, E>(
+  ...committed: ConstructorParameters<typeof Committed<X, E>>
+): Exit.Exit<Committed<X, E>> => Exit.succeed(new Committed(...committed))

@@ -4,12 +4,12 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import { scopeWith } from "../fiber/scopeWith.ts"
 import type { Committed } from "./committed.ts"
 import * as engine from "./engine.ts"
 import type { AllTiersFailed, Ladder, Served, Transcript } from "./ladder.ts"
 import type { Listening } from "./observer.ts"
 import type { Pull } from "./pull.ts"
-import { scopeWith } from "./scopeWith.ts"
 
 /** Ends a run whose stream is read no more: with how it ended, or how whoever read it did. */
 export type Close = (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>

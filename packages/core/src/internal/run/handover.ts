@@ -3,8 +3,8 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import { wait } from "../fiber/wait.ts"
 import type { Pull } from "./pull.ts"
-import { wait } from "./wait.ts"
 
 /** How many elements may lie ready for whoever takes them before no more are read. */
 const capacity = 16

@@ -3,8 +3,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Outcome from "../../Outcome.ts"
+import { flatMapNow } from "../fiber/now.ts"
 import type { Rung } from "./ladder.ts"
-import { flatMapNow } from "./now.ts"
 import * as Waits from "./waits.ts"
 
 type AnyRung = Rung<unknown, unknown, unknown>

@@ -1,0 +1,262 @@
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Deadline from "../../Deadline.ts"
+import { type Outcome, success } from "../../Outcome.ts"
+import { epochAfter } from "../breaker/machine.ts"
+import { flatMapNow } from "../fiber/now.ts"
+import { type Around, AttemptFiber } from "./attempt.ts"
+import { type Answer, type Committed, committed, type Restore } from "./committed.ts"
+import { type Climb, Current } from "./current.ts"
+import { allTiersFailed, isOwn, noTierLeft } from "./ending.ts"
+import { enter, type GroupProgress } from "./groups.ts"
+import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
+import type { RunObserver } from "./observer.ts"
+import { judge, type Plan, plan, refund } from "./plan.ts"
+import { rest } from "./rest.ts"
+
+/**
+ * The run as a machine: each method is a state, and what it returns is the state that follows. It stands for the
+ * loop over tiers with the loop over attempts in it, at a fraction of the price of generators.
+ */
+export class Run<X, E, R, A> {
+  readonly ladder: Ladder<X, E, R>
+  readonly observer: RunObserver<E>
+  private readonly streams: boolean
+  private readonly answer: Answer<X, E, A>
+  private readonly restore: Restore
+  private readonly around: Around<R>
+  private readonly deadline: number
+  readonly groups: Array<GroupProgress> = []
+  index = 0
+  started = 0
+  /** There is an answer, or there will be none: what is still under way beside it is for nobody. */
+  private over = false
+
+  constructor(
+    ladder: Ladder<X, E, R>,
+    streams: boolean,
+    answer: Answer<X, E, A>,
+    restore: Restore,
+    observer: RunObserver<E>,
+    around: Around<R>,
+    startedAt: number
+  ) {
+    this.ladder = ladder
+    this.streams = streams
+    this.answer = answer
+    this.restore = restore
+    this.observer = observer
+    this.around = around
+    this.deadline = Math.min(Context.get(around.context, Deadline.Current), startedAt + ladder.deadline)
+  }
+
+  /** The next tier that may be asked, or the end. */
+  climb(now: number): Climb<A, E, R> {
+    const { ladder, observer } = this
+    while (this.started < ladder.maxTiers) {
+      const rung = ladder.rungs.at(this.index++)
+      if (rung === undefined) break
+      if (now >= this.deadline) return allTiersFailed(observer, "deadline")
+      const groups = enter(this.groups, rung, now)
+      if (
+        groups.length > 0 &&
+        groups.some((group) => group.started >= group.maxTiers || group.deadline <= now)
+      )
+        continue
+      return rung.hedgeAfter === Number.POSITIVE_INFINITY
+        ? this.admit(new Current(rung, now, groups))
+        : this.hedged(rung, now, groups)
+    }
+    return noTierLeft(ladder, observer)
+  }
+
+  /**
+   * The tier, and after a while the ones below it as well. The first to answer wins and the other is interrupted;
+   * a failure that aborts ends both; the run has failed when nothing is left under way.
+   */
+  private hedged(rung: Rung<X, E, R>, now: number, groups: ReadonlyArray<GroupProgress>): Climb<A, E, R> {
+    return Effect.flatMap(Effect.cached(Effect.fork(Effect.uninterruptible(this.below()))), (below) => {
+      const next = Effect.catchIf(
+        Effect.flatMap(below, Fiber.join),
+        (error) => error instanceof AllTiersFailed,
+        // This tier may have failed since.
+        ({ reason }) =>
+          reason === "deadline"
+            ? allTiersFailed(this.observer, reason)
+            : noTierLeft(this.ladder, this.observer)
+      )
+      const here = Effect.suspend(() => this.admit(new Current(rung, now, groups, this.restore(next))))
+      const granted = rung.budget?.withdraw ?? Effect.succeed(true)
+      const beside = this.restore(Effect.delay(granted, Duration.millis(rung.hedgeAfter))).pipe(
+        // Without a token, what is under way is waited for.
+        Effect.flatMap((granted) => (granted ? next : Effect.never)),
+        Effect.catchIf(
+          (error) => error instanceof AllTiersFailed,
+          () => Effect.never
+        )
+      )
+      return this.restore(Effect.raceFirst(Effect.uninterruptible(here), beside))
+    })
+  }
+
+  /** Asks the tier's breaker for an attempt. */
+  private admit(tier: Current<X, E, R, A>): Climb<A, E, R> {
+    const { breaker } = tier.rung
+    if (breaker === undefined) return this.attempt(tier)
+    return flatMapNow(breaker.decideIn(this.around.fiber), ({ changes, permit, rejection }) => {
+      const { observer } = this
+      observer.breakerChanged(tier.rung, changes)
+      tier.permit = permit
+      if (permit !== undefined) return this.attempt(tier)
+      observer.refused(tier.rung, Duration.millis(rejection?.retryAfter ?? 0))
+      const leave = Effect.suspend(() => this.leave(tier, Exit.fail("circuit open")))
+      return tier.number === 1 ? leave : Effect.zipRight(refund(tier.rung), leave)
+    })
+  }
+
+  private attempt(tier: Current<X, E, R, A>): Climb<A, E, R> {
+    const { observer } = this
+    const { groups, number, rung } = tier
+    if (number === 1) {
+      tier.span = observer.openTier(rung)
+      this.started++
+      for (const group of groups) group.started++
+    }
+    const now = number === 1 ? tier.enteredAt : observer.now()
+    tier.attempt = observer.openAttempt(rung, tier.span, number, tier.waited, now)
+    // The nearest of its bounds; its own wins a tie.
+    const millis = Math.min(rung.attemptTimeout, tier.deadline - now, this.deadline - now)
+    const bound =
+      millis === rung.attemptTimeout
+        ? rung.attemptBound
+        : millis === tier.deadline - now
+          ? "timeout"
+          : "deadline"
+    const fiber = new AttemptFiber(rung.attempt, tier.attempt, this.around, bound, millis)
+    tier.fiber = fiber
+    return Effect.matchCauseEffect(this.restore(fiber.wait()), {
+      onFailure: (cause) =>
+        Effect.flatMap(this.over ? fiber.leave() : fiber.stop(), () =>
+          this.ended(tier, Exit.failCause(cause))
+        ),
+      onSuccess: () => this.ended(tier, fiber.exit)
+    })
+  }
+
+  /** Classifies the attempt's exit, once, and tells the breaker. */
+  private ended(
+    tier: Current<X, E, R, A>,
+    exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>
+  ): Climb<A, E, R> {
+    const { permit, rung } = tier
+    const outcome = judge(rung, exit)
+    const reported =
+      rung.breaker === undefined || permit === undefined
+        ? untold
+        : rung.breaker.reportIn(this.around.fiber, permit, outcome, this.observer.listener)
+    return flatMapNow(reported, (transition) => {
+      if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
+      tier.epoch = permit && epochAfter(permit, transition)
+      if (Exit.isSuccess(exit)) return this.over ? this.tooLate(tier) : this.commit(tier, exit.value)
+      return flatMapNow(
+        plan(tier, exit.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
+        (plan) => this.carryOut(tier, exit, outcome, plan)
+      )
+    })
+  }
+
+  private carryOut(
+    tier: Current<X, E, R, A>,
+    exit: Exit.Failure<X, E | Deadline.DeadlineExceeded>,
+    outcome: Outcome,
+    plan: Plan
+  ): Climb<A, E, R> {
+    this.observer.closeAttempt(tier.attempt, exit, outcome, plan._tag)
+    switch (plan._tag) {
+      case "abort":
+        this.over = true
+        this.observer.closeTier(tier, exit)
+        return isOwn(exit.cause) ? Effect.failCause(exit.cause) : allTiersFailed(this.observer, "deadline")
+      case "nextTier":
+        return this.leave(tier, exit)
+      case "retry":
+        tier.number++
+        tier.backoff = plan.backoff
+        tier.waited = Duration.toMillis(plan.wait)
+        if (tier.waited === 0) return this.admit(tier)
+        return Effect.matchCauseEffect(this.restore(Effect.sleep(plan.wait)), {
+          onSuccess: () => this.admit(tier),
+          onFailure: (cause) => {
+            this.observer.closeTier(tier, Exit.failCause(cause))
+            return Effect.zipRight(refund(tier.rung), Effect.failCause(cause))
+          }
+        })
+    }
+  }
+
+  private below(): Climb<A, E, R> {
+    return Effect.suspend(() => this.climb(this.observer.now()))
+  }
+
+  /** Gives a tier up. */
+  private leave(tier: Current<X, E, R, A>, exit: Exit.Exit<unknown, unknown>): Climb<A, E, R> {
+    this.observer.closeTier(tier, exit)
+    return tier.otherwise ?? this.below()
+  }
+
+  private commit(tier: Current<X, E, R, A>, value: X): Climb<A, E, R> {
+    this.over = true
+    const { streams, observer } = this
+    const { attempt, rung } = tier
+    observer.serves(attempt)
+    if (streams) observer.streams(attempt)
+    else {
+      observer.closeAttempt(attempt, Exit.void, success, undefined)
+      observer.closeTier(tier, Exit.void)
+    }
+    const answer = this.answer(value, this, tier)
+    return rung.budget === undefined ? answer : Effect.zipRight(rung.budget.deposit, answer)
+  }
+
+  get fiber(): Around<R>["fiber"] {
+    return this.around.fiber
+  }
+
+  /** The rest of the ladder for a stream that has broken off, climbed in whatever fiber the stream is read in. */
+  wayOn(
+    transcript: Rung<X, E, R>["transcript"],
+    sent: unknown
+  ): ((restore: Restore) => Climb<Committed<X, E>, E, R>) | undefined {
+    const { around, ladder, observer } = this
+    const left = rest(ladder, this, transcript, sent)
+    if (left === undefined) return undefined
+    const context = Context.add(around.context, Deadline.Current, Number.POSITIVE_INFINITY)
+    return (restore) =>
+      Effect.suspend(() => {
+        const now = observer.now()
+        return new Run<X, E, R, Committed<X, E>>(
+          left,
+          true,
+          committed,
+          restore,
+          observer,
+          { ...around, context },
+          now
+        ).climb(now)
+      })
+  }
+
+  /** Another tier's answer came first, in the very same moment. */
+  private tooLate(tier: Current<X, E, R, A>): Climb<A, E, R> {
+    const exit = Exit.interrupt(FiberId.none)
+    this.observer.closeAttempt(tier.attempt, exit, judge(tier.rung, exit), "abort")
+    this.observer.closeTier(tier, exit)
+    return Effect.zipRight(tier.fiber.stop(), exit)
+  }
+}
+
+const untold: Effect.Effect<undefined> = Effect.succeed(undefined)
