@@ -38,13 +38,13 @@ const json = (response: ServerResponse, status: number, body: string): void => {
   response.end(body)
 }
 
-/** Every chunk in a packet of its own, as a model writes. */
+/** Every chunk in a packet of its own, as a model writes, and the end with the last of them. */
 const stream = (response: ServerResponse, pause: (next: () => void) => void): void => {
   response.writeHead(200, { "content-type": "text/event-stream" })
   let index = 0
   const next = (): void => {
     const text = chunks[index++]
-    if (text === undefined) return void response.end()
+    if (index === chunks.length) return void response.end(text)
     response.write(text)
     pause(next)
   }
