@@ -19,8 +19,7 @@ type AttemptBound = Rung<never, never, never>["attemptBound"]
 export type Going<X, E, R> = Pick<Rung<X, E, R>, "transcript" | "resume">
 
 /** What stays the same of a tier, whatever it runs. */
-export interface Fixed
-  extends Omit<Rung<unknown, unknown, unknown>, "attempt" | "classify" | keyof Going<0, 0, 0>> {}
+export type Fixed = Omit<Rung<unknown, unknown, unknown>, "attempt" | "classify" | keyof Going<0, 0, 0>>
 
 export const fixed = (
   options: Omit<Tier.Policy<never>, "classify">,
