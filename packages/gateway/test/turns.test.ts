@@ -9,10 +9,10 @@ describe("turns of the event loop", () => {
     const order: Array<string> = []
     const comesIn = (what: string) =>
       Effect.async<void>((resume) => {
-        setTimeout(() => {
+        setImmediate(() => {
           order.push(`${what} read`)
           resume(Effect.void)
-        }, 1)
+        })
       })
     const work = (what: string) =>
       Effect.map(comesIn(what), () => {
