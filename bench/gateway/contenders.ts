@@ -2,8 +2,11 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Server, start } from "./processes.ts"
 
+const streams = ["stream", "paced", "spoken"] as const
+const behaviours = ["answer", "wait", "busy", ...streams] as const
+
 /** The upstreams of a scenario: what the mock does for each tier, the next one asked when one is `busy`. */
-export type Upstreams = ReadonlyArray<"answer" | "wait" | "busy" | "stream" | "paced">
+export type Upstreams = ReadonlyArray<(typeof behaviours)[number]>
 
 /** How a contender is asked for something. */
 export interface Question {
@@ -45,7 +48,7 @@ const body = (model: string, stream: boolean): string =>
   })
 
 const isStream = (upstreams: Upstreams): boolean =>
-  upstreams.some((upstream) => upstream === "stream" || upstream === "paced")
+  upstreams.some((upstream) => streams.some((each) => each === upstream))
 
 const plain =
   (path: (upstreams: Upstreams) => string) =>
@@ -69,7 +72,7 @@ const file = (mock: string): string => {
   ${upstreams.join("-")}:
     deadline: 45s
     tiers:${upstreams.map((upstream, index) => tier(upstream, `tier-${index + 1}`)).join("")}`
-  const providers = ["answer", "wait", "busy", "stream", "paced"].map(
+  const providers = behaviours.map(
     (name) => `\n  ${name}: { kind: openai, baseUrl: ${mock}/${name}/v1, apiKey: sk-mock }`
   )
   // As many at once as callers come: nobody else turns any away.
@@ -81,6 +84,7 @@ export const allUpstreams: ReadonlyArray<Upstreams> = [
   ["busy", "answer"],
   ["stream", "stream"],
   ["paced", "paced"],
+  ["spoken", "spoken"],
   ["wait", "wait"]
 ]
 

@@ -2,7 +2,8 @@ import { createServer, type ServerResponse } from "node:http"
 
 /**
  * The upstream of all contenders. The first part of the path says what it does: `answer` at once, `wait` first, be
- * `busy`, `stream` at once or `paced`. It also takes whatever spans are exported.
+ * `busy`, `stream` at once, `paced`, or `spoken`: that is paced, and its first chunk says something. It also takes whatever
+ * spans are exported.
  */
 const answer = JSON.stringify({
   id: "chatcmpl-9f3b1c",
@@ -24,12 +25,15 @@ const chunk = (delta: object, finish_reason: string | null = null): string =>
     choices: [{ index: 0, delta, finish_reason }]
   })}\n\n`
 
-const chunks = [
-  chunk({ role: "assistant", content: "" }),
+const chunksOf = (first: string): ReadonlyArray<string> => [
+  chunk({ role: "assistant", content: first }),
   ...Array.from({ length: 47 }, (_, i) => chunk({ content: `word-${i} ` })),
   chunk({}, "stop"),
   "data: [DONE]\n\n"
 ]
+
+const roleFirst = chunksOf("")
+const wordsFirst = chunksOf("word ")
 
 const busy = JSON.stringify({ error: { message: "The engine is overloaded.", type: "server_error" } })
 
@@ -39,7 +43,11 @@ const json = (response: ServerResponse, status: number, body: string): void => {
 }
 
 /** Every chunk in a packet of its own, as a model writes, and the end with the last of them. */
-const stream = (response: ServerResponse, pause: (next: () => void) => void): void => {
+const stream = (
+  response: ServerResponse,
+  chunks: ReadonlyArray<string>,
+  pause: (next: () => void) => void
+): void => {
   response.writeHead(200, { "content-type": "text/event-stream" })
   let index = 0
   const next = (): void => {
@@ -55,8 +63,9 @@ const behaviours: Readonly<Record<string, (response: ServerResponse) => void>> =
   answer: (response) => json(response, 200, answer),
   wait: (response) => void setTimeout(() => json(response, 200, answer), 5_000),
   busy: (response) => json(response, 503, busy),
-  stream: (response) => stream(response, setImmediate),
-  paced: (response) => stream(response, (next) => setTimeout(next, 2))
+  stream: (response) => stream(response, roleFirst, setImmediate),
+  paced: (response) => stream(response, roleFirst, (next) => setTimeout(next, 2)),
+  spoken: (response) => stream(response, wordsFirst, (next) => setTimeout(next, 2))
 }
 
 const server = createServer((request, response) => {
