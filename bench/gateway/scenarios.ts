@@ -157,7 +157,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   },
   {
     name: "first",
-    title: "streams of 50 chunks 2 ms apart, each of which says something; 16 connections",
+    title: "streams of 50 chunks 2 ms apart, the first of which says something; 16 connections",
     upstreams: ["spoken", "spoken"],
     warm: 4_000,
     contenders: ["direct", "raw", "ours", "portkey"],
