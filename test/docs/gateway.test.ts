@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import { CircuitBreaker, Policy } from "@understudy/core"
 import { Config } from "@understudy/gateway"
-import { Effect, Either, Schema } from "effect"
+import { Effect, Either, Record, Schema } from "effect"
 import { command } from "../support/program.ts"
 import { code, table } from "./guide.ts"
 
@@ -37,12 +38,29 @@ probe: {}
 `
 const filled = Schema.encodeSync(Config.File)(Either.getOrThrow(Config.parse(minimal, "minimal", {})))
 
+/** What the file of a breaker comes to with all that it leaves to its default. */
+const breaker = (fields: string): Node => {
+  const file = minimal.replace("model: m", `model: m, breaker: ${fields}`)
+  const filled = Schema.encodeSync(Config.File)(Either.getOrThrow(Config.parse(file, "breaker", {})))
+  return at(filled, "routes", "r", "tiers", "0", "breaker")
+}
+
+/** Of what is written out only where it is not the default. */
+const { failuresToOpen, lease, observeOnly, resetAfter, successesToClose } = CircuitBreaker.config()
+const unwritten = {
+  failuresToOpen,
+  lease: Schema.encodeSync(Policy.DurationText)(lease),
+  observeOnly,
+  resetAfter: Schema.encodeSync(Policy.DurationText)(resetAfter),
+  successesToClose
+}
+
 const tables: Readonly<Record<string, readonly [keys: Node, defaults: unknown]>> = {
   server: [at(schema, "properties", "server", "properties"), filled.server],
   route: [route, filled.routes["r"]],
   tier: [tier, { ...filled.routes["r"]?.tiers[0], attemptTimeout: undefined, firstToken: undefined }],
   retry: [at(tier, "retry", "properties"), filled.routes["r"]?.tiers[0].retry],
-  breaker: [at(tier, "breaker", "properties"), filled.routes["r"]?.tiers[0].breaker],
+  breaker: [at(tier, "breaker", "properties"), { ...unwritten, ...breaker("{}") }],
   probe: [at(schema, "properties", "probe", "properties"), filled.probe],
   provider: [
     Object.assign(
@@ -74,9 +92,72 @@ describe("the reference of the file", () => {
       const known = isNode(defaults) ? defaults : {}
       for (const [keys, value] of listed) {
         for (const key of keys.filter((key) => !given.has(key) && isPlain(known[key]))) {
-          assert.strictEqual(value, code(text(known[key])), key)
+          assert.strictEqual(value.split(", ")[0], code(text(known[key])), key)
         }
       }
     })
   }
+
+  it("has every key of what a breaker looks back on, and its default", () => {
+    const { minimumCalls, ...calls } = at(breaker("{ rate: {} }"), "rate")
+    const time = at(breaker("{ rate: { window: 1m } }"), "rate")
+    assert.strictEqual(minimumCalls, calls["size"])
+    assert.strictEqual(at(breaker("{ rate: { size: 7 } }"), "rate")["minimumCalls"], 7)
+    const defaults: Readonly<Record<string, string>> = {
+      ...Record.map({ ...time, ...calls }, (value) => code(text(value))),
+      minimumCalls: `as ${code("size")}, or ${code(text(time["minimumCalls"]))} with a ${code("window")}`,
+      window: "none",
+      after: "has to be given"
+    }
+    const keys = ["rate", "slow"].flatMap((name) =>
+      Object.keys(at(tier, "breaker", "properties", name, "properties"))
+    )
+    assert.sameDeepMembers(
+      rows("`rate` and `slow`").map(([[key], value]) => [key, value]),
+      [...new Set(keys)].map((key) => [key, defaults[key]])
+    )
+  })
+
+  it("has every limit that is fixed", () => {
+    const fixed = limits.map(([of, file, pattern]) => {
+      const source = readFileSync(join(import.meta.dirname, "../../packages", file), "utf8")
+      const [, amount = ""] = pattern.exec(source) ?? []
+      return [of, amountOf(amount)]
+    })
+    assert.deepStrictEqual(
+      table(guide, "of").map((row) => row.slice(0, 2)),
+      fixed
+    )
+  })
 })
+
+const limits: ReadonlyArray<readonly [of: string, file: string, pattern: RegExp]> = [
+  ["a request's headers", "gateway/src/internal/network/refusals.ts", /maxHeaderSize = (.*)/],
+  ["the time that they take", "gateway/src/Server.ts", /headersTimeout: (.*),/],
+  ["the time that a whole request takes", "gateway/src/Server.ts", /requestTimeout: (.*),/],
+  ["the time that a connection lies idle", "gateway/src/Server.ts", /keepAliveTimeout: (.*),/],
+  ["the way to an upstream", "gateway/src/Server.ts", /connectWithin = (.*)/],
+  [
+    "an upstream's answer that is no stream",
+    "http/src/internal/provider/dialect.ts",
+    /maxAnswerBytes = (.*)/
+  ],
+  ["an upstream's error", "http/src/internal/provider/dialect.ts", /maxErrorBytes = (.*)/],
+  ["the time that it takes", "http/src/internal/provider/dialect.ts", /errorWithin = (.*)/],
+  ["one event of a stream", "http/src/Sse.ts", /maxEventBytes \?\? (.*)/],
+  [
+    "what a stream says before its first content",
+    "http/src/internal/stream/chatStream.ts",
+    /maxPreambleBytes = (.*)/
+  ],
+  ["what follows its last `finish_reason`", "http/src/internal/stream/grace.ts", /grace = (.*)/]
+]
+
+/** As the guide writes what the source does: bytes, milliseconds, or a duration in words. */
+const amountOf = (source: string): string => {
+  const seconds = /^"(\d+) seconds"$|^Duration\.seconds\((\d+)\)$/.exec(source)
+  if (seconds !== null) return `${seconds[1] ?? seconds[2]} s`
+  if (!source.includes("*")) return `${Number(source.replace("_", "")) / 1000} s`
+  const kibibytes = source.split("*").reduce((product, factor) => product * Number(factor), 1) / 1024
+  return kibibytes < 1024 ? `${kibibytes} KiB` : `${kibibytes / 1024} MiB`
+}
