@@ -41,6 +41,21 @@ describe("the command line", () => {
     })
   )
 
+  it.effect("says of every command that takes the file what it takes without one", () =>
+    Effect.gen(function* () {
+      const named = [...(yield* said("--help")).matchAll(/^ {2}understudy (\w+)( \[FILE\S*)?/gm)]
+      for (const [, name = "", file] of named) {
+        const help = yield* said("help", name)
+        assert.strictEqual(help.includes("\n\nWithout FILE: "), file !== undefined, name)
+        assert.notInclude(help, "...", "of several it says so with …")
+      }
+      assert.includeMembers(
+        named.filter(([, , file]) => file !== undefined).map(([, name]) => name),
+        ["serve", "simulate"]
+      )
+    })
+  )
+
   it.effect("completes commands and flags", () =>
     Effect.gen(function* () {
       const bash = yield* said("completion", "bash")

@@ -98,7 +98,7 @@ type Values<F extends Flags> = {
 
 export interface Command {
   readonly name: string
-  /** What follows the name: `[FILE]`. */
+  /** What follows the name: `[FILE]`, `[FILE…]` for several. */
   readonly files: string
   readonly summary: string
   /** What else its own help says. */
@@ -185,7 +185,7 @@ const explain = ({ details, files, flags, name, summary }: Command): string => {
   return [
     `${["understudy", name, files].join(" ").trim()}: ${summary}`,
     ...(rows.length === 0 ? [] : [lines(rows)]),
-    ...(files === "[FILE]" ? [withoutFile] : []),
+    ...(files.startsWith("[FILE") ? [withoutFile] : []),
     ...(details === undefined ? [] : [details])
   ].join("\n\n")
 }

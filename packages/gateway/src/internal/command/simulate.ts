@@ -3,7 +3,7 @@ import { command, load, single, UsageError } from "./command.ts"
 
 export const simulate = command({
   name: "simulate",
-  files: "[FILE...]",
+  files: "[FILE…]",
   summary: "what a route would do in an outage, in virtual time; several files are compared",
   flags: {
     outage: {
