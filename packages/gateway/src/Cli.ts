@@ -4,24 +4,12 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import { check } from "./internal/command/check.ts"
 import { type CommandError, describe, dispatch, type Terminal } from "./internal/command/command.ts"
-import { completion } from "./internal/command/completion.ts"
-import { probe } from "./internal/command/probe.ts"
-import { replay } from "./internal/command/replay.ts"
-import { report } from "./internal/command/report.ts"
-import { rules } from "./internal/command/rules.ts"
-import { schema } from "./internal/command/schema.ts"
-import { serve } from "./internal/command/serve.ts"
-import { simulate } from "./internal/command/simulate.ts"
+import { commands } from "./internal/command/commands.ts"
 import { version } from "./internal/version.ts"
 
 export type { Terminal } from "./internal/command/command.ts"
 export { UsageError } from "./internal/command/command.ts"
-
-const named = [serve, check, probe, simulate, replay, rules, report, schema]
-
-const commands = [...named, completion(named)]
 
 /**
  * Runs one command line, the arguments after the program's name. `serve` ends only when it is interrupted.

@@ -56,6 +56,15 @@ describe("the command line", () => {
     })
   )
 
+  it.effect("says of every command when it fails", () =>
+    Effect.gen(function* () {
+      const named = [...(yield* said("--help")).matchAll(/^ {2}understudy (\w+)/gm)].map(([, name]) => name)
+      for (const name of named.filter((name) => name !== "help")) {
+        assert.match(yield* said("help", name ?? ""), /\n\nExit code 1, and one line on stderr, .*\.$/, name)
+      }
+    })
+  )
+
   it.effect("completes commands and flags", () =>
     Effect.gen(function* () {
       const bash = yield* said("completion", "bash")

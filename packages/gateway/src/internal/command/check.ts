@@ -6,7 +6,8 @@ export const check = command({
   name: "check",
   files: "[FILE]",
   summary: "validate the file and print its policies with all defaults",
-  details: `Exit code 1 and one line on stderr where the file cannot be used: file:line:column key: reason; remedy.`,
+  details: `Of what is wrong with a file it says file:line:column key: reason; remedy.`,
+  fails: "the file cannot be used, or says what can never work",
   flags: { json: { type: "boolean", about: "print JSON" } },
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {

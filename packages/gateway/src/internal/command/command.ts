@@ -103,6 +103,8 @@ export interface Command {
   readonly summary: string
   /** What else its own help says. */
   readonly details?: string
+  /** Where it ends with exit code 1, beside a line that makes no sense. */
+  readonly fails: string
   readonly flags: Flags
   readonly run: (
     line: { readonly files: ReadonlyArray<string>; readonly values: Values<Flags> },
@@ -180,13 +182,14 @@ const flagText = (flag: string, { value }: Flag): string =>
   `--${flag}${value === undefined ? "" : ` ${value}`}`
 
 /** All the help about one command. */
-const explain = ({ details, files, flags, name, summary }: Command): string => {
+const explain = ({ details, fails, files, flags, name, summary }: Command): string => {
   const rows = Object.entries(flags).map(([flag, about]) => [flagText(flag, about), about.about] as const)
   return [
     `${["understudy", name, files].join(" ").trim()}: ${summary}`,
     ...(rows.length === 0 ? [] : [lines(rows)]),
     ...(files.startsWith("[FILE") ? [withoutFile] : []),
-    ...(details === undefined ? [] : [details])
+    ...(details === undefined ? [] : [details]),
+    `Exit code 1, and one line on stderr, where ${fails}.`
   ].join("\n\n")
 }
 

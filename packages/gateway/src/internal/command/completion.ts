@@ -12,6 +12,7 @@ export const completion = (commands: ReadonlyArray<Command>): Command =>
   understudy completion bash >> ~/.bashrc
   understudy completion zsh >> ~/.zshrc
   understudy completion fish > ~/.config/fish/completions/understudy.fish`,
+    fails: "SHELL is none of the three",
     flags: {},
     run: ({ files: [shell, ...more] }, terminal) =>
       shell === undefined || !Object.hasOwn(scripts, shell) || more.length > 0

@@ -10,8 +10,9 @@ export const probe = command({
   name: "probe",
   files: "[FILE]",
   summary: "ask every tier once, now, and print a row for each",
-  details: `One request of a few tokens to each tier, without retries, four at once; no breaker hears of it. Exit code 1
-where a tier does not answer. The file's key probe has a gateway do the same again and again.`,
+  details: `One request of a few tokens to each tier, without retries, four at once; no breaker hears of it.
+The file's key probe has a gateway do the same again and again.`,
+  fails: "the file cannot be used, or a tier does not answer",
   flags: { json: { type: "boolean", about: "print JSON" } },
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {

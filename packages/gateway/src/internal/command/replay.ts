@@ -7,6 +7,7 @@ export const replay = command({
   name: "replay",
   files: "LOG",
   summary: "turn a JSON log of serve into a script for simulate",
+  fails: "the log cannot be read, or has no run of the route",
   flags: { route: { type: "string", value: "NAME", about: "default: the one in the log's first line" } },
   run: ({ files: [log, ...more], values }, terminal) =>
     Effect.gen(function* () {

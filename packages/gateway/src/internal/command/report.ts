@@ -7,6 +7,7 @@ export const report = command({
   name: "report",
   files: "[LOG…]",
   summary: "sum up one JSON log of serve, or several; - or none reads what is piped in",
+  fails: "a log cannot be read, or OUT cannot be written",
   flags: {
     json: { type: "boolean", about: "print JSON" },
     html: { type: "string", value: "OUT", about: "also write a page with plots" }

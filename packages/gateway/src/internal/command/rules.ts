@@ -7,6 +7,7 @@ export const rules = command({
   files: "[FILE]",
   summary:
     "print rules for Prometheus: success, latency and fallback by model and route, and the file's alerts",
+  fails: "the file cannot be used",
   flags: { grafana: { type: "boolean", about: "print a dashboard for Grafana instead" } },
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {

@@ -25,8 +25,8 @@ export const serve = command({
   files: "[FILE]",
   summary: "listen and serve the file's routes",
   details: `SIGHUP has the file read anew: a valid one is served from the next request on, an invalid one changes
-nothing, and the log says why. SIGTERM and SIGINT let requests under way end, for server.drain at most;
-a second one does not wait. Exit code 0 then, and 1 where it cannot serve.
+nothing, and the log says why. SIGTERM and SIGINT let requests under way end, for server.drain at most,
+and then the exit code is 0; a second one ends it at once, with 1.
 
 With --workers signals are for the process that was started; those that it starts follow it.
 
@@ -34,6 +34,7 @@ With --workers signals are for the process that was started; those that it start
   understudy serve /etc/understudy.yaml --log json --watch
   understudy serve --workers auto           a process for each core
   kill -HUP PID                             serve the changed file`,
+  fails: "it cannot serve",
   flags: {
     port: { type: "string", value: "N", about: "listen here instead of server.port; 0 for any free one" },
     log: { type: "string", value: "FORMAT", about: "json or pretty; default: pretty on a terminal" },

@@ -5,6 +5,7 @@ export const simulate = command({
   name: "simulate",
   files: "[FILE…]",
   summary: "what a route would do in an outage, in virtual time; several files are compared",
+  fails: "a file or the script cannot be used, or OUT cannot be written",
   flags: {
     outage: {
       type: "string",

@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { commands } from "../../packages/gateway/src/internal/command/commands.ts"
+import { commandsPage } from "../../scripts/lib/commandsPage.mjs"
+import { command, fileOf } from "../support/program.ts"
+
+describe("the guide to the commands", () => {
+  it("is what the commands say", () => {
+    const kept = readFileSync(join(import.meta.dirname, "../../docs/commands.md"), "utf8")
+    assert.strictEqual(kept, commandsPage(commands), "write it anew: npm run commands")
+  })
+
+  it.live("says when a command ends with 1, and with how many lines on stderr", () =>
+    Effect.gen(function* () {
+      const broken = fileOf("providers: {}")
+      const failing: Readonly<Record<string, ReadonlyArray<string>>> = {
+        serve: [broken],
+        check: [broken],
+        probe: [
+          fileOf(
+            "{ providers: { p: { kind: openai, baseUrl: 'http://127.0.0.1:9' } }, routes: { r: { tiers: [ { name: t, provider: p, model: m } ] } } }"
+          )
+        ],
+        simulate: ["--outage", broken],
+        replay: [broken],
+        rules: [broken],
+        report: ["no.log"],
+        schema: [broken],
+        completion: ["csh"]
+      }
+      assert.hasAllKeys(
+        failing,
+        commands.map(({ name }) => name)
+      )
+      for (const [name, args] of Object.entries(failing)) {
+        const { code, stderr } = yield* command([name, ...args])
+        assert.strictEqual(code, 1, name)
+        assert.match(stderr, /^understudy: .*\n$/, name)
+      }
+      for (const args of [["check"], ["rules"], ["help", "serve"], ["--version"]]) {
+        const { code, stderr } = yield* command(args)
+        assert.deepStrictEqual([code, stderr], [0, ""], args.join(" "))
+      }
+    })
+  )
+})
