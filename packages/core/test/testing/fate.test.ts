@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Either } from "effect"
 import { Draws } from "../../src/internal/testing/draws.ts"
-import { type Facing, fateOf, isActive } from "../../src/internal/testing/fate.ts"
+import { type Facing, fateOf } from "../../src/internal/testing/fate.ts"
 import { Script } from "../../src/testing/index.ts"
 
 const quiet: Facing = { now: 0, underWay: 0, inWindow: 0, before: 0 }
@@ -79,11 +79,9 @@ describe("the fate of a call", () => {
   })
 
   it("is flapping from an event's beginning on", () => {
-    const [event] = Either.getOrThrow(
-      Script.decode({ events: [{ at: "3s", for: "25s", every: "10s", down: "2s", slower: 2 }] })
-    ).events
-    const active = Array.from({ length: 40 }, (_, second) => second).filter((second) =>
-      isActive(event!, second * 1_000)
+    const event = { at: "3s", for: "25s", every: "10s", down: "2s", slower: 2 }
+    const active = Array.from({ length: 40 }, (_, second) => second).filter(
+      (second) => fate({ latency: "1s" }, [event], { now: second * 1_000 })[1] === 2_000
     )
     assert.deepStrictEqual(active, [3, 4, 13, 14, 23, 24])
   })

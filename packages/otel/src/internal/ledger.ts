@@ -36,10 +36,10 @@ export class Tier {
 }
 
 /** The requests that one tier, or none, served with one outcome: how long they took, by whether it was a fallback. */
-export type Requests = Map<string, Histogram>
+type Requests = Map<string, Histogram>
 
 /** What is counted under the name of a tier, by model or by outcome. */
-export class Named<V> {
+class Named<V> {
   readonly entries = new Map<string, V>()
   readonly transitions = new Map<string, Counter>()
   readonly name: string

@@ -78,7 +78,7 @@ export interface Room {
 }
 
 /** What stands for all values that there was no room for. */
-export const other = "_OTHER"
+const other = "_OTHER"
 
 /** The entry of a key, which is made where there is none; all share one once there is no more room. */
 export const entry = <V>(map: Map<string, V>, key: string, room: Room, make: (key: string) => V): V => {

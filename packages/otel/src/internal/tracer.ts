@@ -9,7 +9,7 @@ import * as Tracer from "effect/Tracer"
 type Api = typeof import("@opentelemetry/api")
 
 /** The names that an attribute goes out under. */
-export type Names = (name: string) => ReadonlyArray<string>
+type Names = (name: string) => ReadonlyArray<string>
 
 /**
  * Effect's spans as OpenTelemetry's. Beside what `@effect/opentelemetry` does, attributes that a span begins with are

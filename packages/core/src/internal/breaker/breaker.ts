@@ -155,7 +155,7 @@ export interface Transition extends Change {
   readonly key: string
 }
 
-export type Hub = PubSub.PubSub<Transition>
+type Hub = PubSub.PubSub<Transition>
 
 export const hub: Effect.Effect<Hub> = PubSub.sliding(64)
 

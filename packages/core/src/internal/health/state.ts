@@ -44,7 +44,7 @@ export interface RunTally extends Tally {
 }
 
 /** An alert with its own window. */
-export interface Watch {
+interface Watch {
   readonly alert: Alert
   window: Array<Rolling.Slice<Tally>>
   firing: boolean

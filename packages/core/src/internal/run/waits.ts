@@ -7,7 +7,7 @@ import * as Intervals from "effect/ScheduleIntervals"
 import * as Backoff from "../../Backoff.ts"
 
 /** The wait before a retry, and where that leaves the backoff. */
-export interface Wait {
+interface Wait {
   readonly duration: Duration.Duration
   /** The wait itself or, of a schedule, its state. */
   readonly state: unknown

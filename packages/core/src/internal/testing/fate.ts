@@ -24,7 +24,7 @@ export interface Facing {
   readonly before: number
 }
 
-export const isActive = (event: Event, now: number): boolean => {
+const isActive = (event: Event, now: number): boolean => {
   const since = now - Duration.toMillis(event.at)
   if (since < 0 || (event.for !== undefined && since >= Duration.toMillis(event.for))) return false
   return event.every === undefined || event.down === undefined

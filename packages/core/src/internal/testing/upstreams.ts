@@ -11,7 +11,7 @@ import { silent } from "./scriptFile.ts"
 import type { VirtualTime } from "./virtualTime.ts"
 
 /** Whose request a call is part of. */
-export interface Request {
+interface Request {
   readonly number: number
   /** How often each tier was called for it. */
   readonly calls: Array<number>

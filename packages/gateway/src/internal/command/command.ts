@@ -78,7 +78,7 @@ export type CommandError =
   | WorkerError
 
 /** A word of the command line that begins with `--`. */
-export interface Flag {
+interface Flag {
   readonly type: "string" | "boolean"
   readonly multiple?: boolean
   /** What stands for its value in the help. */

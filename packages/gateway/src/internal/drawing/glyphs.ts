@@ -18,7 +18,7 @@ const shapes: Record<Standing, Html> = {
   quiet: ring
 }
 
-export interface Mark {
+interface Mark {
   readonly outcome: unknown
   readonly latency_ms: unknown
 }

@@ -9,7 +9,7 @@ export class Html {
 }
 
 /** What a template may hold: nothing is written for `undefined` and `false`. */
-export type Part = string | number | Html | ReadonlyArray<Html> | undefined | false
+type Part = string | number | Html | ReadonlyArray<Html> | undefined | false
 
 /**
  * A template whose values are escaped unless they are markup themselves; also for SVG. A value stands between tags or
@@ -28,7 +28,7 @@ const written = (part: Part): string => {
 export const raw = (text: string): Html => new Html(text)
 
 /** Also what no XML may hold, such as a control character, does not get through. */
-export const escapeText = (text: string): string =>
+const escapeText = (text: string): string =>
   text
     .replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]/gu, "\ufffd")
     .replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`)

@@ -1,7 +1,7 @@
 /**
  * The known word that somebody most likely meant, if one is near.
  */
-export const nearest = (word: string, known: ReadonlyArray<string>): string | undefined => {
+const nearest = (word: string, known: ReadonlyArray<string>): string | undefined => {
   const limit = Math.max(1, Math.floor(word.length / 3))
   const ranked = known
     .map((candidate) => ({ candidate, distance: distance(word.toLowerCase(), candidate.toLowerCase()) }))

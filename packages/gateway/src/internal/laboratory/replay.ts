@@ -33,7 +33,7 @@ type Attempt = Extract<Line, { readonly message: "attempt" }>
 const minute = 60_000
 
 /** What a log was made of. */
-export interface Recording {
+interface Recording {
   readonly script: Script.ScriptFile
   readonly runs: number
   readonly attempts: number

@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { UsageError } from "../command/command.ts"
 
 /** One parameter of a file, and the values that it is given one after the other. */
-export interface Sweep {
+interface Sweep {
   readonly parameter: string
   readonly path: ReadonlyArray<string>
   readonly values: ReadonlyArray<string | number>

@@ -16,7 +16,7 @@ export interface Connection {
  * They stand in place of undici's `Agent`, which opens another connection, for nothing, after every request that
  * was given up (nodejs/undici#5845), and goes on connecting for one that was.
  */
-export interface Connections {
+interface Connections {
   /** One that is free, or a new one. */
   readonly take: (origin: string) => Connection
   readonly destroy: () => void

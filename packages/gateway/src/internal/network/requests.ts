@@ -8,7 +8,7 @@ import * as Scope from "effect/Scope"
 import * as Turns from "./turns.ts"
 
 /** The requests under way. */
-export interface Requests {
+interface Requests {
   /** A connection has come that a request may come by. */
   readonly accepted: () => void
   /** Answers one in a fiber and a scope of its own. */

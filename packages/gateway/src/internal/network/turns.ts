@@ -1,7 +1,7 @@
 import { defaultScheduler, type Scheduler, SchedulerRunner } from "effect/Scheduler"
 
 /** The turns of all requests. */
-export interface Turns extends Scheduler {
+interface Turns extends Scheduler {
   /** A connection was accepted, and others may wait. */
   readonly accepted: () => void
 }

@@ -1,6 +1,6 @@
 import type { BreakerLine } from "./logLine.ts"
 
-export interface Span {
+interface Span {
   readonly from: number
   readonly to: number
 }

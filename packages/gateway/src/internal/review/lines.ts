@@ -3,7 +3,7 @@ import { pipeline, Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
 
 /** Hears each line of a text, and of those that nobody can mean only that they were there. */
-export interface Hearer {
+interface Hearer {
   readonly line: (text: string) => void
   readonly tooLong: () => void
   /** So many bytes have been read of the file. */

@@ -55,13 +55,13 @@ export interface AlertLine extends OfTier {
 }
 
 /** A process begins, and knows nothing of the one before. */
-export interface StartLine {
+interface StartLine {
   readonly kind: "start"
   readonly at: number
 }
 
 /** A worker has ended, with its breakers. */
-export interface EndLine {
+interface EndLine {
   readonly kind: "end"
   readonly at: number
   readonly worker: number

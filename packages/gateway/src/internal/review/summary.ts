@@ -39,7 +39,7 @@ interface Due {
   readonly success_rate: number | null
 }
 
-export interface RouteReview extends Times {
+interface RouteReview extends Times {
   readonly route: string
   readonly runs: number
   readonly success: number
@@ -52,7 +52,7 @@ export interface RouteReview extends Times {
   readonly served_by: Readonly<Record<string, number>>
 }
 
-export interface TierReview extends Times, Due {
+interface TierReview extends Times, Due {
   readonly route: string
   readonly tier: string
   readonly model: string
@@ -63,13 +63,13 @@ export interface TierReview extends Times, Due {
   readonly output_tokens: number
 }
 
-export interface ModelReview extends Times, Due {
+interface ModelReview extends Times, Due {
   readonly model: string
   readonly input_tokens: number
   readonly output_tokens: number
 }
 
-export interface BreakerReview {
+interface BreakerReview {
   readonly route: string
   readonly tier: string
   readonly opened: number
@@ -78,7 +78,7 @@ export interface BreakerReview {
   readonly spans: ReadonlyArray<{ readonly from: string; readonly to: string }>
 }
 
-export interface AlertReview {
+interface AlertReview {
   readonly at: string
   readonly route: string
   readonly tier: string

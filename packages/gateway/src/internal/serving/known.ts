@@ -58,7 +58,7 @@ export interface Among {
 }
 
 /** They could not be asked. */
-export type Unanswered = "unanswered"
+type Unanswered = "unanswered"
 
 /** Who has no others. */
 export const alone =

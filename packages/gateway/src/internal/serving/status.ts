@@ -154,7 +154,7 @@ export interface Served {
 }
 
 /** What a process knows by itself. */
-export interface Source extends Served {
+interface Source extends Served {
   readonly recent: Recent
   readonly probes: ReadonlyMap<string, Log.Entry>
 }

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
 /** One of a kind that is in use, and takes its time to go when another one takes its place. */
-export interface Succession<A> {
+interface Succession<A> {
   /** Who is in office. */
   readonly current: () => A
   /** The same, who stays until the scope closes even if another one comes meanwhile. */

@@ -5,7 +5,7 @@ import { ListenError } from "../../Server.ts"
 import { listen } from "../network/listen.ts"
 
 /** The address of a gateway, whose connections its workers have in turns. */
-export interface Door {
+interface Door {
   readonly url: string
   /** Has another one take its turns: the next comes when it has taken the last. Gives how it no longer does. */
   readonly admit: (take: (socket: Socket) => Effect.Effect<void>) => () => void

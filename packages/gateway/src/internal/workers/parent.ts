@@ -33,7 +33,7 @@ export class WorkerError extends Data.TaggedError("WorkerError")<{
   }
 }
 
-export interface Options {
+interface Options {
   readonly workers: number
   readonly format: Log.Format
   /** The file as it is now. */

@@ -23,7 +23,7 @@ export type OfParent = {
   readonly stop: (nothing: undefined) => void
 }
 
-export interface Assignment {
+interface Assignment {
   /** From 1. */
   readonly worker: number
   readonly workers: number

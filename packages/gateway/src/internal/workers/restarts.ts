@@ -5,7 +5,7 @@ const soon = 10_000
 const most = 5
 
 /** What follows from the end of a worker. */
-export interface Restart {
+interface Restart {
   /** How many in a row have ended soon after their start. */
   readonly inARow: number
   readonly waitMillis: number

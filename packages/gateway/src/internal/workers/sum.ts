@@ -7,7 +7,7 @@ import { alertsOf } from "../file/alertsOf.ts"
 import type { Counts } from "../serving/known.ts"
 
 /** Adds up what workers have counted, those that have ended too: a sum that fell would look like a restart. */
-export interface Sum {
+interface Sum {
   /** Begins with another worker. */
   readonly add: () => Told
   readonly families: () => ReadonlyArray<Metrics.Family>

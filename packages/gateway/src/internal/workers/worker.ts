@@ -12,7 +12,7 @@ import * as Channel from "./channel.ts"
 import type { OfParent, OfWorker } from "./questions.ts"
 import { share } from "./share.ts"
 
-export interface Options {
+interface Options {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The file and what the command line says in its place. */
   readonly settled: (config: Config.Config) => Config.Config

@@ -22,7 +22,7 @@ export type Decision =
   | "passed over"
   | { readonly remedy: string; readonly butFor?: ReadonlyArray<unknown> | undefined }
 
-export type Table = Readonly<Record<string, Decision>>
+type Table = Readonly<Record<string, Decision>>
 
 const leaveOut = "leave it out"
 

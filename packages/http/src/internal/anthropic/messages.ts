@@ -5,7 +5,7 @@ import { eachOf, fieldsOf, isBlank, noCounterpart, refuse, type Translation, tex
 import { documentBlock, imageBlock } from "./media.ts"
 
 /** A conversation in Anthropic's words. */
-export interface Conversation {
+interface Conversation {
   /** Blocks. */
   readonly system: ReadonlyArray<RawJson.Text>
   readonly messages: ReadonlyArray<RawJson.Text>

@@ -5,7 +5,7 @@ import { type Fields, fieldsOf, isBlank, noCounterpart, refuse, type Translation
 import { conversation } from "./messages.ts"
 import { toolFields } from "./tools.ts"
 
-export interface Translated {
+interface Translated {
   readonly body: Uint8Array
   /** Whether the caller of a stream asked for its usage. */
   readonly includeUsage: boolean

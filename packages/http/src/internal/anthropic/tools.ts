@@ -4,7 +4,7 @@ import * as RawJson from "../bytes/rawJson.ts"
 import { eachOf, type Fields, fieldsOf, noCounterpart, refuse, type Translation, textOf } from "./fields.ts"
 
 /** The tools of a request, and how they are to be chosen. */
-export interface ToolFields {
+interface ToolFields {
   readonly tools: RawJson.Text | undefined
   readonly tool_choice: RawJson.Text | undefined
 }

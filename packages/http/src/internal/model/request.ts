@@ -5,7 +5,7 @@ import type { ChatRequest } from "../../ChatCompletion.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 
 /** What a vendor understands beyond these types; sent as it is, over what is said elsewhere. */
-export interface Extra {
+interface Extra {
   readonly extra?: Readonly<Record<string, unknown>> | undefined
 }
 

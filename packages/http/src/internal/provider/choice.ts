@@ -4,7 +4,7 @@ import * as Json from "../bytes/json.ts"
 // OpenAI allows 128. Whoever counts up to a chunk's `choices` must not count for ever.
 const maxChoices = 1024
 
-export interface Choice {
+interface Choice {
   readonly index: number | undefined
   /** Whether its delta holds anything a reader would see. */
   readonly hasDelta: boolean

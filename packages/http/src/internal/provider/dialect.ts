@@ -16,7 +16,7 @@ import { type ChatReader, chatStream } from "../stream/chatStream.ts"
 import { answered, asked, type Facts } from "./genAi.ts"
 
 /** What sets one protocol apart from another: how a request is put, and how what comes back is read. */
-export interface Dialect {
+interface Dialect {
   /** Of every request. */
   readonly headers: Readonly<Record<string, string>>
   readonly exchange: Asking<Exchange>
@@ -28,7 +28,7 @@ export interface Dialect {
 type Asking<A> = (request: ChatRequest, model: string) => Effect.Effect<A, ProviderError.ProviderError>
 
 /** One request, and the readers of its answer. */
-export interface Exchange {
+interface Exchange {
   readonly url: string
   readonly body: Uint8Array
   readonly readWhole: (body: Uint8Array) => Whole

@@ -11,7 +11,7 @@ import * as Dialect from "./dialect.ts"
 import * as Embeddings from "./embeddings.ts"
 
 /** An account that speaks OpenAI's protocol, wherever it keeps its models and however it takes its key. */
-export interface Account {
+interface Account {
   readonly name: string
   readonly system: string
   readonly baseUrl: string

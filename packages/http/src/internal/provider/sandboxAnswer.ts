@@ -10,19 +10,19 @@ import * as Utf8 from "../bytes/utf8.ts"
 /** An answer, to be given by `respond`. */
 export type Said = Parameters<typeof respond>[0]
 
-export interface Head {
+interface Head {
   readonly id: string
   readonly created: number
   readonly model: string
 }
 
 /** An answer that breaks off. */
-export interface Broken {
+interface Broken {
   readonly after: number
   readonly breaks: NonNullable<Turn["breaks"]>
 }
 
-export interface Words {
+interface Words {
   readonly said: ReadonlyArray<string>
   /** A word is a token, and whatever is asked is eight. */
   readonly usage: object

@@ -17,7 +17,7 @@ import * as Utf8 from "../bytes/utf8.ts"
 import * as envelope from "./envelope.ts"
 
 /** How one request is to be answered beside what its route says. */
-export interface Asked {
+interface Asked {
   readonly timeout: Duration.Duration | undefined
   readonly listener: (event: Attempt.Event) => void
   /** What is answered when no tier does. */

@@ -14,7 +14,7 @@ import type { Parts } from "./parts.ts"
 import { takesPrefix } from "./prefill.ts"
 
 /** What a caller was given of an answer that is nothing but text so far. */
-export interface Said {
+interface Said {
   readonly text: string
   readonly head: Head | undefined
 }

@@ -2,7 +2,7 @@ import * as Json from "../bytes/json.ts"
 import { isFilled } from "../provider/choice.ts"
 
 /** What a chunk adds to the only choice of an answer. */
-export interface Delta {
+interface Delta {
   readonly text: string
   /** Whether it shows what the model thinks. */
   readonly thinks: boolean
