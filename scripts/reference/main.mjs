@@ -10,6 +10,9 @@ const project = await app.convert()
 if (project === undefined) process.exit(1)
 app.validate(project)
 
+/** What a module's list of names has room for. What is to be said in detail comes after it. */
+const isSummary = ([first]) => first !== undefined && !first.text.startsWith("**")
+
 /** A value is shown in use; a type is, where the values of it are. */
 const values = ReflectionKind.Variable | ReflectionKind.Function | ReflectionKind.Class
 const named = values | ReflectionKind.Interface | ReflectionKind.TypeAlias
@@ -18,7 +21,7 @@ const lacks = (reflection) => {
   const { comment } = reflection.signatures?.[0] ?? reflection
   const tags = ["@since", "@category", ...(reflection.kindOf(values) ? ["@example"] : [])]
   return [
-    ...(comment?.hasVisibleComponent() && comment.summary.length > 0 ? [] : ["a summary"]),
+    ...(comment?.hasVisibleComponent() && isSummary(comment.summary) ? [] : ["a summary"]),
     ...tags.filter((tag) => comment?.getTag(tag) === undefined)
   ]
 }

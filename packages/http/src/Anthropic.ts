@@ -44,6 +44,8 @@ export interface Options extends Quirks {
 }
 
 /**
+ * An account of Anthropic's as a provider.
+ *
  * **Details**
  * - Sends `anthropic-version: 2023-06-01`, the last one that takes `temperature` and `top_p`.
  * - Numbers, JSON schemas and the arguments of tools go through as they are written, in both directions.

@@ -33,6 +33,8 @@ export interface Options extends Quirks {
 }
 
 /**
+ * A resource of Azure OpenAI as a provider.
+ *
  * **Details**
  * - With an `apiVersion` it asks `{baseUrl}/openai/deployments/{model}/chat/completions?api-version={apiVersion}`,
  *   without one `{baseUrl}/openai/v1/chat/completions`; embeddings are at `embeddings` in place of `chat/completions`.

@@ -39,6 +39,8 @@ export interface Options extends Quirks.Quirks {
 }
 
 /**
+ * A server that speaks OpenAI's protocol, as a provider.
+ *
  * **Details**
  * - Nothing of the caller's headers is sent on, only this provider's own key and headers.
  * - Redirects are not followed, and an upstream's error is read for 2 seconds and to 1 MiB at most, a whole answer
