@@ -17,8 +17,9 @@ import type { Next } from "./Outcome.ts"
 /**
  * How an attempt ended, as logs, spans and metrics name it.
  *
- * `ignored` says nothing about the tier's health: the caller's mistake, an answer of no use, a tier cut short before
- * its own time; `interrupted` is a caller that left.
+ * `timeout` is an attempt that ran out of its own time, or was cut short by its tier's timeout or the run's deadline.
+ * `ignored` says nothing about the tier's health: the caller's mistake, an answer of no use. `interrupted` is an attempt
+ * whose caller left, or had its answer from another tier first.
  *
  * @since 0.1.0
  * @category models

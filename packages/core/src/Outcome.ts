@@ -25,7 +25,7 @@ export type Next = "retry" | "nextTier" | "abort"
  * - `Success` counts for the tier's breaker.
  * - `Failure` counts against it.
  * - `Ignored` says nothing about the tier's health: the caller's own mistake, an answer that is whole but of no
- *   use, or the caller left.
+ *   use, an attempt that was cut short before its own time was over, or the caller left.
  *
  * @since 0.1.0
  * @category models

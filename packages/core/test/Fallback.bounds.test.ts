@@ -1,7 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Option } from "effect"
 import { Backoff, CircuitBreaker, Deadline, Fallback, Outcome, Tier } from "../src/index.ts"
-import { errorOf, type Refused, retryable, scripted, tier, timed } from "./scripted.ts"
+import {
+  callersFault,
+  errorOf,
+  type Refused,
+  recorded,
+  retryable,
+  scripted,
+  tier,
+  timed
+} from "./scripted.ts"
 
 const retries = (times: number) => Backoff.constant({ delay: "1 second", times })
 
@@ -32,6 +41,33 @@ describe("what bounds a fallback", () => {
       const within = tier("a", hang()).pipe(Fallback.within("4 seconds"))
       assert.deepStrictEqual(yield* boundOf(within), ["deadline", "deadline", 4000])
     })
+  )
+
+  it.effect(
+    "an attempt that any of them ends is a timeout; ignored is only what its classifier ignores",
+    () =>
+      Effect.gen(function* () {
+        const { effect } = scripted(["hang"])
+        const endOf = (run: Fallback.Fallback<string, Refused, never>) =>
+          Effect.gen(function* () {
+            const { effect, events } = recorded(run)
+            yield* timed(effect)
+            return events.flatMap((event) =>
+              event._tag === "AttemptEnded" ? [[event.attempt.outcome, event.attempt.errorType]] : []
+            )
+          })
+        const own = Tier.make({ name: "a", effect, attemptTimeout: "1 second" })
+        const tiers = Tier.make({ name: "a", effect, attemptTimeout: "2 seconds", timeout: "1 second" })
+        const runs = Tier.make({ name: "a", effect, attemptTimeout: "2 seconds" }).pipe(
+          Fallback.within("1 second")
+        )
+        assert.deepStrictEqual(yield* endOf(own), [["timeout", "timeout"]])
+        assert.deepStrictEqual(yield* endOf(tiers), [["timeout", "timeout"]])
+        assert.deepStrictEqual(yield* endOf(runs), [["timeout", "deadline"]])
+        assert.deepStrictEqual(yield* endOf(tier("a", scripted([callersFault]))), [
+          ["ignored", "invalid_request"]
+        ])
+      })
   )
 
   it.effect("a bound holds against an attempt that cannot be interrupted", () =>
