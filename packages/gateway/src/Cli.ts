@@ -9,7 +9,8 @@ import { commands } from "./internal/command/commands.ts"
 import { version } from "./internal/version.ts"
 
 export type { Terminal } from "./internal/command/command.ts"
-export { UsageError } from "./internal/command/command.ts"
+export { type CommandError, FlawedError, UnansweredError, UsageError } from "./internal/command/command.ts"
+export { WorkerError } from "./internal/workers/parent.ts"
 
 /**
  * Runs one command line, the arguments after the program's name. `serve` ends only when it is interrupted.

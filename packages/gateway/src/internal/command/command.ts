@@ -49,7 +49,17 @@ export interface Terminal {
   readonly progress?: ((text: string) => void) | undefined
 }
 
-/** The command did what it should, and found tiers that do not answer. */
+/**
+ * The command did what it should, and found tiers that do not answer.
+ *
+ * @example
+ * import { Cli } from "@understudy/gateway"
+ *
+ * console.log(new Cli.UnansweredError({ failed: 1, of: 3 }).message) // => 1 of 3 tiers did not answer
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class UnansweredError extends Data.TaggedError("UnansweredError")<{
   readonly failed: number
   readonly of: number
@@ -59,7 +69,19 @@ export class UnansweredError extends Data.TaggedError("UnansweredError")<{
   }
 }
 
-/** The file can be read, and says what can never work. */
+/**
+ * The file can be read, and says what can never work.
+ *
+ * @example
+ * import { Cli } from "@understudy/gateway"
+ *
+ * const { message } = new Cli.FlawedError({ file: "understudy.yaml", flaws: 2 })
+ *
+ * console.log(message.split(";")[0]) // => understudy.yaml: 2 of its policies' bounds can never work
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class FlawedError extends Data.TaggedError("FlawedError")<{
   readonly file: string
   readonly flaws: number
@@ -69,6 +91,12 @@ export class FlawedError extends Data.TaggedError("FlawedError")<{
   }
 }
 
+/**
+ * What a command can fail with. The message of each is one line.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type CommandError =
   | UsageError
   | UnansweredError

@@ -22,7 +22,19 @@ import type { OfParent, OfWorker } from "./questions.ts"
 import * as Restarts from "./restarts.ts"
 import * as Sum from "./sum.ts"
 
-/** A worker ends whenever it is started. */
+/**
+ * A worker ends whenever it is started.
+ *
+ * @example
+ * import { Cli } from "@understudy/gateway"
+ *
+ * const { message } = new Cli.WorkerError({ worker: 2, times: 5, how: "SIGKILL" })
+ *
+ * console.log(message.split(",")[0]) // => worker 2 ended 5 times in a row soon after its start
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class WorkerError extends Data.TaggedError("WorkerError")<{
   readonly worker: number
   readonly times: number
