@@ -1,6 +1,7 @@
 /**
- * The log: one line for every attempt and every run, for every alert that begins or ends to fire, for every file that
- * is read anew, and for every worker that ends and starts anew.
+ * The log: one line for every attempt and every run, for every tier that its breaker kept from being asked and every
+ * change of a breaker, for every alert that begins or ends to fire, for where the gateway listens, for every file that is
+ * read anew, and for every worker that ends and starts anew.
  *
  * @since 0.1.0
  */
@@ -30,7 +31,7 @@ export type Format = "json" | "pretty"
 export interface Entry {
   readonly timestamp: string
   readonly level: "INFO" | "WARN" | "ERROR"
-  readonly message: "attempt" | "run" | "refused" | "breaker" | "alert" | "reload" | "worker"
+  readonly message: "attempt" | "run" | "refused" | "breaker" | "alert" | "listening" | "reload" | "worker"
   readonly [field: string]: string | number | boolean | undefined
 }
 
@@ -100,6 +101,26 @@ export const alert = ({ alert, due, firing, successRate }: Health.AlertStatus, a
   success_below: alert.successBelow,
   due,
   over_ms: Duration.toMillis(alert.over)
+})
+
+/**
+ * What the log says of a gateway that has begun to listen.
+ *
+ * @example
+ * import { Log } from "@understudy/gateway"
+ *
+ * const { message, url } = Log.listening("http://127.0.0.1:8787", new Date(0))
+ *
+ * console.log(message, url) // => listening http://127.0.0.1:8787
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const listening = (url: string, at: Date): Entry => ({
+  timestamp: at.toISOString(),
+  level: "INFO",
+  message: "listening",
+  url
 })
 
 /**
@@ -194,6 +215,8 @@ const pretty = (entry: Entry): string => {
       return `${time} - refused ${rung} is resting, probe in ${retry_after_ms} ms`
     case "breaker":
       return `${time} ! breaker ${rung} ${from} -> ${entry["to"]}`
+    case "listening":
+      return `${time} + listens on ${entry["url"]}`
     case "reload": {
       const { needs_restart, reason } = entry
       const rest = needs_restart === undefined ? "" : `, but for ${needs_restart}, which need a restart`

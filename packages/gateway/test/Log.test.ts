@@ -66,6 +66,15 @@ describe("a line of the log, byte for byte", () => {
     })
   }
 
+  it("of where the gateway listens", () => {
+    const entry = Log.listening("http://127.0.0.1:8787", new Date(0))
+    assert.strictEqual(
+      Log.render(entry, "json"),
+      '{"timestamp":"1970-01-01T00:00:00.000Z","level":"INFO","message":"listening","url":"http://127.0.0.1:8787"}'
+    )
+    assert.strictEqual(Log.render(entry, "pretty"), "00:00:00.000 + listens on http://127.0.0.1:8787")
+  })
+
   it("of any time, whatever the time of the line before", () => {
     const times = [0, 7, 999, 1000, 1099, 60_000, -1, -1000, 1.7e12, 1.7e12 + 42, 0, 2.6e14, -6.3e13]
     for (const at of times.map((millis) => new Date(millis))) {

@@ -91,16 +91,11 @@ With --workers signals are for the process that was started; those that it start
       // Before it is read, or a change right after that would be missed.
       const asked = yield* changes(values.watch ? path : undefined, terminal)
       const announce = (url: string, { config, name }: Source) =>
-        terminal.print(
-          format === "pretty"
-            ? screen(url, name, Object.keys(config.routes)[0]!, Telemetry.configured(terminal.env))
-            : JSON.stringify({
-                timestamp: new Date().toISOString(),
-                level: "INFO",
-                message: "listening",
-                url
-              })
-        )
+        format === "pretty"
+          ? terminal.print(
+              screen(url, name, Object.keys(config.routes)[0]!, Telemetry.configured(terminal.env))
+            )
+          : log(Log.listening(url, new Date()))
       if (workers > 1) {
         return yield* Parent.run({
           workers,
