@@ -83,7 +83,7 @@ export type { Pull } from "./internal/run/pull.ts"
  * @category constructors
  */
 export const tier = <A, E, R, S = never, R2 = never>(
-  options: Tier.Policy<NoInfer<E> | EmptyStream> & {
+  options: Tier.Options<NoInfer<E> | EmptyStream> & {
     readonly stream: Stream.Stream<A, E, R>
     readonly isContent?: ((element: NoInfer<A>) => boolean) | undefined
     readonly firstToken?: Duration.DurationInput | undefined

@@ -32,7 +32,7 @@ export interface Tier<out A, out E, out R> extends Fallback<A, E, R> {}
  * @since 0.1.0
  * @category models
  */
-export interface Policy<in E> {
+export interface Options<in E> {
   /** Names the tier in records, logs, spans and metrics. */
   readonly name: string
   /** What else to say of it there, such as its model and provider. Default: nothing. */
@@ -95,7 +95,7 @@ export interface Policy<in E> {
  * @category constructors
  */
 export const make = <A, E, R>(
-  options: Policy<NoInfer<E>> & {
+  options: Options<NoInfer<E>> & {
     readonly effect: Effect.Effect<A, E, R>
     readonly attemptTimeout?: Duration.DurationInput | undefined
   }

@@ -16,7 +16,11 @@ const plan = (a: Source, b: Source) => ExecutionPlan.make({ provide: model(a) },
 const saidBy = (source: Source): Source => Stream.provideContext(say, model(source))
 
 /** Zero is what a model says before it says anything. */
-const tiers = (a: Source, b: Source, options?: Partial<Tier.Policy<string | FallbackStream.EmptyStream>>) => {
+const tiers = (
+  a: Source,
+  b: Source,
+  options?: Partial<Tier.Options<string | FallbackStream.EmptyStream>>
+) => {
   const tier = (name: string, stream: Source) =>
     FallbackStream.tier({ name, stream: saidBy(stream), isContent: (element) => element !== 0, ...options })
   return FallbackStream.orElse(tier("a", a), tier("b", b))

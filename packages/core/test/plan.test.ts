@@ -6,7 +6,7 @@ import { type Act, classify, type Refused, retryable, scripted, tier, timed } fr
 const second = Backoff.constant({ delay: "1 second", times: 3 })
 
 /** When each of two tiers was called, the first of which does as the script says. */
-const calls = (acts: ReadonlyArray<Act>, options: Partial<Tier.Policy<Refused>>) =>
+const calls = (acts: ReadonlyArray<Act>, options: Partial<Tier.Options<Refused>>) =>
   Effect.gen(function* () {
     const [a, b] = [scripted(acts), scripted([{ ok: "b" }])]
     const run = tier("a", a, options).pipe(Fallback.orElse(tier("b", b)))
@@ -112,7 +112,7 @@ describe("what follows a failed attempt", () => {
 
   it.effect("a wait that is not begun costs no token, and one token is one retry", () =>
     Effect.gen(function* () {
-      const left = (options: Partial<Tier.Policy<Refused>>) =>
+      const left = (options: Partial<Tier.Options<Refused>>) =>
         Effect.gen(function* () {
           const budget = yield* RetryBudget.make({ max: 5, minPerSecond: 0, perSuccess: 0 })
           yield* calls([retryable], { backoff: second, budget, ...options })

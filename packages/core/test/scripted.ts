@@ -59,7 +59,7 @@ export const scripted = (acts: ReadonlyArray<Act>) => {
 export const tier = (
   name: string,
   { effect }: ReturnType<typeof scripted>,
-  options?: Partial<Tier.Policy<Refused>> & { readonly attemptTimeout?: Duration.DurationInput }
+  options?: Partial<Tier.Options<Refused>> & { readonly attemptTimeout?: Duration.DurationInput }
 ): Tier.Tier<string, Refused, never> => Tier.make({ name, effect, classify, ...options })
 
 export const retryable: Act = { fail: Outcome.failure() }

@@ -11,7 +11,7 @@ export type Script = ReturnType<typeof scripted>
 
 export const model = ({ effect }: Script): Layer.Layer<Model> => Layer.succeed(Model, { ask: effect })
 
-export const tier = (name: string, script: Script, options?: Partial<Tier.Policy<Refused>>) =>
+export const tier = (name: string, script: Script, options?: Partial<Tier.Options<Refused>>) =>
   Tier.make({ name, effect: ask, classify, ...options }).pipe(Tier.provide(model(script)))
 
 export const every = (delay: Duration.DurationInput, times: number) => Backoff.constant({ delay, times })

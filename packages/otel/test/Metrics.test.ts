@@ -15,14 +15,14 @@ const points = (metrics: Metrics.Metrics, name: string) =>
 const tier = (
   name: string,
   effect: Effect.Effect<string, string>,
-  policy: Partial<Tier.Policy<string>> = {}
+  options: Partial<Tier.Options<string>> = {}
 ) =>
   Tier.make({
     name,
     labels: { model: `m-${name}` },
     effect,
     classify: (errorType) => Outcome.failure({ errorType }),
-    ...policy
+    ...options
   })
 
 const heard = <A, E>(metrics: Metrics.Metrics, run: Fallback.Fallback<A, E, never>) =>

@@ -254,7 +254,7 @@ export const stage = <A>(
   >
 ): Ladder<A> =>
   FallbackStream.tier({
-    ...world.policy(tier),
+    ...world.told(tier),
     classify: (error) =>
       error._tag === "Refused" ? error.outcome : Outcome.failure({ errorType: error._tag }),
     stream,

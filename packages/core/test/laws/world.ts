@@ -130,7 +130,7 @@ export class World {
   }
 
   /** What a tier is told but for what it runs and the bound on an attempt. */
-  policy(tier: TierPlan): Tier.Policy<Refused> {
+  told(tier: TierPlan): Tier.Options<Refused> {
     return {
       name: tier.name,
       classify: ({ outcome }) => outcome,
@@ -142,9 +142,9 @@ export class World {
     }
   }
 
-  tier(tier: TierPlan, options?: Partial<Tier.Policy<Refused>>): Run {
+  tier(tier: TierPlan, options?: Partial<Tier.Options<Refused>>): Run {
     const { attemptTimeout } = tier
-    return Tier.make({ effect: this.attempt(tier), attemptTimeout, ...this.policy(tier), ...options })
+    return Tier.make({ effect: this.attempt(tier), attemptTimeout, ...this.told(tier), ...options })
   }
 
   fallback(tree: Tree = this.plan.tree, tierOf = (tier: TierPlan): Run => this.tier(tier)): Run {

@@ -6,7 +6,7 @@ import type * as Tier from "../../Tier.ts"
 import type { Rung } from "./ladder.ts"
 
 export const rung = <X, E, R>(
-  options: Tier.Policy<E>,
+  options: Tier.Options<E>,
   attempt: Effect.Effect<X, E, R>,
   attemptBound: AttemptBound,
   attemptTimeout: Duration.DurationInput | undefined,
@@ -22,7 +22,7 @@ export type Going<X, E, R> = Pick<Rung<X, E, R>, "transcript" | "resume">
 export type Fixed = Omit<Rung<unknown, unknown, unknown>, "attempt" | "classify" | keyof Going<0, 0, 0>>
 
 export const fixed = (
-  options: Omit<Tier.Policy<never>, "classify">,
+  options: Omit<Tier.Options<never>, "classify">,
   attemptBound: AttemptBound,
   attemptTimeout: Duration.DurationInput | undefined
 ): Fixed => ({
