@@ -2,13 +2,13 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { commands } from "../../packages/gateway/src/internal/command/commands.ts"
-import { commandsPage } from "../../scripts/lib/commandsPage.mjs"
-import { command, fileOf } from "../support/program.ts"
+import { commandsPage } from "../../../scripts/lib/commandsPage.mjs"
+import { command, fileOf } from "../../../test/support/program.ts"
+import { commands } from "../src/internal/command/commands.ts"
 
 describe("the guide to the commands", () => {
   it("is what the commands say", () => {
-    const kept = readFileSync(join(import.meta.dirname, "../../docs/commands.md"), "utf8")
+    const kept = readFileSync(join(import.meta.dirname, "../../../docs/commands.md"), "utf8")
     assert.strictEqual(kept, commandsPage(commands), "write it anew: npm run commands")
   })
 
