@@ -60,6 +60,39 @@ describe("a gateway that is stopped", () => {
     })
   )
 
+  it.scopedLive("does so with the streams of every file that it has served", () =>
+    Effect.gen(function* () {
+      const [before, after] = [yield* wall, yield* wall]
+      const { log, reload, stop, url } = yield* stoppable([before], "1h")
+      const streams = yield* Effect.forEach([before, after], (wall) =>
+        Effect.gen(function* () {
+          yield* reload(chat([wall.url]))
+          const { behaviour, end, send } = held()
+          wall.script(behaviour)
+          const { answer, text } = yield* call(url, streamed)
+          yield* eventually(() => wall.received.length === 1)
+          send(role, content("Hel"))
+          yield* eventually(() => text().includes("Hel"))
+          return { answer, send, end }
+        })
+      )
+      const stopping = yield* stop
+      yield* Effect.repeat(refused(url), { until: (yes) => yes })
+      for (const { answer, end, send } of streams) {
+        send(content("lo"), finish)
+        end()
+        const { text, whole } = yield* answer
+        assert.isTrue(whole)
+        assert.isTrue(text.endsWith("data: [DONE]\n\n"))
+      }
+      yield* Fiber.join(stopping)
+      assert.deepStrictEqual(
+        log.map((line) => line["outcome"]),
+        ["success", "success", "success", "success"]
+      )
+    })
+  )
+
   it.scopedLive("lets an answer in flight finish, with its retries and fallbacks", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* wall, yield* wall]

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { ask, call, chatBody, get } from "../support/caller.ts"
+import { ask, call, chatBody, exchange, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat } from "../support/gateway.ts"
 import { program } from "../support/program.ts"
@@ -94,18 +94,35 @@ describe("of a gateway's two workers", () => {
   )
 
   it.scopedLive(
-    "on a signal to all its processes lets the streams of both finish, and exits with 0",
+    "on a signal to all its processes lets the streams of both finish, after a reload too, and exits with 0",
     () =>
       Effect.gen(function* () {
         const only = yield* wall
         const yaml = chat([only.url]).replace("drain: 1s", "drain: 1h")
         const running = yield* program(yaml, {}, two)
-        const { lines, stop, url } = running
+        const { lines, signal, stop, url } = running
+        signal("SIGHUP")
+        yield* eventually(() => lines.some(({ message }) => message === "reload"))
         const [first, second] = yield* streams(url, only)
+        // A worker that drains closes it.
+        const idle = yield* Effect.forEach([1, 2], () =>
+          Effect.gen(function* () {
+            let said = ""
+            const alive = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
+            const closed = yield* Effect.fork(
+              exchange(url, alive, (text) => {
+                said = text
+                return false
+              })
+            )
+            yield* eventually(() => said.includes("200 OK"))
+            return closed
+          })
+        )
         const workers = workersOf(running)
         for (const pid of workers) process.kill(pid, "SIGINT")
         const exited = stop("SIGINT")
-        yield* Effect.repeat(get(url, "/health/live"), { until: ({ status }) => status === 0 })
+        for (const closed of idle) yield* Fiber.join(closed)
         first!.end()
         second!.end()
         for (const { text, whole } of [yield* first!.answer, yield* second!.answer]) {
@@ -117,6 +134,7 @@ describe("of a gateway's two workers", () => {
           "attempt",
           "attempt",
           "listening",
+          "reload",
           "run",
           "run"
         ])

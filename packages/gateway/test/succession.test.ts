@@ -67,4 +67,18 @@ describe("Succession", () => {
       assert.lengthOf(log, 4)
     })
   )
+
+  it.effect("whoever comes late goes after what began later than the first one", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { replace } = yield* Succession.make(named(log, "a"))
+          yield* named(log, "server")
+          yield* replace(named(log, "b"))
+        })
+      )
+      assert.deepStrictEqual(log, ["a comes", "server comes", "b comes", "a goes", "server goes", "b goes"])
+    })
+  )
 })

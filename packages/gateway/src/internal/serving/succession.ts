@@ -24,7 +24,8 @@ export const make = <A, E, R>(
   first: Effect.Effect<A, E, R>
 ): Effect.Effect<Succession<A>, E, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const all = yield* Effect.scope
+    // All go where the first one began: whatever began since may still need whoever came later.
+    const all = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
     const begin = <E, R>(next: Effect.Effect<A, E, R>) =>
       Effect.gen(function* () {
         const scope = yield* Scope.fork(all, all.strategy)
