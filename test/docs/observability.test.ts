@@ -1,14 +1,35 @@
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import { ProviderError } from "@understudy/http"
 import { Alerts } from "@understudy/otel"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { ask, chatBody, get } from "../support/caller.ts"
 import { chat, gateway } from "../support/gateway.ts"
+import { request, route, seen } from "../support/tracedRun.ts"
 import { fails, wall } from "../support/wall.ts"
 import { code, table } from "./guide.ts"
 
-const guide = readFileSync(join(import.meta.dirname, "../../docs/observability.md"), "utf8")
+const root = join(import.meta.dirname, "../..")
+const guide = readFileSync(join(root, "docs/observability.md"), "utf8")
+
+/** What stands in backticks in the first cells of a table. */
+const named = (head: string, text = guide): ReadonlyArray<string> =>
+  table(text, head).flatMap(([cell = ""]) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name))
+
+/** The sources below a folder, without their docstrings. */
+const sources = (folder: string): string =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => readFileSync(join(root, folder, name), "utf8").replaceAll(/^ *\*.*$/gm, ""))
+    .join("\n")
+
+/** The texts that a type of a source is made of. */
+const union = (file: string, type: string): ReadonlyArray<string> => {
+  const [, texts = ""] =
+    new RegExp(`type ${type} =([^;]*?)\\n\\n`).exec(readFileSync(join(root, file), "utf8")) ?? []
+  return [...texts.matchAll(/"([\w-]+)"/g)].map(([, text = ""]) => text)
+}
 
 describe("the guide to what can be seen", () => {
   it.scopedLive("lists every metric with its type and labels", () =>
@@ -43,4 +64,74 @@ describe("the guide to what can be seen", () => {
     assert.lengthOf(shown, 4)
     assert.includeMembers(recorded, shown as never)
   })
+
+  it("lists every label, and what each of their values means", () => {
+    const labels = table(guide, "name").flatMap(([, , cell = ""]) => cell.replaceAll("`", "").split(", "))
+    assert.sameMembers([...named("label")], [...new Set(labels)])
+    const attempts = "packages/core/src/Attempt.ts"
+    assert.deepStrictEqual([...named("`outcome` of an attempt")], union(attempts, "AttemptOutcome"))
+    assert.deepStrictEqual([...named("`outcome` of a request")], union(attempts, "RunOutcome"))
+    assert.deepStrictEqual(
+      [...named("`reason` of a breaker")],
+      union("packages/core/src/internal/breaker/state.ts", "Reason")
+    )
+    const core = sources("packages/core/src")
+    const types = [...core.matchAll(/(?:errorType: |circuitOpen = )"(\w+)"/g)].map(([, type = ""]) => type)
+    assert.sameMembers([...named("another `error_type`")], [...new Set(types)])
+    assert.isEmpty(types.filter((type) => (ProviderError.kinds as ReadonlyArray<string>).includes(type)))
+  })
+
+  it.effect("lists every attribute, and the spans that it is on", () =>
+    Effect.gen(function* () {
+      const written = [
+        ...["core", "http", "gateway"].map((name) => sources(`packages/${name}/src`)),
+        readFileSync(join(root, "packages/otel/src/internal/tracer.ts"), "utf8"),
+        // What it goes out under as well.
+        /const alias.*?\n}/s.exec(readFileSync(join(root, "packages/otel/src/GenAi.ts"), "utf8"))?.[0] ?? ""
+      ].join("\n")
+      const names = [...written.matchAll(/"((?:understudy|gen_ai|server|http|error|status)\.[a-z._]+)"/g)]
+      const used = [...written.matchAll(/used\["([\w.]+)"\] = /g)]
+      const attributes = [
+        ...names
+          .map(([, name = ""]) => name)
+          .filter((name) => !/^(server\.[a-z]+[A-Z]|understudy\.yaml)/.test(name)),
+        ...used.map(([, unit = ""]) => `gen_ai.usage.${unit}`)
+      ]
+      assert.sameMembers([...named("attribute")], [...new Set(attributes)])
+
+      const on = new Map(
+        table(guide, "attribute").flatMap(([cell = "", spans = ""]) =>
+          cell.split(", ").map((name) => [name.replaceAll("`", ""), spans.split(", ")] as const)
+        )
+      )
+      const broken = yield* route([{ status: 503 }, { breaks: "reset", after: 2 }], {
+        tier: { retry: { times: 1 } }
+      })
+      const open = yield* route([{ status: 401 }])
+      const trees = [
+        yield* seen(broken.complete(request({ temperature: 1, n: 2 }))),
+        yield* seen(Stream.runDrain((yield* route(["ok"])).stream(request({}, true)))),
+        yield* seen((yield* route(["hang"])).complete(request()), "1 second"),
+        yield* seen(Effect.zipRight(open.complete(request()), open.complete(request())))
+      ]
+      const kinds: Readonly<Record<string, string>> = { fallback: "run", chat: "tier", attempt: "attempt" }
+      const found = new Set<string>()
+      for (const tree of trees) {
+        let span = ""
+        for (const line of tree.map((line) => line.trim())) {
+          const [word = ""] = line.split(" ")
+          const event = /^\* tier refused at \d+ (.*)$/.exec(line)
+          if (event !== null)
+            for (const name of Object.keys(JSON.parse(event[1] ?? ""))) found.add(`${name} refusal`)
+          else if (line.includes("=")) found.add(`${line.split("=")[0]} ${span}`)
+          else span = kinds[word] ?? span
+        }
+      }
+      assert.isAbove(found.size, 25)
+      for (const each of found) {
+        const [name = "", span = ""] = each.split(" ")
+        assert.include(on.get(name) ?? [], span, name)
+      }
+    })
+  )
 })
