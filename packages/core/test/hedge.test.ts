@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, TestClock } from "effect"
-import { CircuitBreaker, Fallback, Outcome } from "../src/index.ts"
-import { callersFault, nextTier, recorded, scripted, tier, timed } from "./scripted.ts"
+import { Deferred, Effect, Exit, Fiber, TestClock } from "effect"
+import { CircuitBreaker, Fallback, Outcome, Tier } from "../src/index.ts"
+import { callersFault, endings, nextTier, recorded, scripted, tier, timed } from "./scripted.ts"
 
 const after = { after: "2 seconds" } as const
 
@@ -116,6 +116,56 @@ describe("Fallback.hedge", () => {
       const { elapsed, exit } = yield* timed(Effect.flip(run))
       assert(Exit.isSuccess(exit))
       assert.deepStrictEqual([exit.value._tag, elapsed, a.interrupted], ["Refused", 2000, [2000]])
+    })
+  )
+
+  it.effect(
+    "so does the failure of a fallback in the lower tier, though it is of the class of the run's own",
+    () =>
+      Effect.gen(function* () {
+        const a = scripted([{ ok: "a", after: "9 seconds" }])
+        const inner = Fallback.orElse(tier("x", scripted([nextTier])), tier("y", scripted([nextTier])))
+        const b = Tier.make({ name: "b", effect: inner, classify: () => Outcome.ignored() })
+        const { elapsed, exit } = yield* timed(Effect.flip(tier("a", a).pipe(Fallback.hedge(b, after))))
+        const error = yield* exit
+        assert(error._tag === "AllTiersFailed")
+        assert.deepStrictEqual(
+          [error.attempts.map(({ tier }) => tier), elapsed, a.interrupted],
+          [["x", "y"], 2000, [2000]]
+        )
+        // And where the upper one has failed before.
+        const failed = yield* timed(
+          Effect.flip(tier("a", scripted([nextTier])).pipe(Fallback.hedge(b, after)))
+        )
+        assert.deepStrictEqual(Exit.map(failed.exit, String), Exit.map(exit, String))
+      })
+  )
+
+  it.effect("an answer that comes as the deadline ends the other side is the run's", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<string>()
+      const a = Tier.make({ name: "a", effect: Deferred.await(gate) })
+      const b = Tier.make({
+        name: "b",
+        effect: Effect.onInterrupt(Effect.never, () => Deferred.succeed(gate, "a"))
+      })
+      const { effect, events } = recorded(a.pipe(Fallback.hedge(b, after), Fallback.within("5 seconds")))
+      const { elapsed, exit } = yield* timed(effect)
+      assert.deepStrictEqual([exit, elapsed], [Exit.succeed("a"), 5000])
+      assert.deepStrictEqual(endings(events), ["timeout", "TierEnded", "success", "TierEnded", "success"])
+    })
+  )
+
+  it.effect("at the deadline nothing is waited for that does not let go", () =>
+    Effect.gen(function* () {
+      const [a, b] = [scripted(["hangUninterruptibly"]), scripted(["hangUninterruptibly"])]
+      const run = tier("a", a).pipe(Fallback.hedge(tier("b", b), after), Fallback.within("5 seconds"))
+      const { elapsed, exit } = yield* timed(Effect.flip(run), "1 hour", "something")
+      const error = yield* exit
+      assert(error._tag === "AllTiersFailed")
+      assert.deepStrictEqual([error.reason, elapsed], ["deadline", 5000])
+      yield* a.letGo
+      yield* b.letGo
     })
   )
 

@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -33,8 +34,10 @@ export class Run<X, E, R, A> {
   readonly groups: Array<GroupProgress> = []
   index = 0
   started = 0
-  /** There is an answer, or there will be none: what is still under way beside it is for nobody. */
+  /** What is still under way is for nobody: the run is decided, or out of time. */
   private over = false
+  /** Its answer, or the failure of a tier that ended it: what comes beside that is too late. */
+  private decided: Exit.Exit<unknown, unknown> | undefined
 
   constructor(
     ladder: Ladder<X, E, R>,
@@ -80,9 +83,12 @@ export class Run<X, E, R, A> {
    */
   private hedged(rung: Rung<X, E, R>, now: number, groups: ReadonlyArray<GroupProgress>): Climb<A, E, R> {
     return Effect.flatMap(Effect.cached(Effect.fork(Effect.uninterruptible(this.below()))), (below) => {
+      // What ended the run may be of that class as well: the error of a tier that runs a fallback itself.
+      const hasFailed = (error: E | AllTiersFailed<E>): error is AllTiersFailed<E> =>
+        error instanceof AllTiersFailed && !this.isDecidedBy(error)
       const next = Effect.catchIf(
         Effect.flatMap(below, Fiber.join),
-        (error) => error instanceof AllTiersFailed,
+        hasFailed,
         // This tier may have failed since.
         ({ reason }) =>
           reason === "deadline"
@@ -94,10 +100,7 @@ export class Run<X, E, R, A> {
       const beside = this.restore(Effect.delay(granted, Duration.millis(rung.hedgeAfter))).pipe(
         // Without a token, what is under way is waited for.
         Effect.flatMap((granted) => (granted ? next : Effect.never)),
-        Effect.catchIf(
-          (error) => error instanceof AllTiersFailed,
-          () => Effect.never
-        )
+        Effect.catchIf(hasFailed, () => Effect.never)
       )
       return this.restore(Effect.raceFirst(Effect.uninterruptible(here), beside))
     })
@@ -161,7 +164,7 @@ export class Run<X, E, R, A> {
     return flatMapNow(reported, (transition) => {
       if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
       tier.epoch = permit && epochAfter(permit, transition)
-      if (Exit.isSuccess(exit)) return this.over ? this.tooLate(tier) : this.commit(tier, exit.value)
+      if (Exit.isSuccess(exit)) return this.decided ? this.tooLate(tier) : this.commit(tier, exit.value)
       return flatMapNow(
         plan(tier, exit.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
         (plan) => this.carryOut(tier, exit, outcome, plan)
@@ -180,7 +183,10 @@ export class Run<X, E, R, A> {
       case "abort":
         this.over = true
         this.observer.closeTier(tier, exit)
-        return isOwn(exit.cause) ? Effect.failCause(exit.cause) : allTiersFailed(this.observer, "deadline")
+        // At the deadline each side of a hedge ends by itself, and one may have an answer just then.
+        if (!isOwn(exit.cause)) return allTiersFailed(this.observer, "deadline")
+        this.decided ??= exit
+        return Effect.failCause(exit.cause)
       case "nextTier":
         return this.leave(tier, exit)
       case "retry":
@@ -198,6 +204,11 @@ export class Run<X, E, R, A> {
     }
   }
 
+  private isDecidedBy(error: unknown): boolean {
+    const { decided } = this
+    return decided !== undefined && Exit.isFailure(decided) && Cause.squash(decided.cause) === error
+  }
+
   private below(): Climb<A, E, R> {
     return Effect.suspend(() => this.climb(this.observer.now()))
   }
@@ -210,6 +221,7 @@ export class Run<X, E, R, A> {
 
   private commit(tier: Current<X, E, R, A>, value: X): Climb<A, E, R> {
     this.over = true
+    this.decided = Exit.void
     const { streams, observer } = this
     const { attempt, rung } = tier
     observer.serves(attempt)
