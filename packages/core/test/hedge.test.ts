@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, TestClock } from "effect"
 import { CircuitBreaker, Fallback, Outcome, Tier } from "../src/index.ts"
-import { callersFault, endings, nextTier, recorded, scripted, tier, timed } from "./scripted.ts"
+import { type Act, callersFault, endings, nextTier, recorded, scripted, tier, timed } from "./scripted.ts"
 
 const after = { after: "2 seconds" } as const
 
@@ -117,6 +117,24 @@ describe("Fallback.hedge", () => {
       assert(Exit.isSuccess(exit))
       assert.deepStrictEqual([exit.value._tag, elapsed, a.interrupted], ["Refused", 2000, [2000]])
     })
+  )
+
+  it.effect(
+    "and it is what the run is told to have ended with, not the side that was interrupted for it",
+    () =>
+      Effect.gen(function* () {
+        const endOf = (act: Act) =>
+          Effect.gen(function* () {
+            const run = tier("a", scripted(["hang"])).pipe(Fallback.hedge(tier("b", scripted([act])), after))
+            const { effect, events } = recorded(run)
+            yield* timed(Effect.exit(effect))
+            const end = events.at(-1)
+            assert(end?._tag === "RunEnded")
+            return [end.outcome, end.errorType]
+          })
+        assert.deepStrictEqual(yield* endOf(callersFault), ["rejected", "invalid_request"])
+        assert.deepStrictEqual(yield* endOf({ die: "bug" }), ["failure", "defect"])
+      })
   )
 
   it.effect(

@@ -246,6 +246,27 @@ describe("OpenAiRouter", () => {
     })
   )
 
+  it.effect("what a hedge finds wrong goes back as the upstream put it, whoever is interrupted for it", () =>
+    Effect.gen(function* () {
+      const answer = Redacted.make({ status: 400, contentType: "application/json", body: bytes("wrong") })
+      const wrong = ProviderError.make({ kind: "invalid_request", status: 400, answer })
+      const policy = Schema.decodeSync(Policy.Policy)({
+        tiers: [{ name: "slow", hedge: { after: "2s" } }, { name: "other" }]
+      })
+      const providers = [provider({ complete: () => Effect.never }), provider({ complete: () => wrong })]
+      const [slow, ...rest] = policy.tiers.map((tier, index) => ({
+        ...tier,
+        provider: providers[index]!,
+        model: "model"
+      }))
+      const handler = router([yield* Route.make("chat", { ...policy, tiers: [slow!, ...rest] })])
+      const fiber = yield* Effect.fork(ask(handler, request("/v1/chat/completions")))
+      yield* TestClock.adjust("2 seconds")
+      const { body, headers, status } = yield* Fiber.join(fiber)
+      assert.deepStrictEqual([status, body, headers["x-understudy-attempts"]], [400, "wrong", "2"])
+    })
+  )
+
   it.effect("an interrupted call has no answer", () =>
     Effect.gen(function* () {
       const silent = provider({ complete: () => Effect.never })

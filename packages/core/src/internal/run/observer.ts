@@ -45,6 +45,8 @@ export class RunObserver<E> {
   private last: OpenAttempt<E> | undefined
   /** The last one whose stream has broken off. */
   private broken: OpenAttempt<E> | undefined
+  /** The one that ended the run. Of a hedge, the side that was interrupted for it ends last. */
+  private decisive: OpenAttempt<E> | undefined
   private count = 0
 
   /** A listener of its own hears it in place of the one around it. */
@@ -181,6 +183,7 @@ export class RunObserver<E> {
     attempt.exit = exit
     attempt.outcome = outcome
     attempt.next = next
+    if (next === "abort") this.decisive ??= attempt
     if (attempt.firstToken === undefined) this.append(attempt)
     else if (Exit.isFailure(exit)) this.broken = attempt
     const { rung, span } = attempt
@@ -203,7 +206,7 @@ export class RunObserver<E> {
     if (!this.isWatched) return
     const { count, ladder, servedBy, span } = this
     // What came after a stream had broken off, and did not go on with it, is not what the caller hears of.
-    const last = this.broken ?? this.last
+    const last = this.broken ?? this.decisive ?? this.last
     const outcome = runOutcome(exit, last)
     const fallback = servedBy !== undefined && servedBy !== ladder.rungs.at(0)
     const end: Attempt.RunEnded = {

@@ -15,7 +15,9 @@ export const response = (
   cause: Cause.Cause<unknown>
 ): Response => {
   const error = Option.getOrUndefined(Cause.failureOption(cause))
-  const last = attempts.at(-1)
+  // Of a hedge, the last to end is the side that was interrupted for it.
+  const last =
+    attempts.find(({ next, outcome }) => next === "abort" && outcome !== "interrupted") ?? attempts.at(-1)
   const passed = last && passedThrough(last)
   if (passed !== undefined) return passed
 
