@@ -96,6 +96,14 @@ const rows: Readonly<Record<string, Row>> = {
     classes: ["rate_limited", "rate_limited"],
     options: noRetry
   },
+  "the only tier rate limited, which said for how long": {
+    tiers: [says(429, null, { "retry-after": "30" })],
+    expected: [429, "rate_limited"],
+    retryAfter: "30",
+    asked: [1],
+    classes: ["rate_limited"],
+    options: noRetry
+  },
   "one rate limited, the other down": {
     tiers: [says(429, null), says(500, null)],
     expected: [503, "all_tiers_failed"],

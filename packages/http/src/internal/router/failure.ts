@@ -22,36 +22,28 @@ export const response = (
   if (passed !== undefined) return passed
 
   const list = attemptList(attempts)
-  const reason = error instanceof AllTiersFailed ? error.reason : undefined
-  const refusals = error instanceof AllTiersFailed ? error.refusals.length : 0
-  if (reason === "open") {
-    return ours(
-      503,
-      "all_tiers_open",
-      `Every tier of ${route} is resting after failures.`,
-      list,
-      retryAfter(error)
-    )
+  const failed = error instanceof AllTiersFailed ? error : undefined
+  if (failed?.reason === "open") {
+    const rest = failed.retryAfter && wholeSeconds(failed.retryAfter)
+    return ours(503, "all_tiers_open", `Every tier of ${route} is resting after failures.`, list, rest)
   }
-  if (reason === "deadline") {
+  if (failed?.reason === "deadline") {
     return ours(504, "deadline_exceeded", `The deadline of ${route} passed before a tier answered.`, list)
   }
   if (last?.errorType === "defect") {
     return ours(500, "internal_error", "The gateway failed to handle this request.", list)
   }
   if (
-    refusals === 0 &&
+    (failed === undefined || failed.refusals.length === 0) &&
     attempts.length > 0 &&
     attempts.every(({ errorType }) => errorType === "rate_limited")
   ) {
-    return ours(429, "rate_limited", `Every tier of ${route} is rate limited.`, list, retryAfter(error) ?? 1)
+    return ours(429, "rate_limited", `Every tier of ${route} is rate limited.`, list, soonest(attempts) ?? 1)
   }
   if (attempts.length > 0 && attempts.every(({ errorType }) => errorType === "auth")) {
     return ours(502, "upstream_auth_error", `Every tier of ${route} refused the gateway's credentials.`, list)
   }
-  const named = attempts.flatMap((attempt) => attempt.retryAfter ?? [])
-  const soonest = named.length === 0 ? undefined : wholeSeconds(named.reduce(Duration.min))
-  return ours(503, "all_tiers_failed", `No tier of ${route} could answer.`, list, soonest)
+  return ours(503, "all_tiers_failed", `No tier of ${route} could answer.`, list, soonest(attempts))
 }
 
 /** A failure of the request itself, or one that no other tier could mend, goes back as the upstream put it. */
@@ -88,10 +80,11 @@ const ours = (
   body: encode({ code, message, type: status === 429 ? "rate_limit_error" : "upstream_error", attempts })
 })
 
-const retryAfter = (error: unknown): number | undefined =>
-  error instanceof AllTiersFailed && error.retryAfter !== undefined
-    ? wholeSeconds(error.retryAfter)
-    : undefined
+/** The soonest that an upstream named. An only tier that is asked once fails with its own error, which names none. */
+const soonest = (attempts: ReadonlyArray<Attempt.Attempt<unknown>>): number | undefined => {
+  const named = attempts.flatMap(({ retryAfter }) => retryAfter ?? [])
+  return named.length === 0 ? undefined : wholeSeconds(named.reduce(Duration.min))
+}
 
 /** From 1 to 60: what lies outside, clients ignore, obey for days, or answer by giving up. */
 const wholeSeconds = (wait: Duration.Duration): number =>
