@@ -57,6 +57,7 @@ export type {
   Rejection,
   State
 } from "./internal/breaker/state.ts"
+export { stateNames } from "./internal/breaker/state.ts"
 export type { Window } from "./internal/breaker/window.ts"
 
 /**

@@ -12,6 +12,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Attempt from "./Attempt.ts"
+import { stateNames } from "./internal/breaker/state.ts"
 
 /**
  * One line of the log, by its fields. Nothing in it comes from a request or an answer, and it has no control characters.
@@ -145,8 +146,9 @@ export const write = <L extends Line>(line: L, event: Logged, details?: Details)
       break
     case "BreakerChanged":
       rung(fields, event.tier, event.labels)
-      fields["from"] = event.transition.from
-      fields["to"] = event.transition.to
+      fields["from"] = stateNames[event.transition.from]
+      fields["to"] = stateNames[event.transition.to]
+      fields["reason"] = event.transition.reason
   }
   return line
 }

@@ -61,7 +61,11 @@ const failed = (attempt: number, waited_ms: number) => [
   }
 ]
 
-const breaker = ["WARN", "breaker", { route: "chat", tier: "a", model: "large", from: "Closed", to: "Open" }]
+const breaker = [
+  "WARN",
+  "breaker",
+  { route: "chat", tier: "a", model: "large", from: "closed", to: "open", reason: "consecutive" }
+]
 
 const answered = [
   "INFO",
@@ -102,7 +106,7 @@ describe("Log.layer", () => {
       const unknown = ["status", "output_tokens"]
       assert.sameMembers(
         [...new Set(lines.flatMap(([, , fields]) => Object.keys(fields)))],
-        [...new Set([...known, "from", "to"])].filter((field) => !unknown.includes(field))
+        [...new Set([...known, "from", "to", "reason"])].filter((field) => !unknown.includes(field))
       )
     })
   )

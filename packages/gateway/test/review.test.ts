@@ -90,11 +90,11 @@ describe("a report", () => {
       attempt("success", { request_id: "req_2", timestamp: at(2) }),
       run("success", { request_id: "req_2", served_by: "primary", timestamp: at(2) }),
       run("rejected", { request_id: "req_3" }),
-      breaker("Open", at(0, 10)),
-      breaker("HalfOpen", at(0, 20)),
-      breaker("Open", at(0, 21)),
-      breaker("Closed", at(1, 0)),
-      breaker("Open", at(2, 30)),
+      breaker("open", at(0, 10)),
+      breaker("half-open", at(0, 20)),
+      breaker("open", at(0, 21)),
+      breaker("closed", at(1, 0)),
+      breaker("open", at(2, 30)),
       line("alert", { firing: true, timestamp: at(1) }),
       line("listening", { url: "http://127.0.0.1:8787" })
     )
@@ -142,7 +142,7 @@ describe("a report", () => {
       attempt("failure", checked),
       run("failure", checked),
       line("refused", checked),
-      line("breaker", { ...checked, from: "Closed", to: "Open" })
+      line("breaker", { ...checked, from: "closed", to: "open" })
     )
     assert.deepInclude(found.lines, { ours: 4, synthetic: 3 })
     assert.deepStrictEqual([found.tiers, found.routes, found.errors], [[], [], []])
@@ -157,7 +157,7 @@ describe("a report", () => {
     const listening = (timestamp: string) =>
       JSON.stringify({ timestamp, level: "INFO", message: "listening", url: "http://127.0.0.1:8787" })
     const opens = (timestamp: string) =>
-      line("breaker", { timestamp, from: "Closed", to: "Open", request_id: "req_2" })
+      line("breaker", { timestamp, from: "closed", to: "open", request_id: "req_2" })
     const spans = (...lines: ReadonlyArray<string>) => reviewed(...lines).breakers[0]?.spans
     const last = attempt("success", { timestamp: at(2) })
     assert.deepStrictEqual(spans(listening(at(0)), opens(at(1)), last, listening(at(90)), opens(at(91))), [
@@ -178,15 +178,15 @@ describe("a report", () => {
     const ended = (worker: number, minutes: number) =>
       JSON.stringify({ timestamp: at(minutes), level: "ERROR", message: "worker", worker, reason: "SIGKILL" })
     const [found] = reviewed(
-      changed(1, 1, "Open"),
-      changed(2, 2, "Open"),
-      changed(1, 3, "Closed"),
-      changed(2, 4, "Closed"),
-      changed(1, 6, "Open"),
-      changed(2, 7, "Open"),
+      changed(1, 1, "open"),
+      changed(2, 2, "open"),
+      changed(1, 3, "closed"),
+      changed(2, 4, "closed"),
+      changed(1, 6, "open"),
+      changed(2, 7, "open"),
       ended(2, 8),
-      changed(1, 9, "Closed"),
-      changed(2, 11, "Open"),
+      changed(1, 9, "closed"),
+      changed(2, 11, "open"),
       ended(2, 12),
       attempt("success", { timestamp: at(20) })
     ).breakers

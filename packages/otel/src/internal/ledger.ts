@@ -1,5 +1,5 @@
 import type { Attempt, Event, Labels, RunEnded, TierEnded } from "@understudy/core/Attempt"
-import type { State } from "@understudy/core/CircuitBreaker"
+import { stateNames } from "@understudy/core/CircuitBreaker"
 import * as Health from "@understudy/core/Health"
 import * as Duration from "effect/Duration"
 import { Counter, entry, Histogram, type Room, seconds, tokens } from "./series.ts"
@@ -175,11 +175,4 @@ export class Ledger {
     const { fallbacks } = this.tier(run, servedBy, labels ?? {})
     entry(fallbacks, fallbackReason ?? none, this.room, () => ({ value: 0 })).value++
   }
-}
-
-const stateNames: Readonly<Record<State["_tag"], string>> = {
-  Closed: "closed",
-  HalfOpen: "half-open",
-  Open: "open",
-  Isolated: "isolated"
 }

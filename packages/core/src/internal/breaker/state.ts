@@ -11,6 +11,24 @@ import type { Window } from "./window.ts"
 export type State = Closed | Open | HalfOpen | Isolated
 
 /**
+ * What a state is called wherever people read it: in logs, metrics, the status and what is drawn.
+ *
+ * @example
+ * import { CircuitBreaker } from "@understudy/core"
+ *
+ * console.log(CircuitBreaker.stateNames.HalfOpen) // => half-open
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const stateNames = {
+  Closed: "closed",
+  Open: "open",
+  HalfOpen: "half-open",
+  Isolated: "isolated"
+} as const
+
+/**
  * What every state of a breaker has.
  *
  * @since 0.1.0

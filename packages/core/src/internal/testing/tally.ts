@@ -1,6 +1,7 @@
 import type * as Attempt from "../../Attempt.ts"
 import type * as CircuitBreaker from "../../CircuitBreaker.ts"
 import type * as Simulation from "../../testing/Simulation.ts"
+import { stateNames } from "../breaker/state.ts"
 import { Times } from "./quantiles.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
@@ -151,13 +152,11 @@ export class Tally {
   private breaker(tier: string, state: CircuitBreaker.State["_tag"], now: number): void {
     const before = this.changed.get(tier)
     if (before !== undefined && before.state !== "Closed" && before.at < now) {
-      this.breakers.push({ tier, state: names[before.state], from: before.at, until: now })
+      this.breakers.push({ tier, state: stateNames[before.state], from: before.at, until: now })
     }
     this.changed.set(tier, { state, at: now })
   }
 }
-
-const names = { Open: "open", HalfOpen: "half-open", Isolated: "isolated" } as const
 
 /** Sums of what a machine cannot write exactly. */
 const rounded = (value: number): number => Math.round(value * 1e6) / 1e6

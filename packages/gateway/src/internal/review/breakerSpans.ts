@@ -11,11 +11,11 @@ export const spansOf = (
   ends: ReadonlyArray<{ readonly at: number }>,
   end: number
 ): ReadonlyArray<Span> => {
-  const closed = ends.map(({ at }) => ({ at, to: "Closed" }))
+  const closed = ends.map(({ at }) => ({ at, to: "closed" }))
   const spans: Array<Span> = []
   let openedAt: number | undefined
   for (const { at, to } of [...changes, ...closed].sort((a, b) => a.at - b.at)) {
-    if (to !== "Closed") openedAt ??= at
+    if (to !== "closed") openedAt ??= at
     else if (openedAt !== undefined) {
       spans.push({ from: openedAt, to: at })
       openedAt = undefined

@@ -229,7 +229,7 @@ const breakerReviews = (
       return {
         route,
         tier,
-        opened: own.filter(({ to }) => to === "Open").length,
+        opened: own.filter(({ to }) => to === "open").length,
         open_ms: spans.reduce((sum, { from, to }) => sum + to - from, 0),
         spans: spans.map(({ from, to }) => ({ from: iso(from), to: iso(to) }))
       }

@@ -1,4 +1,4 @@
-import type * as CircuitBreaker from "@understudy/core/CircuitBreaker"
+import * as CircuitBreaker from "@understudy/core/CircuitBreaker"
 import * as Deadline from "@understudy/core/Deadline"
 import * as Health from "@understudy/core/Health"
 import type { Route } from "@understudy/http/Route"
@@ -279,12 +279,10 @@ const breakerStatus = (
   Effect.map(Effect.all([breaker.state, Deadline.now]), ([state, now]) => {
     const change = last?.epoch === state.epoch ? last : undefined
     return {
-      state: words[state._tag],
+      state: CircuitBreaker.stateNames[state._tag],
       retry_in_ms: state._tag === "Open" ? Math.max(0, Math.round(state.until - now)) : null,
       failures: state._tag === "Closed" ? state.consecutive : null,
       since: change?.at.toISOString() ?? null,
       reason: change?.reason ?? null
     }
   })
-
-const words = { Closed: "closed", Open: "open", HalfOpen: "half-open", Isolated: "isolated" } as const
