@@ -29,7 +29,7 @@ describe("a tier's circuit breaker, from outside", () => {
         failing.map(({ headers }) => headers["x-understudy-attempts"]),
         ["2", "2", "2", "2", "2"]
       )
-      assert.deepStrictEqual(moves(running), ["tier1 Closed-Open"])
+      assert.deepStrictEqual(moves(running), ["tier1 closed-open"])
 
       const resting = yield* Effect.replicateEffect(ask(running.url), 10)
       assert.deepStrictEqual(
@@ -73,9 +73,9 @@ describe("a tier's circuit breaker, from outside", () => {
       assert.strictEqual(served.filter((tier) => tier === "tier1").length, 1)
       assert.strictEqual(served.filter((tier) => tier === "tier2").length, 49)
       assert.deepStrictEqual(moves(running), [
-        "tier1 Closed-Open",
-        "tier1 Open-HalfOpen",
-        "tier1 HalfOpen-Closed"
+        "tier1 closed-open",
+        "tier1 open-half-open",
+        "tier1 half-open-closed"
       ])
       assert.strictEqual((yield* ask(running.url)).headers["x-understudy-tier"], "tier1")
     })
@@ -92,10 +92,10 @@ describe("a tier's circuit breaker, from outside", () => {
       assert.isAtLeast(sixth! - fifth!, 300)
       assert.isAtLeast(seventh! - sixth!, 300)
       assert.deepStrictEqual(moves(running).slice(0, 4), [
-        "tier1 Closed-Open",
-        "tier1 Open-HalfOpen",
-        "tier1 HalfOpen-Open",
-        "tier1 Open-HalfOpen"
+        "tier1 closed-open",
+        "tier1 open-half-open",
+        "tier1 half-open-open",
+        "tier1 open-half-open"
       ])
     })
   )
@@ -166,7 +166,7 @@ describe("a tier's circuit breaker, from outside", () => {
           [failing, resting].map((served) => served?.headers["x-understudy-attempts"]),
           ["2", "1"]
         )
-        assert.deepStrictEqual(moves(running), ["tier1 Closed-Open"])
+        assert.deepStrictEqual(moves(running), ["tier1 closed-open"])
         assert.strictEqual(first.received.length, 1)
       })
     )

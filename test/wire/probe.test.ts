@@ -77,7 +77,7 @@ describe("a gateway that checks its tiers", () => {
         probing("{ every: 1s, breakers: true }", [first.url, second.url], { tier1 })
       )
       if (first.received.length === 0) yield* ask(url)
-      yield* eventually(() => probes.some(({ message, to }) => message === "breaker" && to === "Closed"))
+      yield* eventually(() => probes.some(({ message, to }) => message === "breaker" && to === "closed"))
     })
   )
 

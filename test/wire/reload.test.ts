@@ -107,7 +107,7 @@ describe("a file that is served in place of another", () => {
         const changes = () =>
           log
             .filter(({ message }) => message === "breaker")
-            .map(({ from, request_id, to }) => [from, to, request_id !== undefined])
+            .map(({ from, reason, request_id, to }) => [from, to, reason, request_id !== undefined])
         const series = (name: string) =>
           Effect.map(get(url, "/metrics"), ({ text }) =>
             (text.match(new RegExp(`^${name}\\{.*tier="tier1".*$`, "gm")) ?? []).sort()
@@ -115,8 +115,8 @@ describe("a file that is served in place of another", () => {
         yield* ask(url)
         yield* reload(yaml.replace("model1,", "model3,"))
         assert.deepStrictEqual(changes(), [
-          ["Closed", "Open", true],
-          ["Open", "Closed", false]
+          ["closed", "open", "consecutive", true],
+          ["open", "closed", "retired", false]
         ])
         const { breaker } = (yield* statusOf(url)).routes[0]!.tiers[0]!
         assert.deepStrictEqual([breaker.state, breaker.reason], ["closed", "retired"])
@@ -126,8 +126,8 @@ describe("a file that is served in place of another", () => {
         yield* ask(url)
         yield* reload(chat([second.url]).replaceAll("1", "2"))
         assert.deepStrictEqual(changes().slice(2), [
-          ["Closed", "Open", true],
-          ["Open", "Closed", false]
+          ["closed", "open", "consecutive", true],
+          ["open", "closed", "retired", false]
         ])
         assert.deepStrictEqual(yield* series("understudy_breaker_state"), [])
         const labels = 'route="chat",tier="tier1"'

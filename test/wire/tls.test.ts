@@ -78,7 +78,7 @@ describe("TLS to an upstream", () => {
               "old",
               "plain",
               "garbage"
-            ].map((route) => [route, ["tls", "Open"]])
+            ].map((route) => [route, ["tls", "open"]])
           ),
           hangsUp: ["connection", undefined],
           resets: ["connection", undefined]
