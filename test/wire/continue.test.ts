@@ -298,7 +298,7 @@ describe("a stream that breaks off, and a tier that says how it goes on", () => 
         running.log
           .filter(({ message }) => message === "breaker")
           .map((line) => `${line["tier"]} ${line["from"]}-${line["to"]}`),
-        ["tier1 Closed-Open", "tier2 Closed-Open"]
+        ["tier1 closed-open", "tier2 closed-open"]
       )
       // The tier that ended the others' answers has heard of nothing but successes.
       assert.strictEqual((yield* ask(running.url, request)).headers["x-understudy-tier"], "tier3")

@@ -79,7 +79,7 @@ for (const kind of ["answer", "stream"] as const) {
             const error = ends === undefined ? ["timeout", "timeout"] : ["failure", "connection"]
             assert.deepStrictEqual([attempt?.["outcome"], attempt?.["error_type"]], error)
             assert.isUndefined(attempt?.["status"])
-            assert.deepStrictEqual(opened(running), [["tier1", "Open"]])
+            assert.deepStrictEqual(opened(running), [["tier1", "open"]])
             first.readOn()
             yield* eventually(() => first.open() === 0)
             assert.strictEqual((yield* ask(running.url)).headers["x-understudy-attempts"], "1")
@@ -171,7 +171,7 @@ describe("a stream that has begun, whose upstream", () => {
           assert.strictEqual(lines(running, "run")[0]?.["outcome"], "failure")
           yield* eventually(() => first.open() === 0)
           assert.deepStrictEqual([first.requests(), second.received.length], [1, 0])
-          assert.deepStrictEqual(opened(running), [["tier1", "Open"]])
+          assert.deepStrictEqual(opened(running), [["tier1", "open"]])
         })
       )
     }

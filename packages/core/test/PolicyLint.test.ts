@@ -47,17 +47,23 @@ describe("lint", () => {
         `${severity} ${tier === undefined ? "" : `${tier} `}${rule}: ${message}; ${remedy}`
     )
 
-  it("no-time: a bound of zero", () =>
+  it("no-time: a bound of zero, which no file can have", () => {
+    const policy = decode({ tiers: [tier] })
+    const none = Duration.zero
+    const findings = Policy.lint({
+      ...policy,
+      deadline: none,
+      tiers: [{ ...policy.tiers[0], attemptTimeout: none, firstToken: none }]
+    })
     assert.deepStrictEqual(
-      said(found({ deadline: "0s", tiers: [{ ...tier, attemptTimeout: "0s", firstToken: "0s" }] })).filter(
-        (line) => line.startsWith("error")
-      ),
+      said(findings).filter((line) => line.startsWith("error")),
       [
         "error no-time: deadline of 0s leaves no time for an answer; give deadline some time",
         "error a no-time: attemptTimeout of 0s leaves no time for an answer; give attemptTimeout some time",
         "error a no-time: firstToken of 0s leaves no time for an answer; give firstToken some time"
       ]
-    ))
+    )
+  })
 
   const endless = Duration.infinity
 

@@ -9,7 +9,7 @@ import { commands } from "./internal/command/commands.ts"
 import { version } from "./internal/version.ts"
 
 export type { Terminal } from "./internal/command/command.ts"
-export { type CommandError, FlawedError, UnansweredError, UsageError } from "./internal/command/command.ts"
+export { type CommandError, UnansweredError, UsageError } from "./internal/command/command.ts"
 export { WorkerError } from "./internal/workers/parent.ts"
 
 /**

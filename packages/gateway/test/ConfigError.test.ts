@@ -62,6 +62,11 @@ describe("ConfigError", () => {
         ':11:15 routes.chat.tiers[0].idle: cannot use "-5s"; expected a duration such as 20s or "20 seconds"'
       ],
       [
+        "a bound that leaves no time",
+        tier("timeout: 0s"),
+        ":11:18 routes.chat.tiers[0].timeout: expected a duration longer than nothing; correct it"
+      ],
+      [
         "a duration without a unit",
         tier("timeout: 5"),
         ':11:18 routes.chat.tiers[0].timeout: cannot use 5; expected a duration such as 20s or "20 seconds"'

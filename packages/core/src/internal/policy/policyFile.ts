@@ -24,11 +24,11 @@ const Hedge = Schema.Struct({ after: DurationText }).annotations({ title: "hedge
 
 export const tierFields = {
   name: Name,
-  timeout: Schema.optionalWith(DurationText, { default: () => Duration.seconds(30) }),
-  attemptTimeout: Schema.optional(DurationText),
-  firstToken: Schema.optional(DurationText),
-  idle: Schema.optionalWith(DurationText, { default: () => Duration.minutes(4) }),
-  maxStream: Schema.optionalWith(DurationText, { default: () => Duration.minutes(15) }),
+  timeout: Schema.optionalWith(SomeTime, { default: () => Duration.seconds(30) }),
+  attemptTimeout: Schema.optional(SomeTime),
+  firstToken: Schema.optional(SomeTime),
+  idle: Schema.optionalWith(SomeTime, { default: () => Duration.minutes(4) }),
+  maxStream: Schema.optionalWith(SomeTime, { default: () => Duration.minutes(15) }),
   retry: Schema.optionalWith(Retry, { default: () => Schema.decodeSync(Retry)({}) }),
   breaker: Schema.optionalWith(breakers.Breaker, {
     default: () => Schema.decodeSync(breakers.Breaker)({})
@@ -102,7 +102,7 @@ export const struct = <Extra extends Schema.Struct.Fields>(
   }).annotations({ title: "tier" })
   const first = Schema.element(tier).annotations({ missingMessage: () => "expected at least one tier" })
   return Schema.Struct({
-    deadline: Schema.optionalWith(DurationText, { default: () => Duration.minutes(1) }),
+    deadline: Schema.optionalWith(SomeTime, { default: () => Duration.minutes(1) }),
     maxTiers: Schema.optionalWith(Schema.UndefinedOr(integerFrom(1)), { default: () => undefined }),
     tiers: Schema.Tuple([first], tier).pipe(Schema.filter(duplicateName, { title: "tiers" })),
     alert: Schema.optional(Alert)

@@ -3,6 +3,7 @@ import * as Policy from "@understudy/core/Policy"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Config from "../../Config.ts"
+import { many } from "../drawing/figures.ts"
 import { percent } from "../drawing/percent.ts"
 import { indented } from "../laboratory/words.ts"
 import { boundsJson, boundsText, findingsText } from "./bounds.ts"
@@ -24,7 +25,7 @@ export const report = (
   const routes = Object.entries(config.routes).map(([route, policy]) => {
     const { deadline, maxTiers, tiers } = policy
     return [
-      `route ${route}: deadline ${text(deadline)}, at most ${maxTiers ?? tiers.length} tiers`,
+      `route ${route}: deadline ${text(deadline)}, at most ${many(maxTiers ?? tiers.length, "tier")}`,
       indented(tiers.map(tierLines).join("\n")),
       indented(boundsText(policy)),
       ...findingsText(Policy.lint(policy)).map(indented)

@@ -70,40 +70,12 @@ export class UnansweredError extends Data.TaggedError("UnansweredError")<{
 }
 
 /**
- * The file can be read, and says what can never work.
- *
- * @example
- * import { Cli } from "@understudy/gateway"
- *
- * const { message } = new Cli.FlawedError({ file: "understudy.yaml", flaws: 2 })
- *
- * console.log(message.split(";")[0]) // => understudy.yaml: 2 of its policies' bounds can never work
- *
- * @since 0.1.0
- * @category errors
- */
-export class FlawedError extends Data.TaggedError("FlawedError")<{
-  readonly file: string
-  readonly flaws: number
-}> {
-  override get message(): string {
-    return `${this.file}: ${this.flaws} of its policies' bounds can never work; see the errors above`
-  }
-}
-
-/**
  * What a command can fail with. The message of each is one line.
  *
  * @since 0.1.0
  * @category errors
  */
-export type CommandError =
-  | UsageError
-  | UnansweredError
-  | FlawedError
-  | Config.ConfigError
-  | ListenError
-  | WorkerError
+export type CommandError = UsageError | UnansweredError | Config.ConfigError | ListenError | WorkerError
 
 /** A word of the command line that begins with `--`. */
 interface Flag {
