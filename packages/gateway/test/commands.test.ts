@@ -1,9 +1,14 @@
+import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { bundle } from "../../../scripts/lib/bundle.mjs"
 import { commandsPage } from "../../../scripts/lib/commandsPage.mjs"
+import { eventually } from "../../../test/support/eventually.ts"
+import { chat } from "../../../test/support/gateway.ts"
 import { command, fileOf } from "../../../test/support/program.ts"
+import { silence, wall } from "../../../test/support/wall.ts"
 import { commands } from "../src/internal/command/commands.ts"
 
 describe("the guide to the commands", () => {
@@ -43,6 +48,24 @@ describe("the guide to the commands", () => {
         const { code, stderr } = yield* command(args)
         assert.deepStrictEqual([code, stderr], [0, ""], args.join(" "))
       }
+    })
+  )
+
+  it.scopedLive("says what a signal does to one that is not done", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(silence)
+      const file = fileOf(chat([only.url]))
+      const child = spawn(process.execPath, [yield* Effect.promise(bundle), "probe", file])
+      let stderr = ""
+      child.stderr.on("data", (chunk) => {
+        stderr += chunk
+      })
+      const ended = new Promise<number | null>((resolve) => child.on("close", resolve))
+      yield* eventually(() => only.received.length === 1)
+      child.kill("SIGTERM")
+      assert.strictEqual(yield* Effect.promise(() => ended), 1)
+      assert.strictEqual(stderr, "understudy: stopped by SIGTERM before it was done\n")
     })
   )
 })

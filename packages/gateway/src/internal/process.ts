@@ -43,11 +43,11 @@ export const run = (onHangup: Cli.Terminal["onHangup"]): void => {
   )
 
   // The first signal drains, the second one does not wait.
-  let stopping = false
+  let stopped: NodeJS.Signals | undefined
   for (const signal of cluster.isWorker ? [] : (["SIGINT", "SIGTERM"] as const)) {
     process.on(signal, () => {
-      if (stopping) process.exit(1)
-      stopping = true
+      if (stopped !== undefined) process.exit(1)
+      stopped = signal
       fiber.unsafeInterruptAsFork(fiber.id())
     })
   }
@@ -59,9 +59,12 @@ export const run = (onHangup: Cli.Terminal["onHangup"]): void => {
   }
 
   fiber.addObserver((exit) => {
-    if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return end(0)
+    const isInterrupted = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
+    // To be stopped is the end of serving, and of everything else an end before it was done.
+    if (Exit.isSuccess(exit) || (isInterrupted && process.argv.includes("serve"))) return end(0)
     const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
-    process.stderr.write(`understudy: ${error?.message ?? Cause.pretty(exit.cause)}\n`)
+    const reason = isInterrupted ? `stopped by ${stopped} before it was done` : error?.message
+    process.stderr.write(`understudy: ${reason ?? Cause.pretty(exit.cause)}\n`)
     end(1)
   })
 }
