@@ -1,13 +1,16 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { ProviderError } from "@understudy/http"
 import { Alerts } from "@understudy/otel"
 import { Effect, Stream } from "effect"
 import { ask, chatBody, get } from "../support/caller.ts"
+import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
+import { program } from "../support/program.ts"
 import { request, route, seen } from "../support/tracedRun.ts"
-import { fails, wall } from "../support/wall.ts"
+import { fails, sends, wall } from "../support/wall.ts"
+import { two, workersOf } from "../support/workers.ts"
 import { code, table } from "./guide.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -80,6 +83,61 @@ describe("the guide to what can be seen", () => {
     assert.sameMembers([...named("another `error_type`")], [...new Set(types)])
     assert.isEmpty(types.filter((type) => (ProviderError.kinds as ReadonlyArray<string>).includes(type)))
   })
+
+  it.scopedLive(
+    "lists every line of the log with its fields",
+    () =>
+      Effect.gen(function* () {
+        const [first, second, collector] = [yield* wall, yield* wall, yield* wall]
+        first.script(fails(503))
+        collector.script(sends(200, "application/json", "{}"))
+        const yaml = `${chat([first.url, second.url], {
+          tier: "retry: { times: 0 }, breaker: { consecutive: 1, openFor: 1ms, jitter: 0 }",
+          route: "alert: { tier: tier1, atLeast: 1 }"
+        })}\nprobe: { every: 1s, breakers: true }`
+        const running = yield* program(
+          yaml,
+          {
+            OTEL_EXPORTER_OTLP_ENDPOINT: collector.url.replace("/v1", ""),
+            OTEL_EXPORTER_OTLP_PROTOCOL: "http/json"
+          },
+          two
+        )
+        const { file, lines, signal, url } = running
+        const logged = (message: string, has: (line: Record<string, unknown>) => boolean = () => true) =>
+          lines.filter((line) => line["message"] === message && has(line))
+        yield* ask(url)
+        yield* eventually(() => logged("alert").length > 0)
+        yield* eventually(() => logged("run", (line) => line["synthetic"] === true).length > 1)
+        // Until the others open for a while.
+        writeFileSync(file, yaml.replace("openFor: 1ms", "openFor: 1h").replace("drain: 1s", "drain: 2s"))
+        signal("SIGHUP")
+        yield* eventually(() => logged("reload").length === 1)
+        for (let n = 0; n < 6; n++) yield* ask(url)
+        yield* eventually(() => logged("refused", (line) => line["synthetic"] === true).length > 0)
+        writeFileSync(file, "routes: {}")
+        signal("SIGHUP")
+        yield* eventually(() => logged("reload").length === 2)
+        process.kill(workersOf(running)[0] ?? 0, "SIGKILL")
+        yield* eventually(() => logged("worker").length === 2)
+        const messages = named("`message`")
+        assert.sameMembers([...messages], [...new Set(lines.map((line) => String(line["message"])))])
+        for (const message of messages) {
+          const fields = new Set(logged(message).flatMap((line) => Object.keys(line)))
+          for (const common of ["timestamp", "level", "message"]) assert.isTrue(fields.delete(common))
+          const listed = named("field", guide.slice(guide.indexOf(`### \`${message}\`\n`)))
+          assert.sameMembers([...listed], [...fields], message)
+          const levels = table(guide, "`message`").find(([cell]) => cell === code(message))?.[1] ?? ""
+          for (const line of logged(message)) assert.include(levels, code(String(line["level"])))
+        }
+        const states = table(guide, "label").find(([cell]) => cell === "`from`, `to`")?.[1] ?? ""
+        for (const { from, reason, to } of logged("breaker")) {
+          for (const state of [from, to]) assert.include(states, code(String(state)))
+          assert.include(named("`reason` of a breaker"), String(reason))
+        }
+      }),
+    60_000
+  )
 
   it.effect("lists every attribute, and the spans that it is on", () =>
     Effect.gen(function* () {

@@ -17,38 +17,42 @@ describe("the guide to the commands", () => {
     assert.strictEqual(kept, commandsPage(commands), "write it anew: npm run commands")
   })
 
-  it.live("says when a command ends with 1, and with how many lines on stderr", () =>
-    Effect.gen(function* () {
-      const broken = fileOf("providers: {}")
-      const failing: Readonly<Record<string, ReadonlyArray<string>>> = {
-        serve: [broken],
-        check: [broken],
-        probe: [
-          fileOf(
-            "{ providers: { p: { kind: openai, baseUrl: 'http://127.0.0.1:9' } }, routes: { r: { tiers: [ { name: t, provider: p, model: m } ] } } }"
-          )
-        ],
-        simulate: ["--outage", broken],
-        replay: [broken],
-        rules: [broken],
-        report: ["no.log"],
-        schema: [broken],
-        completion: ["csh"]
-      }
-      assert.hasAllKeys(
-        failing,
-        commands.map(({ name }) => name)
-      )
-      for (const [name, args] of Object.entries(failing)) {
-        const { code, stderr } = yield* command([name, ...args])
-        assert.strictEqual(code, 1, name)
-        assert.match(stderr, /^understudy: .*\n$/, name)
-      }
-      for (const args of [["check"], ["rules"], ["help", "serve"], ["--version"]]) {
-        const { code, stderr } = yield* command(args)
-        assert.deepStrictEqual([code, stderr], [0, ""], args.join(" "))
-      }
-    })
+  it.live(
+    "says when a command ends with 1, and with how many lines on stderr",
+    () =>
+      Effect.gen(function* () {
+        const broken = fileOf("providers: {}")
+        const failing: Readonly<Record<string, ReadonlyArray<string>>> = {
+          serve: [broken],
+          check: [broken],
+          probe: [
+            fileOf(
+              "{ providers: { p: { kind: openai, baseUrl: 'http://127.0.0.1:9' } }, routes: { r: { tiers: [ { name: t, provider: p, model: m } ] } } }"
+            )
+          ],
+          simulate: ["--outage", broken],
+          replay: [broken],
+          rules: [broken],
+          report: ["no.log"],
+          schema: [broken],
+          completion: ["csh"]
+        }
+        assert.hasAllKeys(
+          failing,
+          commands.map(({ name }) => name)
+        )
+        for (const [name, args] of Object.entries(failing)) {
+          const { code, stderr } = yield* command([name, ...args])
+          assert.strictEqual(code, 1, name)
+          assert.match(stderr, /^understudy: .*\n$/, name)
+        }
+        for (const args of [["check"], ["rules"], ["help", "serve"], ["--version"]]) {
+          const { code, stderr } = yield* command(args)
+          assert.deepStrictEqual([code, stderr], [0, ""], args.join(" "))
+        }
+      }),
+    // A dozen processes, and the bundle where there is none.
+    60_000
   )
 
   it.scopedLive("says what a signal does to one that is not done", () =>
