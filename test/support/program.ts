@@ -19,6 +19,8 @@ export interface Program {
   readonly signal: (signal: NodeJS.Signals) => void
   /** Sends the signal and waits for the exit code. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<number | null>
+  /** Reads no more of what it prints. */
+  readonly deafen: () => void
 }
 
 let bundled: Promise<string> | undefined
@@ -39,29 +41,44 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** `understudy` with these arguments, which may print elsewhere. The scope's end kills it. */
+export const started = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {},
+  stdout: "pipe" | number = "pipe"
+) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.map(main, (main) =>
+        spawn(process.execPath, [main, ...args], {
+          env: { ...process.env, ...env },
+          stdio: ["ignore", stdout, "pipe"]
+        })
+      ),
+      (child) => Effect.sync(() => child.kill("SIGKILL"))
+    ),
+    (child) => {
+      const said = { stdout: "", stderr: "" }
+      for (const name of ["stdout", "stderr"] as const) {
+        child[name]?.on("data", (chunk) => {
+          said[name] += chunk
+        })
+      }
+      const closed = new Promise<Ended>((resolve) => child.on("close", (code) => resolve({ code, ...said })))
+      return {
+        ended: Effect.promise(() => closed),
+        signal: (signal: NodeJS.Signals) => void child.kill(signal),
+        /** Reads no more of what it prints. */
+        deafen: () => void child.stdout?.destroy()
+      }
+    }
+  )
+
 /** Runs `understudy` with these arguments to its end. */
 export const command = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {}
-): Effect.Effect<Ended> =>
-  Effect.flatMap(main, (main) =>
-    Effect.async<Ended>((resume) => {
-      const child = spawn(process.execPath, [main, ...args], {
-        env: { ...process.env, ...env },
-        stdio: ["ignore", "pipe", "pipe"]
-      })
-      let stdout = ""
-      let stderr = ""
-      child.stdout.on("data", (chunk) => {
-        stdout += chunk
-      })
-      child.stderr.on("data", (chunk) => {
-        stderr += chunk
-      })
-      child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
-      return Effect.sync(() => child.kill("SIGKILL"))
-    })
-  )
+): Effect.Effect<Ended> => Effect.scoped(Effect.flatMap(started(args, env), ({ ended }) => ended))
 
 /** Runs `understudy serve` on a file of this text and a free port. */
 export const program = (
@@ -105,6 +122,7 @@ export const program = (
       stop: (signal = "SIGTERM") => {
         child.kill(signal)
         return exited
-      }
+      },
+      deafen: () => void child.stdout.destroy()
     }
   })

@@ -6,14 +6,16 @@ let asked = false
 let reload = (): void => {
   asked = true
 }
+const serves = process.argv.includes("serve")
+
 // Whose terminal is closed ends, as every program does, and so does a command that reads no file anew.
-if (process.argv.includes("serve") && !process.stdout.isTTY) process.on("SIGHUP", () => reload())
+if (serves && !process.stdout.isTTY) process.on("SIGHUP", () => reload())
 
 // Ctrl-C reaches every process of a terminal: the parent of a worker says when that is to stop.
 if (cluster.isWorker) for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {})
 
 const { run } = await import("./internal/process.ts")
-run((listener) => {
+run(serves, (listener) => {
   reload = listener
   if (asked) listener()
 })
