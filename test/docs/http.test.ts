@@ -119,6 +119,7 @@ const provoked: ReadonlyArray<readonly [string, Effect.Effect<Seen, unknown, Sco
   ["invalid_api_key", one({}, ", apiKeys: [sk-1]")],
   ["invalid_api_key", one({ method: "GET", path: "/status" }, ", apiKeys: [sk-1]")],
   ["forbidden_host", one({ headers: { host: "gateway.example" } })],
+  ["forbidden_origin", one({ headers: { origin: "https://evil.example" } })],
   ["not_found", one({ path: "/v1/chat/completions/" })],
   ["model_not_found", one({ body: { model: "gpt-9" } })],
   ["model_not_found", one({ path: "/v1/embeddings" })],

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isLoopback, nameIn } from "../src/internal/network/loopback.ts"
+import { isLoopback, nameIn, nameInOrigin } from "../src/internal/network/loopback.ts"
 
 describe("a request's host", () => {
   const hosts: Readonly<Record<string, boolean>> = {
@@ -20,6 +20,26 @@ describe("a request's host", () => {
   for (const [host, expected] of Object.entries(hosts)) {
     it(`"${host}" is ${expected ? "" : "not "}this machine`, () => {
       assert.strictEqual(isLoopback(nameIn(host)), expected)
+    })
+  }
+})
+
+describe("the origin of a page", () => {
+  const origins: Readonly<Record<string, boolean>> = {
+    "http://localhost:3000": true,
+    "https://127.0.0.1": true,
+    "http://[::1]:8787": true,
+    "https://evil.example": false,
+    "http://localhost.evil.example": false,
+    "http://evil.example/http://localhost": false,
+    "chrome-extension://localhost": false,
+    "http://localhost, https://evil.example": false,
+    null: false,
+    "": false
+  }
+  for (const [origin, expected] of Object.entries(origins)) {
+    it(`"${origin}" is ${expected ? "" : "not "}this machine`, () => {
+      assert.strictEqual(isLoopback(nameInOrigin(origin)), expected)
     })
   }
 })

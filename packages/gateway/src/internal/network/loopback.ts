@@ -6,3 +6,6 @@ export const isLoopback = (host: string): boolean =>
 
 /** What a `Host` header names, without its port. */
 export const nameIn = (host: string): string => host.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1")
+
+/** What an `Origin` header names; of an app's own scheme nothing that is this machine. */
+export const nameInOrigin = (origin: string): string => nameIn(origin.replace(/^https?:\/\//, ""))

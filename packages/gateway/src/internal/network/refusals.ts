@@ -19,6 +19,9 @@ export const noHost = (): Refusal => refuse(400, "malformed_request", "The reque
 export const foreignHost = (): Refusal =>
   refuse(403, "forbidden_host", "A gateway without keys answers only as localhost; server.apiKeys opens it.")
 
+export const foreignOrigin = (): Refusal =>
+  refuse(403, "forbidden_origin", "A gateway without keys answers no web page of another site.")
+
 export const expectation = (): Refusal =>
   refuse(417, "expectation_failed", "The gateway expects no more than 100-continue.")
 

@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import type { Config } from "../../Config.ts"
 import * as Server from "../../Server.ts"
 import { alertsOf } from "../file/alertsOf.ts"
-import { isLoopback, nameIn } from "../network/loopback.ts"
+import { isLoopback, nameIn, nameInOrigin } from "../network/loopback.ts"
 import * as Refusals from "../network/refusals.ts"
 import * as Breakers from "./breakers.ts"
 import * as Checks from "./checks.ts"
@@ -96,14 +96,22 @@ export const make = (
     return { config, routes, health, checks, handler, admission, breakers }
   })
 
-/** Where anybody on this machine may call, a web page of elsewhere whose name leads here is still not anybody. */
+/** Where anybody on this machine may call, a web page of elsewhere that a browser here shows is still not anybody. */
 const fromHere =
   (handler: OpenAiRouter.Handler): OpenAiRouter.Handler =>
   (request) => {
     const { host } = request.headers
-    return host === undefined || isLoopback(nameIn(host))
-      ? handler(request)
-      : Effect.sync(Refusals.foreignHost)
+    // Its name may lead here.
+    if (host !== undefined && !isLoopback(nameIn(host))) return Effect.sync(Refusals.foreignHost)
+    return isOfForeignPage(request) ? Effect.sync(Refusals.foreignOrigin) : handler(request)
   }
+
+/** What a browser says of the page that asks; whoever is no browser says nothing. A link may lead here from anywhere. */
+const isOfForeignPage = ({ headers, method }: OpenAiRouter.Request): boolean => {
+  const origin = headers["origin"]
+  if (origin !== undefined && !isLoopback(nameInOrigin(origin))) return true
+  if (headers["sec-fetch-site"] !== "cross-site") return false
+  return method !== "GET" || headers["sec-fetch-dest"] !== "document"
+}
 
 const limitsOf = ({ server: { maxInFlight, maxQueue, maxWait } }: Config) => [maxInFlight, maxQueue, maxWait]
