@@ -86,6 +86,46 @@ describe("ChatModel: a stream", () => {
     })
   )
 
+  it.effect("loses nothing where content is text at one time and parts at another", () =>
+    Effect.gen(function* () {
+      const [capital, reference] = [
+        { type: "text", text: "The capital" },
+        { type: "reference", reference_ids: [0] }
+      ]
+      for (const [contents, kept] of [
+        // Mistral: vercel/ai#4747.
+        [
+          ["The capital ", "is Paris", [reference], "."],
+          ["The capital is Paris", reference, "."]
+        ],
+        [
+          [[reference], "The capital", null, " is Paris", ""],
+          [reference, "The capital is Paris"]
+        ],
+        [
+          [[capital], [capital, reference]],
+          [capital, capital, reference]
+        ]
+      ] as const) {
+        const { deltas, finished } = yield* said(...contents.map((content) => delta({ content })))
+        const content = kept.map((part) => (typeof part === "string" ? { type: "text", text: part } : part))
+        assert.strictEqual(finished.text, text(deltas))
+        assert.deepStrictEqual(finished.message, {
+          role: "assistant",
+          content: finished.text,
+          extra: { content }
+        })
+      }
+    })
+  )
+
+  it.effect("has thought all that it was heard to think, whatever that was called", () =>
+    Effect.gen(function* () {
+      const { finished } = yield* said(delta({ reasoning_content: "Hm" }), delta({ reasoning: "m." }))
+      assert.strictEqual(finished.reasoning, "Hmm.")
+    })
+  )
+
   it.effect("puts tool calls together from their pieces, with what is signed to them", () =>
     Effect.gen(function* () {
       const pieces = [
@@ -166,6 +206,17 @@ describe("ChatModel: a stream", () => {
       )
       yield* said(delta(evil), delta(evil))
       assert.isFalse("polluted" in {})
+      const unsaid = JSON.parse('{"__proto__":{"content":"evil","refusal":"evil","polluted":1}}')
+      const { deltas, finished } = yield* said(delta(unsaid), delta({ tool_calls: [unsaid] }))
+      assert.deepStrictEqual(
+        deltas.map(({ _tag }) => _tag),
+        ["Other", "ToolCallDelta"]
+      )
+      assert.deepStrictEqual([finished.text, finished.refusal], ["", undefined])
+      assert.deepStrictEqual(finished.message, {
+        role: "assistant",
+        toolCalls: [{ id: "", name: "", arguments: "" }]
+      })
     })
   )
 

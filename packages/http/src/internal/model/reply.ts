@@ -101,6 +101,7 @@ export const read = (json: unknown): Reply => {
   const choice = firstChoice(json)
   const message = Json.asObject<string>(choice?.message) ?? {}
   return reply(
+    sayings(message),
     message,
     Json.asArray(message["tool_calls"]),
     Json.asText(choice?.finish_reason),
@@ -110,6 +111,9 @@ export const read = (json: unknown): Reply => {
 
 /** Reads a stream: the deltas of each chunk, and at its end all that was said. */
 export const makeReader = () => {
+  // Put together from what the deltas said, and not read of the message again, so that the two cannot disagree.
+  const said: Sayings = { text: "", reasoning: "", refusal: "" }
+  const content = makeContent()
   const message: Fields = {}
   const calls = new Map<number, Fields>()
   let finishReason: string | undefined
@@ -130,41 +134,77 @@ export const makeReader = () => {
       usage = usageIn(json) ?? usage
       const choice = firstChoice(json)
       finishReason = Json.asText(choice?.finish_reason) ?? finishReason
-      const { tool_calls, ...delta } = Json.asObject<string>(choice?.delta) ?? {}
-      merge(message, delta)
-      const said: ReadonlyArray<readonly ["TextDelta" | "ReasoningDelta" | "RefusalDelta", string]> = [
-        ["ReasoningDelta", reasoningOf(delta)],
-        ["TextDelta", textOf(delta["content"])],
-        ["RefusalDelta", Json.asText(delta["refusal"]) ?? ""]
-      ]
+      const delta = Json.asObject<string>(choice?.delta) ?? {}
+      const { content: more, tool_calls, ...rest } = delta
+      content.push(more)
+      merge(message, rest)
+      const saying = sayings(delta)
       const deltas = [
-        ...said.flatMap(([_tag, text]) => (text === "" ? [] : [{ _tag, text, json }])),
+        ...kinds.flatMap(([_tag, kind]) => {
+          const text = saying[kind]
+          said[kind] += text
+          return text === "" ? [] : [{ _tag, text, json }]
+        }),
         ...Json.asArray(tool_calls).flatMap((delta) => call(delta, json))
       ]
       return deltas.length === 0 ? [{ _tag: "Other", json }] : deltas
     },
-    end: (): Reply => reply(message, [...calls.values()], finishReason, usage)
+    end: (): Reply =>
+      reply(said, { ...message, content: content.end() }, [...calls.values()], finishReason, usage)
   }
 }
+
+/** Some servers send text and parts in turn, and not each its own kind throughout: text between parts becomes one. */
+const makeContent = () => {
+  const parts: Array<unknown> = []
+  let text = ""
+  const textPart = () => (text === "" ? [] : [{ type: "text", text }])
+
+  return {
+    push: (content: unknown): void => {
+      if (typeof content === "string") text += content
+      const more = Json.asArray(content)
+      if (more.length === 0) return
+      parts.push(...textPart())
+      for (const part of more) parts.push(part)
+      text = ""
+    },
+    end: (): unknown => (parts.length === 0 ? text : [...parts, ...textPart()])
+  }
+}
+
+/** Of one delta, or of a whole message; empty where there is none. */
+type Sayings = Record<(typeof kinds)[number][1], string>
+
+const kinds = [
+  ["ReasoningDelta", "reasoning"],
+  ["TextDelta", "text"],
+  ["RefusalDelta", "refusal"]
+] as const
+
+const sayings = (fields: Fields): Sayings => ({
+  reasoning: reasoningOf(fields),
+  text: textOf(fields["content"]),
+  refusal: Json.asText(fields["refusal"]) ?? ""
+})
 
 interface Fields {
   [name: string]: unknown
 }
 
 const reply = (
+  { reasoning, refusal, text }: Sayings,
   { content, role: _, tool_calls: __, ...rest }: Fields,
   calls: ReadonlyArray<unknown>,
   finishReason: string | undefined,
   usage: Usage | undefined
 ): Reply => {
-  const text = textOf(content)
-  const reasoning = reasoningOf(rest)
   const toolCalls = calls.flatMap(readCall)
   const extra = filled({ ...rest, content: typeof content === "string" ? undefined : content })
   return {
     text,
-    reasoning: reasoning === "" ? undefined : reasoning,
-    refusal: Json.asText(rest["refusal"]),
+    reasoning: Json.asText(reasoning),
+    refusal: Json.asText(refusal),
     toolCalls,
     finishReason,
     usage,
@@ -217,7 +257,8 @@ const whole = new Set(["role", "id", "type", "name", "index"])
 /** Puts a delta to what was said before it: text and lists go on, objects grow, all else is replaced. */
 const merge = (into: Fields, delta: object): Fields => {
   for (const [name, value] of Object.entries(delta)) {
-    if (!Json.isGiven(value)) continue
+    // It would not be a field of the object, but whence all of its fields come.
+    if (name === "__proto__" || !Json.isGiven(value)) continue
     const known = into[name]
     const object = Json.asObject(value)
     if (object !== undefined) into[name] = merge({ ...Json.asObject(known) }, object)
