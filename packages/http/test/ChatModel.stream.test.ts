@@ -182,6 +182,91 @@ describe("ChatModel: a stream", () => {
     })
   )
 
+  it.effect("melts no two calls into one, however they are numbered and named", () =>
+    Effect.gen(function* () {
+      const named = (name: string, args?: unknown) => ({ function: { name, arguments: args } })
+      const goesOn = (args: string) => ({ function: { arguments: args } })
+      const [a, b] = ['{"x":1}', '{"y":2}']
+      const cases = [
+        // Every call is number 0: omnigent-ai/omnigent#28.
+        [
+          [0, { index: 0, id: "c1", ...named("f", a) }],
+          [1, { index: 0, id: "c2", ...named("f", b) }]
+        ],
+        [
+          [0, { index: 0, id: "c1", ...named("f", "") }],
+          [0, { index: 0, id: "", ...goesOn(a) }],
+          [1, { index: 0, id: "c2", ...named("f", "") }],
+          [1, { index: 0, id: "", ...goesOn(b) }]
+        ],
+        [
+          [0, { index: 0, id: "c1", ...named("f", '{"x"') }],
+          [1, { index: 0, id: "c2", ...named("f", b) }],
+          [0, { index: 0, id: "c1", ...goesOn(":1") }],
+          [0, { index: 0, ...goesOn("}") }]
+        ],
+        // And has no id: NousResearch/hermes-agent#62937.
+        [
+          [0, { index: 0, id: "", ...named("f", a) }],
+          [1, { index: 0, id: "", ...named("f", b) }],
+          [1, { index: 0, id: "", ...named("f", "") }]
+        ],
+        [
+          [0, { index: 0, ...named("f", '{"x":') }],
+          [0, { index: 0, ...named("f", "1}") }],
+          [1, { index: 0, ...named("g", b) }]
+        ],
+        // An id that comes late, and one that changes with every piece: poolsideai/pool#9.
+        [
+          [0, { index: 0, ...named("f", '{"x":') }],
+          [0, { index: 0, id: "c1", ...goesOn("1}") }],
+          [1, { index: 1, id: "c2", ...named("g", "{") }],
+          [1, { index: 1, id: "c3", ...goesOn('"y":2}') }]
+        ],
+        // The calls are numbered among other things: pipecat-ai/pipecat#4987.
+        [
+          [0, { index: 1, id: "c1", ...named("f", a) }],
+          [1, { index: 3, id: "c2", ...named("g", b) }]
+        ],
+        // No number.
+        [
+          [0, named("f", '{"x":')],
+          [0, goesOn("1}")],
+          [1, named("f", { y: 2 })]
+        ],
+        [
+          [0, named("f")],
+          [1, named("g", b)]
+        ],
+        [
+          [0, { id: "c1", ...named("f", '{"x":') }],
+          [1, { id: "c2", ...named("f", '{"y":') }],
+          [0, { id: "c1", ...goesOn("1}") }],
+          [1, { id: "c2", ...goesOn("2}") }]
+        ]
+      ] as const
+      for (const pieces of cases) {
+        const { deltas, finished } = yield* said(...pieces.map(([, piece]) => delta({ tool_calls: [piece] })))
+        const calls = deltas.filter((part) => part._tag === "ToolCallDelta")
+        assert.deepStrictEqual(
+          calls.map(({ index }) => index),
+          pieces.map(([index]) => index)
+        )
+        assert.deepStrictEqual(
+          finished.toolCalls,
+          [0, 1].map((index) => {
+            const pieces = calls.filter((part) => part.index === index)
+            return {
+              id: pieces.find(({ id }) => id !== undefined)?.id ?? "",
+              name: pieces.find(({ name }) => name !== undefined)?.name ?? "",
+              arguments: pieces.map(({ arguments: text }) => text).join("")
+            }
+          })
+        )
+      }
+    })
+  )
+
   it.effect("keeps for the next turn what it has no name for, and leaves the chunks as they were", () =>
     Effect.gen(function* () {
       const details = (index: number) =>

@@ -1,7 +1,9 @@
 import type { Usage } from "../../ChatCompletion.ts"
 import * as Json from "../bytes/json.ts"
 import { readUsage } from "../provider/choice.ts"
+import { type Fields, filled, merge } from "./fields.ts"
 import type { AssistantMessage, ToolCall } from "./request.ts"
+import * as ToolCalls from "./toolCalls.ts"
 
 /**
  * What the model said. Of several choices it is the first, whose every word is in `text`, `reasoning`, `refusal` and
@@ -69,7 +71,7 @@ export interface RefusalDelta {
  */
 export interface ToolCallDelta {
   readonly _tag: "ToolCallDelta"
-  /** Which call of the reply this is a piece of, from 0. */
+  /** Which call of the reply's `toolCalls` this is a piece of, from 0, however the provider counts. */
   readonly index: number
   readonly id: string | undefined
   readonly name: string | undefined
@@ -103,7 +105,7 @@ export const read = (json: unknown): Reply => {
   return reply(
     sayings(message),
     message,
-    Json.asArray(message["tool_calls"]),
+    ToolCalls.read(message["tool_calls"]),
     Json.asText(choice?.finish_reason),
     usageIn(json)
   )
@@ -115,19 +117,9 @@ export const makeReader = () => {
   const said: Sayings = { text: "", reasoning: "", refusal: "" }
   const content = makeContent()
   const message: Fields = {}
-  const calls = new Map<number, Fields>()
+  const calls = ToolCalls.makeReader()
   let finishReason: string | undefined
   let usage: Usage | undefined
-
-  const call = (delta: unknown, json: unknown): ReadonlyArray<ToolCallDelta> => {
-    const fields = Json.asObject<"index" | "id" | "function">(delta)
-    if (fields === undefined) return []
-    const index = indexOf(fields, calls)
-    const known = calls.get(index) ?? {}
-    calls.set(index, merge(known, fields))
-    const { arguments: text, name } = functionOf(fields)
-    return [{ _tag: "ToolCallDelta", index, id: Json.asText(fields.id), name, arguments: text, json }]
-  }
 
   return {
     push: (json: unknown): ReadonlyArray<Delta> => {
@@ -145,12 +137,13 @@ export const makeReader = () => {
           said[kind] += text
           return text === "" ? [] : [{ _tag, text, json }]
         }),
-        ...Json.asArray(tool_calls).flatMap((delta) => call(delta, json))
+        ...Json.asArray(tool_calls)
+          .flatMap(calls.push)
+          .map((piece) => ({ _tag: "ToolCallDelta" as const, ...piece, json }))
       ]
       return deltas.length === 0 ? [{ _tag: "Other", json }] : deltas
     },
-    end: (): Reply =>
-      reply(said, { ...message, content: content.end() }, [...calls.values()], finishReason, usage)
+    end: (): Reply => reply(said, { ...message, content: content.end() }, calls.end(), finishReason, usage)
   }
 }
 
@@ -188,18 +181,13 @@ const sayings = (fields: Fields): Sayings => ({
   refusal: Json.asText(fields["refusal"]) ?? ""
 })
 
-interface Fields {
-  [name: string]: unknown
-}
-
 const reply = (
   { reasoning, refusal, text }: Sayings,
   { content, role: _, tool_calls: __, ...rest }: Fields,
-  calls: ReadonlyArray<unknown>,
+  toolCalls: ReadonlyArray<ToolCall>,
   finishReason: string | undefined,
   usage: Usage | undefined
 ): Reply => {
-  const toolCalls = calls.flatMap(readCall)
   const extra = filled({ ...rest, content: typeof content === "string" ? undefined : content })
   return {
     text,
@@ -217,25 +205,6 @@ const reply = (
   }
 }
 
-const readCall = (value: unknown): ReadonlyArray<ToolCall> => {
-  const fields = Json.asObject<string>(value)
-  if (fields === undefined) return []
-  const { function: _, id, index: __, type: ___, ...rest } = fields
-  const { arguments: text, name = "" } = functionOf(fields)
-  const extra = filled(rest)
-  return [{ id: Json.asText(id) ?? "", name, arguments: text, ...(extra && { extra }) }]
-}
-
-const functionOf = (call: Json.Loose<"function">) => {
-  const named = Json.asObject<"name" | "arguments">(call.function)
-  const json = named?.arguments
-  return {
-    name: Json.asText(named?.name),
-    // Some servers send the object itself.
-    arguments: typeof json === "string" ? json : Json.isGiven(json) ? JSON.stringify(json) : ""
-  }
-}
-
 const firstChoice = (json: unknown) =>
   Json.asArray(Json.asObject<"choices">(json)?.choices)
     .map((choice) => Json.asObject<"index" | "message" | "delta" | "finish_reason">(choice))
@@ -243,32 +212,6 @@ const firstChoice = (json: unknown) =>
     .find((choice) => (choice?.index ?? 0) === 0)
 
 const usageIn = (json: unknown): Usage | undefined => readUsage(Json.asObject<"usage">(json)?.usage)
-
-/** Some servers number no calls: there one with a new id is a new call. */
-const indexOf = ({ id, index }: Json.Loose<"id" | "index">, calls: ReadonlyMap<number, Fields>): number => {
-  if (typeof index === "number") return index
-  const last = Math.max(-1, ...calls.keys())
-  return last === -1 || (isFilled(id) && calls.get(last)?.["id"] !== id) ? last + 1 : last
-}
-
-// What says what a thing is comes once or again and again, whole each time.
-const whole = new Set(["role", "id", "type", "name", "index"])
-
-/** Puts a delta to what was said before it: text and lists go on, objects grow, all else is replaced. */
-const merge = (into: Fields, delta: object): Fields => {
-  for (const [name, value] of Object.entries(delta)) {
-    // It would not be a field of the object, but whence all of its fields come.
-    if (name === "__proto__" || !Json.isGiven(value)) continue
-    const known = into[name]
-    const object = Json.asObject(value)
-    if (object !== undefined) into[name] = merge({ ...Json.asObject(known) }, object)
-    else if (Array.isArray(value)) into[name] = [...Json.asArray(known), ...value]
-    else if (typeof value !== "string" || typeof known !== "string") into[name] = value
-    else if (!whole.has(name)) into[name] = known + value
-    else if (value !== "") into[name] = value
-  }
-  return into
-}
 
 /** Some providers send text in parts. */
 const textOf = (content: unknown): string =>
@@ -284,11 +227,3 @@ const reasoningOf = ({
   reasoning_content
 }: Json.Loose<"reasoning" | "reasoning_content">): string =>
   Json.asText(reasoning_content) ?? Json.asText(reasoning) ?? ""
-
-const filled = (fields: Fields): Readonly<Record<string, unknown>> | undefined => {
-  const entries = Object.entries(fields).filter(([, value]) => isFilled(value))
-  return entries.length === 0 ? undefined : Object.fromEntries(entries)
-}
-
-const isFilled = (value: unknown): boolean =>
-  Json.isGiven(value) && value !== "" && !(Array.isArray(value) && value.length === 0)

@@ -1,0 +1,109 @@
+import * as Json from "../bytes/json.ts"
+import { type Fields, filled, merge } from "./fields.ts"
+import type { ToolCall } from "./request.ts"
+
+/** A piece of a call, and which of all calls that is. */
+export interface Piece {
+  readonly index: number
+  readonly id: string | undefined
+  readonly name: string | undefined
+  readonly arguments: string
+}
+
+/** The calls of a whole message. */
+export const read = (calls: unknown): ReadonlyArray<ToolCall> =>
+  Json.asArray(calls).flatMap((value) => {
+    const call = parts(value)
+    return call === undefined ? [] : [toolCall(call)]
+  })
+
+/** Puts the calls of a stream together. */
+export const makeReader = () => {
+  const calls: Array<Call> = []
+  const byId = new Map<string, Call>()
+  /** Under no number the latest of all. */
+  const latest = new Map<number | undefined, Call>()
+
+  const open = ({ id, name, number }: Parts): Call => {
+    const call: Call = { index: calls.length, number, id, name, arguments: "", isWhole: false, rest: {} }
+    calls.push(call)
+    return call
+  }
+
+  const find = ({ id, number }: Parts): Call | undefined => {
+    const known = id === undefined ? undefined : byId.get(id)
+    return known !== undefined && (number ?? known.number) === known.number ? known : latest.get(number)
+  }
+
+  return {
+    push: (value: unknown): ReadonlyArray<Piece> => {
+      const piece = parts(value)
+      if (piece === undefined) return []
+      const found = find(piece)
+      const call = found === undefined || begins(piece, found) ? open(piece) : found
+      const { arguments: text, id, name, number, rest } = piece
+      call.id ??= id
+      call.name ??= name
+      if (text !== "") call.isWhole = call.arguments === "" && Json.asObject(Json.parse(text)) !== undefined
+      call.arguments += text
+      merge(call.rest, rest)
+      if (call.id !== undefined) byId.set(call.id, call)
+      latest.set(undefined, call)
+      latest.set(number, call)
+      // Some servers make up an id for every piece (poolsideai/pool#9): the first one stands.
+      return [{ index: call.index, id: id === call.id ? id : undefined, name, arguments: text }]
+    },
+    end: (): ReadonlyArray<ToolCall> => calls.map(toolCall)
+  }
+}
+
+interface Parts {
+  /** As the server counts. */
+  readonly number: number | undefined
+  readonly id: string | undefined
+  readonly name: string | undefined
+  readonly arguments: string
+  readonly rest: Fields
+}
+
+interface Call extends Parts {
+  /** Among the calls as they began, for what servers count may begin anywhere (pipecat-ai/pipecat#4987) or not at all. */
+  readonly index: number
+  id: string | undefined
+  name: string | undefined
+  arguments: string
+  /** Whether its arguments came in one piece, which is all of them. */
+  isWhole: boolean
+}
+
+/**
+ * Whether a piece is not of the call that its id or number is of, but of one more: adapters of Gemini number every call 0
+ * (omnigent-ai/omnigent#28), some without an id (NousResearch/hermes-agent#62937), and others do not number them at all.
+ * What has no name goes on with a call, and so does what says the name again as arguments go on.
+ */
+const begins = ({ arguments: text, id, name, number }: Parts, call: Call): boolean => {
+  if (name === undefined) return false
+  if (call.name !== undefined && call.name !== name) return true
+  if (id !== undefined && call.id !== undefined) return id !== call.id
+  return number === undefined ? call.arguments !== "" : call.isWhole && text !== ""
+}
+
+const parts = (value: unknown): Parts | undefined => {
+  const fields = Json.asObject<string>(value)
+  if (fields === undefined) return undefined
+  const { function: called, id, index, type: _, ...rest } = fields
+  const { arguments: json, name } = Json.asObject<"name" | "arguments">(called) ?? {}
+  return {
+    number: typeof index === "number" ? index : undefined,
+    id: Json.asText(id),
+    name: Json.asText(name),
+    // Some servers send the object itself.
+    arguments: typeof json === "string" ? json : Json.isGiven(json) ? JSON.stringify(json) : "",
+    rest
+  }
+}
+
+const toolCall = ({ arguments: text, id = "", name = "", rest }: Parts): ToolCall => {
+  const extra = filled(rest)
+  return { id, name, arguments: text, ...(extra && { extra }) }
+}
