@@ -1,21 +1,10 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Chunk, Effect, FastCheck, Stream } from "effect"
 import { anthropic, complete, requestText, sent, stream } from "./anthropic.ts"
 import * as Answers from "./anthropicAnswers.ts"
 import * as Conversations from "./anthropicConversations.ts"
+import { law } from "./law.ts"
 import { bytes, sse, text } from "./scripted.ts"
-
-const law = <A>(
-  name: string,
-  cases: FastCheck.Arbitrary<A>,
-  holds: (one: A) => Effect.Effect<void, unknown>
-) =>
-  it(name, () =>
-    FastCheck.assert(
-      FastCheck.asyncProperty(cases, (one) => Effect.runPromise(holds(one))),
-      { numRuns: 300 }
-    )
-  )
 
 const whole = (answer: Answers.Answer) =>
   Effect.map(complete(anthropic({ body: Answers.messageText(answer) })), ({ body }) => JSON.parse(text(body)))
