@@ -115,6 +115,8 @@ const provoked: ReadonlyArray<readonly [string, Effect.Effect<Seen, unknown, Sco
   ["invalid_json", one({ body: "" })],
   ["invalid_json", one({ body: "[]" })],
   ["missing_model", one({ body: { model: 1 } })],
+  ["invalid_stream", one({ body: { model: "chat", stream: 1 } })],
+  ["unknown_parameter", one({ body: { model: "chat", Model: "other" } })],
   ["invalid_timeout", one({ headers: { "x-understudy-timeout": "soon" } })],
   ["invalid_api_key", one({}, ", apiKeys: [sk-1]")],
   ["invalid_api_key", one({ method: "GET", path: "/status" }, ", apiKeys: [sk-1]")],
@@ -200,10 +202,9 @@ describe("the guide to HTTP", () => {
         name,
         status
       ]),
-      ...[...text.matchAll(/readonly code: "(\w+)" \| "(\w+)"/g)].flatMap((match) => [
-        [match[1], "400"],
-        [match[2], "400"]
-      ]),
+      ...[...text.matchAll(/readonly code: ("\w+"(?: \| "\w+")+)/g)].flatMap(([, names = ""]) =>
+        names.split(" | ").map((name) => [name.slice(1, -1), "400"])
+      ),
       ...[...text.matchAll(/type: "invalid_request_error", code: "(\w+)"/g)].map(([, name]) => [name, "400"]),
       ...[...text.matchAll(/type: "upstream_error",\s*code: "(\w+)"/g)].map(([, name]) => [name, "200"])
     ])

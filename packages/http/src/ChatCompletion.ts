@@ -53,15 +53,20 @@ export interface ChatRequest {
  * @category errors
  */
 export class InvalidRequest extends Data.TaggedError("InvalidRequest")<{
-  readonly code: "invalid_json" | "missing_model"
+  readonly code: "invalid_json" | "missing_model" | "invalid_stream" | "unknown_parameter"
   /** The field at fault. */
-  readonly param: "model" | undefined
+  readonly param: "model" | "messages" | "stream" | undefined
   readonly message: string
 }> {}
 
 /**
- * Reads what the router must know. Where a key is there twice the last one counts, as for `JSON.parse`; any
- * `stream` but `true` is none.
+ * Reads what the router must know. Where a key is there twice the last one counts, as for `JSON.parse`.
+ *
+ * **Details**
+ * - `stream` is a boolean or `null`: a server that takes `1` or `"true"` for it would answer with a stream whom we
+ *   take to have asked for a whole answer.
+ * - `Model`, `STREAM` and their like are refused: servers written in Go take them for the keys that they look like, and
+ *   the caller would choose the model.
  *
  * @example
  * import { Either } from "effect"
@@ -97,6 +102,17 @@ export const readRequest = (body: Uint8Array): Either.Either<ChatRequest, Invali
   if (model === undefined) return noModel("The request has no `model`; name the model to ask for.")
   if (typeof model !== "string") return noModel("The request's `model` is not a string; send its name.")
   if (model === "") return noModel("The request's `model` is empty; name the model to ask for.")
+  if (typeof stream !== "boolean" && stream !== undefined && stream !== null) {
+    const message = "The request's `stream` is not a boolean; send true or false."
+    return Either.left(new InvalidRequest({ code: "invalid_stream", param: "stream", message }))
+  }
+  for (const key in request) {
+    const meant = key.length <= longest ? ours.get(key.toUpperCase()) : undefined
+    if (meant !== undefined && key !== meant) {
+      const message = `The request has a key that is \`${meant}\` in other letters, which some servers take for it; write it in small ones.`
+      return Either.left(new InvalidRequest({ code: "unknown_parameter", param: meant, message }))
+    }
+  }
   return Either.right({ model, stream: stream === true, ...(typeof n === "number" && n > 1 && { n }), body })
 }
 
@@ -311,6 +327,10 @@ export const readAnswer = (body: Uint8Array): CompleteAnswer => {
     usage: readUsage(answer.usage)
   }
 }
+
+/** What we look at or write ourselves, as Go's `encoding/json` folds it; upper case folds `ſ` as well. */
+const ours = new Map((["model", "messages", "stream"] as const).map((key) => [key.toUpperCase(), key]))
+const longest = "messages".length
 
 const notJson = (message: string): Either.Either<never, InvalidRequest> =>
   Either.left(new InvalidRequest({ code: "invalid_json", param: undefined, message }))

@@ -16,10 +16,26 @@ describe("ChatCompletion.readRequest", () => {
   })
 
   it("streams only where stream is true", () => {
-    for (const stream of ["false", "null", '"true"', "1", "{}"]) {
+    for (const stream of ["false", "null"]) {
       const request = ChatCompletion.readRequest(encode(`{"model":"m","stream":${stream}}`))
       assert.isFalse(Either.getOrThrow(request).stream, stream)
     }
+  })
+
+  it("refuses a stream that servers may take for one, or not", () => {
+    for (const stream of ['"true"', '"false"', "1", "0", "{}", "[]", '""']) {
+      const { code, param } = refused(`{"model":"m","stream":${stream}}`)
+      assert.deepStrictEqual([code, param], ["invalid_stream", "stream"], stream)
+    }
+  })
+
+  it("refuses keys that servers take for its own whatever their case", () => {
+    const keys = { Model: "model", MODEL: "model", Stream: "stream", ſtream: "stream", messageS: "messages" }
+    for (const [key, meant] of Object.entries(keys)) {
+      const { code, param } = refused(`{"model":"m","messages":[],"${key}":true}`)
+      assert.deepStrictEqual([code, param], ["unknown_parameter", meant], key)
+    }
+    assert.isTrue(Either.isRight(ChatCompletion.readRequest(encode('{"model":"m","models":[],"User":"u"}'))))
   })
 
   it("tells how many choices are asked for where that is more than one", () => {
