@@ -119,7 +119,24 @@ export const presets: { readonly [_ in Name]: Preset } = {
     ]
   },
   together: { system: "together_ai" },
-  openrouter: { system: "openrouter" },
+  openrouter: {
+    system: "openrouter",
+    errors: [
+      {
+        name: "OpenRouter: nobody there can do what is asked",
+        kind: "unsupported",
+        status: [404],
+        text: /no endpoints found that (support|can handle)/i
+      },
+      // Of one request with more tokens than are paid for: smaller ones are answered.
+      {
+        name: "OpenRouter: more tokens than the credits are for",
+        kind: "request_too_large",
+        status: [402],
+        text: /requires more credits, or fewer max_tokens|prompt tokens limit exceeded/i
+      }
+    ]
+  },
   gemini: {
     system: "gcp.gemini",
     drop: [...bookkeeping, "metadata"],

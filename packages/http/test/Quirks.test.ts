@@ -170,6 +170,7 @@ describe("Quirks.presets", () => {
       { object: "error", message: { detail: [{ type: "extra_forbidden", loc: ["body", "logprobs"] }] } }
     ],
     groq: [400, { error: { message: "property 'logprobs' is unsupported", type: "invalid_request_error" } }],
+    openrouter: [404, { error: { message: "No endpoints found that support tool use.", code: 404 } }],
     gemini: [
       400,
       [
@@ -259,13 +260,25 @@ describe("Quirks.presets", () => {
     })
   )
 
+  it("openrouter: a request for more tokens than are paid for says nothing of smaller ones", () => {
+    const message =
+      "This request requires more credits, or fewer max_tokens. You requested up to 65536 tokens, but can only afford 4123."
+    const body = bytes(JSON.stringify({ error: { message, code: 402 } }))
+    const { errors } = Quirks.presets.openrouter
+    assert.strictEqual(
+      ErrorTable.classify({ status: 402, headers: {}, body }, 0, errors).kind,
+      "request_too_large"
+    )
+  })
+
   it("their errors move no breaker: their words may be the caller's", () => {
     for (const { errors = [] } of Object.values(Quirks.presets)) {
       for (const { kind, status = [], text: pattern } of errors) {
         assert.strictEqual(ProviderError.outcome(ProviderError.make({ kind }))._tag, "Ignored")
         const body = bytes(JSON.stringify({ error: { message: "other" } }))
-        const other = ErrorTable.classify({ status: status[0]!, headers: {}, body }, 0, errors).kind
-        assert.strictEqual(other, pattern === undefined ? kind : "invalid_request")
+        const other = (rows: typeof errors) =>
+          ErrorTable.classify({ status: status[0]!, headers: {}, body }, 0, rows).kind
+        assert.strictEqual(other(errors), pattern === undefined ? kind : other([]))
       }
     }
   })
