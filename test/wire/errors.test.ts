@@ -104,6 +104,12 @@ const rows: Readonly<Record<string, Row>> = {
     classes: ["rate_limited"],
     options: noRetry
   },
+  "no quota is left, under status 200": {
+    tiers: [sends(200, "application/json", '{"error":{"code":"insufficient_quota"}}')],
+    expected: [503, "all_tiers_failed"],
+    asked: [1],
+    classes: ["quota_exhausted"]
+  },
   "one rate limited, the other down": {
     tiers: [says(429, null), says(500, null)],
     expected: [503, "all_tiers_failed"],
@@ -216,7 +222,12 @@ describe("the error table: failures of ours", () => {
 const asTheyCame: Readonly<
   Record<
     string,
-    { readonly said: readonly [number, string, string]; readonly asked: readonly [number, number] }
+    {
+      readonly said: readonly [number, string, string]
+      /** The status, where it is another one. */
+      readonly told?: number
+      readonly asked: readonly [number, number]
+    }
   >
 > = {
   "the request is wrong (400)": {
@@ -225,6 +236,11 @@ const asTheyCame: Readonly<
   },
   "the request is wrong (422), and not in OpenAI's words": {
     said: [422, "application/json; charset=utf-8", '{"detail":[{"type":"extra_forbidden"}]}'],
+    asked: [1, 0]
+  },
+  "the request is wrong, under status 200": {
+    said: [200, "application/json", '{"error":{"message":"bad","code":400}}'],
+    told: 400,
     asked: [1, 0]
   },
   "content policy": {
@@ -246,7 +262,7 @@ const asTheyCame: Readonly<
 }
 
 describe("the error table: what an upstream says of the request", () => {
-  for (const [name, { asked, said }] of Object.entries(asTheyCame)) {
+  for (const [name, { asked, said, told }] of Object.entries(asTheyCame)) {
     for (const streamed of [false, true]) {
       it.scopedLive(`${name}: as it came${streamed ? ", to a stream too" : ""}`, () =>
         Effect.gen(function* () {
@@ -255,7 +271,11 @@ describe("the error table: what an upstream says of the request", () => {
           second.script(sends(...said))
           const { url } = yield* gateway(chat([first.url, second.url]))
           const failed = yield* ask(url, { body: chatBody({ stream: streamed }) })
-          assert.deepStrictEqual<unknown>([failed.status, failed.headers["content-type"], failed.text], said)
+          const [status, ...rest] = said
+          assert.deepStrictEqual<unknown>(
+            [failed.status, failed.headers["content-type"], failed.text],
+            [told ?? status, ...rest]
+          )
           assert.deepStrictEqual([first.received.length, second.received.length], asked)
           assert.strictEqual(failed.headers["x-should-retry"], "false")
           assert.strictEqual(failed.headers["x-understudy-attempts"], String(asked[0] + asked[1]))
@@ -265,6 +285,20 @@ describe("the error table: what an upstream says of the request", () => {
       )
     }
   }
+
+  it.scopedLive("the request is wrong, as the first event of a stream: its data, as JSON", () =>
+    Effect.gen(function* () {
+      const first = yield* wall
+      const error = '{"error":{"code":"content_filter","message":"no"}}'
+      first.script(sends(200, "text/event-stream", `data: ${error}\n\n`))
+      const { url } = yield* gateway(chat([first.url]))
+      const failed = yield* ask(url, { body: chatBody({ stream: true }) })
+      assert.deepStrictEqual(
+        [failed.status, failed.headers["content-type"], failed.text],
+        [400, "application/json", error]
+      )
+    })
+  )
 
   it.scopedLive("too long for one tier: the next one, which has room, answers", () =>
     Effect.gen(function* () {

@@ -11,8 +11,10 @@ import * as ProviderError from "../../ProviderError.ts"
 import * as Quirks from "../../Quirks.ts"
 import type { Response, TransportError, Upstream } from "../../Upstream.ts"
 import { collect } from "../bytes/bytes.ts"
+import * as Json from "../bytes/json.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 import { type ChatReader, chatStream } from "../stream/chatStream.ts"
+import * as ErrorBody from "./errorBody.ts"
 import { answered, asked, type Facts } from "./genAi.ts"
 
 /** What sets one protocol apart from another: how a request is put, and how what comes back is read. */
@@ -61,17 +63,14 @@ export const provider = (
     )
 
   const rejected = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
-    Effect.matchEffect(
-      Deadline.timeoutOption(collect(response.read, maxErrorBytes, tooLarge(response)), errorWithin),
-      {
-        // An error that does not end, or breaks off, is still the error its status says.
-        onFailure: () => failed(response, nothing),
-        onSuccess: (body) =>
-          failed(
-            response,
-            Option.getOrElse(body, () => nothing)
-          )
-      }
+    Effect.flatMap(errorBody(response), (body) => failed(response, body))
+
+  /** A stream was asked for: what came is no answer, but may say why. */
+  const noStream = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
+    Effect.flatMap(errorBody(response), (body) =>
+      ErrorBody.isError(Json.parse(Utf8.decode(body)))
+        ? failed(response, body)
+        : Effect.fail(invalidAnswer(response.status))
     )
 
   const onHead = {
@@ -137,9 +136,10 @@ export const provider = (
         isEventStream(response)
           ? chatStream(response.read, reader(), {
               inTransport: fromTransport,
-              inEvent: (body) => failed(response, Utf8.encode(body))
+              // What goes back to the caller is the event's data alone.
+              inEvent: (body) => failed({ ...response, headers: asJson(response.headers) }, Utf8.encode(body))
             })
-          : Effect.fail(invalidAnswer(response.status))
+          : noStream(response)
   )
 
   return {
@@ -161,6 +161,21 @@ const answeredWith = ({ status }: Response): Effect.Effect<void> =>
     if (currentSpan?._tag === "Span") currentSpan.attribute("http.response.status_code", status)
     return Effect.void
   })
+
+/** One that does not end, or breaks off, is still the error that its status says. */
+const errorBody = (response: Response): Effect.Effect<Uint8Array> =>
+  Effect.match(
+    Deadline.timeoutOption(collect(response.read, maxErrorBytes, tooLarge(response)), errorWithin),
+    {
+      onFailure: () => nothing,
+      onSuccess: Option.getOrElse(() => nothing)
+    }
+  )
+
+const asJson = (headers: Response["headers"]): Response["headers"] => ({
+  ...headers,
+  "content-type": "application/json"
+})
 
 const maxErrorBytes = 1024 * 1024
 const errorWithin = "2 seconds"
