@@ -94,6 +94,43 @@ describe("of a gateway's two workers", () => {
   )
 
   it.scopedLive(
+    "replaces one that answers no more, and another one has what that was given",
+    () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        const running = yield* program(chat([only.url]), {}, two)
+        const { lines, signal, url } = running
+        const [hangs] = workersOf(running)
+        process.kill(hangs!, "SIGSTOP")
+        signal("SIGHUP")
+        const statuses = yield* Effect.all(
+          Array.from({ length: 4 }, () => ask(url)),
+          { concurrency: 4 }
+        )
+        assert.deepStrictEqual(
+          statuses.map(({ status }) => status),
+          [200, 200, 200, 200]
+        )
+        assert.notInclude(workersOf(running), hangs)
+        yield* eventually(() => lines.some(({ message, level }) => message === "worker" && level === "INFO"))
+        const told = lines.filter(({ message }) => message === "worker" || message === "reload")
+        const { worker } = told[0]!
+        assert.deepStrictEqual(
+          told.map(({ level, message, worker }) => [level, message, worker]),
+          [
+            ["WARN", "worker", worker],
+            ["INFO", "reload", undefined],
+            ["ERROR", "worker", worker],
+            ["INFO", "worker", worker]
+          ]
+        )
+        assert.match(String(told[0]?.["reason"]), /new file/)
+        assert.strictEqual(told[2]?.["reason"], "silence")
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "on a signal to all its processes lets the streams of both finish, after a reload too, and exits with 0",
     () =>
       Effect.gen(function* () {

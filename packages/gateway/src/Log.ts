@@ -146,7 +146,8 @@ export const reload = (read: Either.Either<ReadonlyArray<string>, ConfigError>, 
 }
 
 /**
- * What the log says of a worker that has ended, or where it has not that another one serves in its place.
+ * What the log says of a worker: what is wrong with it, and where it has ended when another one starts, or where nothing
+ * is that another one serves in its place.
  *
  * @example
  * import { Log } from "@understudy/gateway"
@@ -160,18 +161,18 @@ export const reload = (read: Either.Either<ReadonlyArray<string>, ConfigError>, 
  */
 export const worker = (
   worker: number,
-  ended: { readonly how: string; readonly restartMillis: number } | undefined,
+  wrong: { readonly how: string; readonly restartMillis?: number } | undefined,
   at: Date
 ): Entry => {
   const common = { timestamp: at.toISOString(), message: "worker", worker } as const
-  return ended === undefined
+  return wrong === undefined
     ? { ...common, level: "INFO", outcome: "success" }
     : {
         ...common,
-        level: "ERROR",
+        level: wrong.restartMillis === undefined ? "WARN" : "ERROR",
         outcome: "failure",
-        reason: ended.how,
-        restart_in_ms: ended.restartMillis
+        reason: wrong.how,
+        restart_in_ms: wrong.restartMillis
       }
 }
 
@@ -226,8 +227,9 @@ const pretty = (entry: Entry): string => {
     }
     case "worker": {
       const { reason, restart_in_ms, worker } = entry
-      return reason === undefined
-        ? `${time} + worker  ${worker} serves again`
+      if (reason === undefined) return `${time} + worker  ${worker} serves again`
+      return restart_in_ms === undefined
+        ? `${time} x worker  ${worker} ${reason}`
         : `${time} x worker  ${worker} ended by ${reason}, another one starts in ${restart_in_ms} ms`
     }
     case "alert": {

@@ -75,6 +75,19 @@ describe("a line of the log, byte for byte", () => {
     assert.strictEqual(Log.render(entry, "pretty"), "00:00:00.000 + listens on http://127.0.0.1:8787")
   })
 
+  it("of a worker, for people", () => {
+    const said = (wrong?: Parameters<typeof Log.worker>[1]) =>
+      Log.render(Log.worker(2, wrong, new Date(0)), "pretty")
+    assert.deepStrictEqual(
+      [said({ how: "SIGKILL", restartMillis: 100 }), said({ how: "is late" }), said()],
+      [
+        "00:00:00.000 x worker  2 ended by SIGKILL, another one starts in 100 ms",
+        "00:00:00.000 x worker  2 is late",
+        "00:00:00.000 + worker  2 serves again"
+      ]
+    )
+  })
+
   it("of any time, whatever the time of the line before", () => {
     const times = [0, 7, 999, 1000, 1099, 60_000, -1, -1000, 1.7e12, 1.7e12 + 42, 0, 2.6e14, -6.3e13]
     for (const at of times.map((millis) => new Date(millis))) {

@@ -119,4 +119,24 @@ describe("the door of a gateway", () => {
       assert.strictEqual(taken.length, 6)
     })
   )
+
+  it.scopedLive("has the next one take what was given to one that ended before it took it", () =>
+    Effect.gen(function* () {
+      const door = yield* Door.open("127.0.0.1", 0)
+      const given: Array<Socket> = []
+      const leave = door.admit((socket) => {
+        given.push(socket)
+        return Effect.never
+      })
+      const caller = yield* calling(door.url)
+      yield* eventually(() => given.length === 1)
+      const taken: Array<Socket> = []
+      door.admit((socket) => Effect.sync(() => void taken.push(socket)))
+      assert.isEmpty(taken)
+      leave()
+      assert.deepStrictEqual(taken, given)
+      // Whoever has taken it has one of its own.
+      yield* eventually(() => caller.closed)
+    })
+  )
 })

@@ -7,7 +7,10 @@ import { listen } from "../network/listen.ts"
 /** The address of a gateway, whose connections its workers have in turns. */
 interface Door {
   readonly url: string
-  /** Has another one take its turns: the next comes when it has taken the last. Gives how it no longer does. */
+  /**
+   * Has another one take its turns: the next comes when it has taken the last. Gives what is to be done once it has
+   * ended: then another one gets what it was given and has not taken.
+   */
   readonly admit: (take: (socket: Socket) => Effect.Effect<void>) => () => void
   /** Takes no more. */
   readonly close: Effect.Effect<void>
@@ -32,7 +35,9 @@ export const open = (host: string, port: number): Effect.Effect<Door, ListenErro
       waiting.push(socket)
       next()
     })
+    let closed = false
     const close = Effect.sync(() => {
+      closed = true
       server.close()
       for (const socket of waiting.splice(0)) socket.destroy()
     })
@@ -44,19 +49,31 @@ export const open = (host: string, port: number): Effect.Effect<Door, ListenErro
       url,
       admit: (take) => {
         let gone = false
-        const give = (socket: Socket) =>
+        let given: Socket | undefined
+        const give = (socket: Socket) => {
+          given = socket
           void Effect.runFork(
             Effect.map(take(socket), () => {
+              if (given === undefined) return
+              given = undefined
+              // It has one of its own now.
+              socket.destroy()
               if (gone) return
               free.add(give)
               next()
             })
           )
+        }
         free.add(give)
         next()
         return () => {
           gone = true
           free.delete(give)
+          // Once closed nobody else takes it, and one that only drains still may.
+          if (given === undefined || closed) return
+          waiting.unshift(given)
+          given = undefined
+          next()
         }
       },
       close

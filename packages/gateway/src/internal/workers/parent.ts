@@ -61,6 +61,7 @@ interface Options {
 
 /** A worker that is there. */
 interface Child {
+  readonly worker: number
   readonly process: Process.Process
   readonly ask: Channel.Channel<OfParent>
   readonly told: Sum.Told
@@ -109,9 +110,14 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
       }))
 
     const serveCurrent = (child: Child): Effect.Effect<void> =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
         child.serves = current
-        return Effect.asVoid(inTime(child.process, reloadWithin, child.ask("reload", current.text)))
+        const { ask, process, worker } = child
+        const over = Effect.raceFirst(ask("reload", current.text), process.ended)
+        if ((yield* within(reloadWithin, Effect.as(over, true))) === undefined) {
+          const how = `has not taken the new file within ${reloadWithin}`
+          log(Log.worker(worker, { how }, new Date()))
+        }
       })
 
     const start = (worker: number): Child => {
@@ -135,7 +141,7 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
           }),
         known
       })
-      const child: Child = { process, ask, told: sum.add(), serves: undefined, leave: undefined }
+      const child: Child = { worker, process, ask, told: sum.add(), serves: undefined, leave: undefined }
       children.add(child)
       return child
     }
@@ -160,7 +166,14 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
     const one = (worker: number): Effect.Effect<string> =>
       Effect.acquireUseRelease(
         Effect.sync(() => start(worker)),
-        ({ process }) => process.ended,
+        (child) =>
+          Effect.gen(function* () {
+            const { process } = child
+            const how = yield* Effect.raceFirst(process.ended, Effect.as(silent(child), "silence"))
+            process.kill()
+            yield* process.ended
+            return how
+          }),
         stop
       )
 
@@ -218,17 +231,35 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
 /** What one answers that may end before, or take too long. */
 const inTime = <A>(
   process: Process.Process,
-  within: Duration.DurationInput,
+  duration: Duration.DurationInput,
   answer: Effect.Effect<A>
 ): Effect.Effect<A | undefined> =>
-  Effect.raceFirst(answer, Effect.as(process.ended, undefined)).pipe(
-    Effect.interruptible,
-    Effect.timeoutOption(within),
-    Effect.map(Option.getOrUndefined)
+  within(duration, Effect.raceFirst(answer, Effect.as(process.ended, undefined)))
+
+const within = <A>(
+  duration: Duration.DurationInput,
+  answer: Effect.Effect<A>
+): Effect.Effect<A | undefined> =>
+  answer.pipe(Effect.interruptible, Effect.timeoutOption(duration), Effect.map(Option.getOrUndefined))
+
+/** Comes when one that serves answers no more: what it was given would wait for ever. */
+const silent = (child: Child): Effect.Effect<void> =>
+  Effect.suspend(() => (child.leave === undefined ? Effect.succeed(true) : isAlive(child))).pipe(
+    Effect.delay("1 second"),
+    Effect.repeat({ while: (alive) => alive }),
+    Effect.asVoid
+  )
+
+const isAlive = ({ ask }: Child): Effect.Effect<boolean> =>
+  Effect.raceFirst(
+    Effect.as(ask("alive", undefined), true),
+    // Twice half of it: where all processes were stopped together the first half is over before any answer can come.
+    Effect.as(Effect.zipRight(Effect.sleep(halfOfSilence), Effect.sleep(halfOfSilence)), false)
   )
 
 const collectWithin = "1 second"
 const reloadWithin = "5 seconds"
+const halfOfSilence = "5 seconds"
 /** For the last words to callers, and the last spans. */
 const overtime = "5 seconds"
 

@@ -30,9 +30,8 @@ export const start = (print: (lines: string) => void): Process => {
   })
   return {
     port: {
-      // That it has ended is known by its end.
-      send: (message, socket) =>
-        void child.send(message as object, socket, {}, (error) => error && socket?.destroy()),
+      // That it has ended is known by its end, and then a connection that it has not taken is still open here.
+      send: (message, socket) => void child.send(message as object, socket, { keepOpen: true }, () => {}),
       onMessage: (hear) => void child.on("message", (message) => hear(message, undefined))
     },
     ended: Deferred.await(ended),

@@ -15,6 +15,8 @@ export type OfWorker = {
 export type OfParent = {
   /** Serve this connection. */
   readonly connection: (nothing: undefined) => void
+  /** Whether it still answers. */
+  readonly alive: (nothing: undefined) => void
   /** What it knows. */
   readonly told: (full: boolean) => { readonly counts: Counts; readonly account: Account | undefined }
   /** Serve the text of another file; it is known to be a valid one. */

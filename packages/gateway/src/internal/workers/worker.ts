@@ -37,6 +37,7 @@ export const run = ({ env, settled, start }: Options): Effect.Effect<void, never
           // A caller may have left on the way.
           if (socket !== undefined) take(socket)
         }),
+      alive: () => Effect.void,
       told: (full) =>
         Effect.flatMap(Deferred.await(self), ({ account, counts }) =>
           Effect.all({ counts, account: full ? account : Effect.succeed(undefined) })
