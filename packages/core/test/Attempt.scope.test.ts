@@ -152,8 +152,8 @@ describe("the scope of an attempt", () => {
         Effect.sync(() => attempt?.begins("stream", new Pace(), () => {}))
       )
       const effect = Effect.uninterruptible(Effect.zipRight(Effect.sleep("2 seconds"), late))
-      const open = { startedAt: 0, span: undefined, tierSpan: undefined, usage: undefined, pace: undefined }
-      const attempt = new AttemptFiber(effect, open, around, "firstToken", 1_000)
+      const open = { span: undefined, tierSpan: undefined, usage: undefined, pace: undefined }
+      const attempt = new AttemptFiber(effect, open, around, "firstToken", 1_000, 1_000)
       const waiting = yield* Effect.fork(attempt.wait())
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(waiting)
@@ -175,8 +175,9 @@ describe("the scope of an attempt", () => {
           return Effect.never
         })
         const effect = Effect.zipRight(Effect.addFinalizer(noting(log)("closed")), reading)
-        const open = { startedAt: 0, span: undefined, tierSpan: undefined, usage: undefined, pace: undefined }
-        const attempt = new AttemptFiber(effect, open, around, "timeout", Number.POSITIVE_INFINITY)
+        const open = { span: undefined, tierSpan: undefined, usage: undefined, pace: undefined }
+        const never = Number.POSITIVE_INFINITY
+        const attempt = new AttemptFiber(effect, open, around, "timeout", never, never)
         yield* attempt.wait()
         assert.deepStrictEqual(attempt.exit, Exit.succeed("stream"))
         assert.deepStrictEqual(log, [])

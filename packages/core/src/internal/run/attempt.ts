@@ -17,7 +17,7 @@ import { after } from "../fiber/timer.ts"
 import { wait } from "../fiber/wait.ts"
 import type { Pace } from "./pace.ts"
 import { AttemptServices } from "./services.ts"
-import type { Attempting, Telling } from "./underway.ts"
+import { type Attempting, expireAround, type Telling } from "./underway.ts"
 
 /** What the run has around it, and every attempt of it too. */
 export interface Around<R> {
@@ -44,7 +44,6 @@ export const attemptsIn = <R>(
 
 /** What is told of an attempt while it is under way. */
 interface Open extends Telling {
-  readonly startedAt: number
   readonly span: Tracer.Span | undefined
 }
 
@@ -60,10 +59,14 @@ interface Open extends Telling {
 export class AttemptFiber<X, E, R> implements Attempting {
   private readonly resources = makeScope()
   readonly open: Open
+  readonly deadline: number
   private readonly around: Around<R>
   private readonly bound: Deadline.Bound
   private readonly millis: number
-  /** It ends well however the attempt did: of every fiber that fails Effect looks through the cause. */
+  /**
+   * It ends well however the attempt did: of every fiber that fails Effect looks through the cause. Not at hand while it
+   * does what it can do at once.
+   */
   private readonly child: Fiber.RuntimeFiber<void>
   private answer: Exit.Exit<X, E | Deadline.DeadlineExceeded> | undefined
   private resume: ((settled: Effect.Effect<void>) => void) | undefined
@@ -77,9 +80,11 @@ export class AttemptFiber<X, E, R> implements Attempting {
     open: Open,
     around: Around<R>,
     bound: Deadline.Bound,
-    millis: number
+    millis: number,
+    deadline: number
   ) {
     this.open = open
+    this.deadline = deadline
     this.around = around
     this.bound = bound
     this.millis = millis
@@ -88,15 +93,7 @@ export class AttemptFiber<X, E, R> implements Attempting {
         onFailure: (cause) => this.close(Exit.failCause(cause)),
         onSuccess: (value) => this.close(Exit.succeed(value))
       }),
-      asContext(
-        new AttemptServices(
-          around.context.unsafeMap,
-          this,
-          this.resources,
-          open.span,
-          open.startedAt + millis
-        )
-      ),
+      asContext(new AttemptServices(around.context.unsafeMap, this, this.resources, open.span)),
       around.runtimeFlags
     )
   }
@@ -104,6 +101,7 @@ export class AttemptFiber<X, E, R> implements Attempting {
   /** Waits for its answer. Whoever interrupts this has to {@link stop} it. */
   wait(): Effect.Effect<void> {
     if (this.onEnd !== undefined) return Effect.void
+    if (this.isOverrun) return this.late()
     const settled = this.child.unsafePoll()
     return settled === null
       ? wait((resume) => {
@@ -130,7 +128,23 @@ export class AttemptFiber<X, E, R> implements Attempting {
   overruns(): void {
     this.isOverrun = true
     this.wanted = false
-    this.child.unsafeInterruptAsFork(this.around.fiber.id())
+    this.child?.unsafeInterruptAsFork(this.around.fiber.id())
+  }
+
+  expires(): boolean {
+    if (this.onEnd !== undefined || this.child?.unsafePoll()) return false
+    if (!this.wanted) return true
+    this.cancelTimer?.()
+    const { around, deadline, resume } = this
+    if (expireAround(around.context, deadline) && resume !== undefined) {
+      // The run is interrupted, and stops it: unless it does not let itself be interrupted, and hears of this.
+      this.child.unsafeInterruptAsFork(around.fiber.id())
+      resume(Effect.suspend(() => this.late()))
+    } else {
+      const late = this.late()
+      resume?.(late)
+    }
+    return true
   }
 
   /** Interrupts it and waits until it has cleaned up, but where it is left behind. */
@@ -160,7 +174,7 @@ export class AttemptFiber<X, E, R> implements Attempting {
       resume(this.settle(exit))
     })
     if (this.millis === Number.POSITIVE_INFINITY) return
-    this.cancelTimer = after(this.around.clock, this.millis, () => resume(this.late()))
+    this.cancelTimer = after(this.around.clock, this.millis, () => this.expires())
   }
 
   private late(): Effect.Effect<void> {

@@ -18,6 +18,7 @@ import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
 import type { RunObserver } from "./observer.ts"
 import { judge, type Plan, plan, refund } from "./plan.ts"
 import { rest } from "./rest.ts"
+import { expireAround } from "./underway.ts"
 
 /**
  * The run as a machine: each method is a state, and what it returns is the state that follows. It stands for the
@@ -63,7 +64,7 @@ export class Run<X, E, R, A> {
     while (this.started < ladder.maxTiers) {
       const rung = ladder.rungs.at(this.index++)
       if (rung === undefined) break
-      if (now >= this.deadline) return allTiersFailed(observer, "deadline")
+      if (now >= this.deadline) return this.outOfTime()
       const groups = enter(this.groups, rung, now)
       if (
         groups.length > 0 &&
@@ -139,7 +140,8 @@ export class Run<X, E, R, A> {
         : millis === tier.deadline - now
           ? "timeout"
           : "deadline"
-    const fiber = new AttemptFiber(rung.attempt, tier.attempt, this.around, bound, millis)
+    const deadline = bound === "deadline" ? this.deadline : bound === "timeout" ? tier.deadline : now + millis
+    const fiber = new AttemptFiber(rung.attempt, tier.attempt, this.around, bound, millis, deadline)
     tier.fiber = fiber
     return Effect.matchCauseEffect(this.restore(fiber.wait()), {
       onFailure: (cause) =>
@@ -211,6 +213,11 @@ export class Run<X, E, R, A> {
 
   private below(): Climb<A, E, R> {
     return Effect.suspend(() => this.climb(this.observer.now()))
+  }
+
+  private outOfTime(): Climb<A, E, R> {
+    expireAround(this.around.context, this.deadline)
+    return allTiersFailed(this.observer, "deadline")
   }
 
   /** Gives a tier up. */

@@ -12,22 +12,14 @@ export class AttemptServices extends Overlay<string, unknown> {
   private readonly attempt: Attempting
   private readonly scope: Scope.Scope
   private readonly span: Tracer.Span | undefined
-  private readonly deadline: number
 
-  constructor(
-    around: Services,
-    attempt: Attempting,
-    scope: Scope.Scope,
-    span: Tracer.Span | undefined,
-    deadline: number
-  ) {
+  constructor(around: Services, attempt: Attempting, scope: Scope.Scope, span: Tracer.Span | undefined) {
     super()
     // In a run in a run in a run, they would be looked up through all of these.
     this.around = around instanceof AttemptServices ? around.all : around
     this.attempt = attempt
     this.scope = scope
     this.span = span
-    this.deadline = deadline
   }
 
   has(key: string): boolean {
@@ -47,7 +39,7 @@ export class AttemptServices extends Overlay<string, unknown> {
       case Tracer.ParentSpan.key:
         return this.span
       case Deadline.Current.key:
-        return this.deadline === Number.POSITIVE_INFINITY ? undefined : this.deadline
+        return this.attempt.deadline === Number.POSITIVE_INFINITY ? undefined : this.attempt.deadline
       default:
         return undefined
     }

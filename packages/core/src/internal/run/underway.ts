@@ -14,6 +14,8 @@ export interface Telling {
 /** An attempt, as what it runs sees it. */
 export interface Attempting {
   readonly open: Telling
+  /** The instant by which it must have its answer. */
+  readonly deadline: number
   /**
    * Its stream has begun, which is its answer unless it is too late; its fiber goes on to read it. `onEnd` hears how the stream has ended,
    * when all that it held has been let go.
@@ -21,9 +23,20 @@ export interface Attempting {
   readonly begins: (answer: unknown, pace: Pace, onEnd: (exit: Exit.Exit<void, unknown>) => void) => void
   /** Its stream is out of time: it is interrupted, and waited for no longer than for what lets go at once. */
   readonly overruns: () => void
+  /** It is out of time, and ends by that. Whether it does: not one that has its answer. */
+  readonly expires: () => boolean
 }
 
 /** The attempt that a fiber works for. */
 export class Underway extends Context.Reference<Underway>()("@understudy/core/Attempt/Underway", {
   defaultValue: (): Attempting | undefined => undefined
 }) {}
+
+/**
+ * Ends the attempt around what is out of time, if that is out of time too: of timers that are due together anyone may come
+ * first, and the outermost attempt is the one that knows by which bound all of it ends.
+ */
+export const expireAround = (context: Context.Context<never>, instant: number): boolean => {
+  const attempt = Context.get(context, Underway)
+  return attempt !== undefined && attempt.deadline <= instant && attempt.expires()
+}
