@@ -18,6 +18,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import { letGo } from "./internal/fiber/letGo.ts"
 import { after } from "./internal/fiber/timer.ts"
+import { inForce } from "./internal/run/underway.ts"
 
 /**
  * The name of the bound that ended something.
@@ -59,7 +60,7 @@ export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
 
 /**
  * The instant by which the current run must have its answer, in milliseconds of the `Clock`'s monotonic time;
- * `Infinity` where nothing bounds it.
+ * `Infinity` where nothing bounds it, as in a stream that has begun.
  *
  * @example
  * import { Effect } from "effect"
@@ -109,7 +110,11 @@ export const now: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (na
  * @category constructors
  */
 export const within = (duration: Duration.DurationInput): Effect.Effect<number> =>
-  Effect.zipWith(now, Current, (now, current) => Math.min(current, now + Duration.toMillis(duration)))
+  Effect.contextWithEffect((context: Context.Context<never>) =>
+    Effect.map(now, (now) =>
+      Math.min(inForce(context, Context.get(context, Current)), now + Duration.toMillis(duration))
+    )
+  )
 
 /**
  * `Effect.timeoutOption` for what is bounded at every call and nearly always in time: one fiber with a timer beside it, in

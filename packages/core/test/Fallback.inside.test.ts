@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit } from "effect"
-import { Attempt, Backoff, CircuitBreaker, Deadline, Fallback, Tier } from "../src/index.ts"
+import { Chunk, Context, Duration, Effect, Exit, Stream } from "effect"
+import { Attempt, Backoff, CircuitBreaker, Deadline, Fallback, FallbackStream, Tier } from "../src/index.ts"
 import { drain, run, SchedulingClock, VirtualClock } from "./laws/virtual.ts"
+import { errorOf, timed } from "./scripted.ts"
 
 /** Of timers that are due together the last one set comes first. */
 class LastFirst extends SchedulingClock {
@@ -98,4 +99,71 @@ describe.each([
       assert.deepStrictEqual([elapsed, exit.value.attempts.map(({ outcome }) => outcome)], [0, ["timeout"]])
     }
   })
+})
+
+describe("a run inside a stream", () => {
+  class Word extends Context.Tag("Word")<Word, string>() {}
+
+  const inner = Tier.make({ name: "inner", effect: Effect.delay(Word, "1 second") }).pipe(
+    Fallback.orElse(Tier.make({ name: "other", effect: Word }))
+  )
+  const stream = <E>(run: Effect.Effect<string, E, Word>) =>
+    // Provided once, before the stream begins.
+    Stream.make("one").pipe(
+      Stream.concat(Stream.fromEffect(Effect.delay(run, "10 seconds"))),
+      Stream.provideService(Word, "two")
+    )
+  const bounded = <E>(run: Effect.Effect<string, E, Word>) => [
+    FallbackStream.tier({ name: "a", stream: stream(run), firstToken: "5 seconds" }),
+    FallbackStream.tier({ name: "a", stream: stream(run), timeout: "5 seconds" }),
+    FallbackStream.tier({ name: "a", stream: stream(run) }).pipe(FallbackStream.within("5 seconds"))
+  ]
+
+  it.effect("has no deadline once that has begun", () =>
+    Effect.gen(function* () {
+      for (const run of [
+        inner,
+        Effect.provideServiceEffect(inner, Deadline.Current, Deadline.within("2 seconds"))
+      ]) {
+        for (const each of bounded(run)) {
+          const { exit } = yield* timed(Stream.runCollect(each))
+          assert.deepStrictEqual(Exit.map(exit, Chunk.toArray), Exit.succeed(["one", "two"]))
+        }
+      }
+      const seen = Stream.make(0).pipe(
+        Stream.concat(Stream.fromEffect(Effect.delay(Deadline.Current, "10 seconds")))
+      )
+      const tier = FallbackStream.tier({ name: "a", stream: seen, firstToken: "5 seconds" })
+      const { exit } = yield* timed(Effect.provideService(Stream.runCollect(tier), Deadline.Current, 1e9))
+      assert.deepStrictEqual(Exit.map(exit, Chunk.toArray), Exit.succeed([0, Number.POSITIVE_INFINITY]))
+    })
+  )
+
+  it.effect("has its own, and that of the stream until that has begun", () =>
+    Effect.gen(function* () {
+      const near = Effect.provideServiceEffect(inner, Deadline.Current, Deadline.within("1 millis"))
+      for (const each of bounded(near)) {
+        const { elapsed, exit } = yield* timed(Stream.runCollect(each))
+        assert.strictEqual(elapsed, 10_001)
+        assert(errorOf(exit)._tag === "AllTiersFailed")
+      }
+      const first = Stream.provideService(Stream.fromEffect(Effect.delay(inner, "4500 millis")), Word, "late")
+      const tier = FallbackStream.tier({ name: "a", stream: first, firstToken: "5 seconds" })
+      const { elapsed, exit } = yield* timed(Stream.runCollect(tier))
+      const error = errorOf(exit)
+      assert(error._tag === "AllTiersFailed")
+      assert.deepStrictEqual([elapsed, error.attempts.map(({ outcome }) => outcome)], [5000, ["timeout"]])
+    })
+  )
+
+  it.effect("may be a stream, and begin after that", () =>
+    Effect.gen(function* () {
+      const part = (text: string) => FallbackStream.tier({ name: text, stream: Stream.make(text) })
+      const pause = Stream.drain(Stream.fromEffect(Effect.sleep("10 seconds")))
+      const whole = Stream.concat(part("one"), Stream.concat(pause, part("two")))
+      const tier = FallbackStream.tier({ name: "a", stream: whole, firstToken: "5 seconds" })
+      const { exit } = yield* timed(Stream.runCollect(tier))
+      assert.deepStrictEqual(Exit.map(exit, Chunk.toArray), Exit.succeed(["one", "two"]))
+    })
+  )
 })

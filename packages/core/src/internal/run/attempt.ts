@@ -115,6 +115,10 @@ export class AttemptFiber<X, E, R> implements Attempting {
     return this.answer!
   }
 
+  get hasBegun(): boolean {
+    return this.onEnd !== undefined && !this.isOverrun
+  }
+
   begins(answer: unknown, pace: Pace, onEnd: (exit: Exit.Exit<void, unknown>) => void): void {
     this.onEnd = onEnd
     if (!this.wanted) return
@@ -132,7 +136,7 @@ export class AttemptFiber<X, E, R> implements Attempting {
   }
 
   expires(): boolean {
-    if (this.onEnd !== undefined || this.child?.unsafePoll()) return false
+    if (this.hasBegun || this.child?.unsafePoll()) return false
     if (!this.wanted) return true
     this.cancelTimer?.()
     const { around, deadline, resume } = this

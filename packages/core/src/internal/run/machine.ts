@@ -18,7 +18,7 @@ import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
 import type { RunObserver } from "./observer.ts"
 import { judge, type Plan, plan, refund } from "./plan.ts"
 import { rest } from "./rest.ts"
-import { expireAround } from "./underway.ts"
+import { expireAround, inForce } from "./underway.ts"
 
 /**
  * The run as a machine: each method is a state, and what it returns is the state that follows. It stands for the
@@ -55,7 +55,8 @@ export class Run<X, E, R, A> {
     this.restore = restore
     this.observer = observer
     this.around = around
-    this.deadline = Math.min(Context.get(around.context, Deadline.Current), startedAt + ladder.deadline)
+    const given = inForce(around.context, Context.get(around.context, Deadline.Current))
+    this.deadline = Math.min(given, startedAt + ladder.deadline)
   }
 
   /** The next tier that may be asked, or the end. */

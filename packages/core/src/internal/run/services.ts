@@ -39,7 +39,8 @@ export class AttemptServices extends Overlay<string, unknown> {
       case Tracer.ParentSpan.key:
         return this.span
       case Deadline.Current.key:
-        return this.attempt.deadline === Number.POSITIVE_INFINITY ? undefined : this.attempt.deadline
+        // What comes after the beginning of a stream has none, whatever is around it.
+        return this.attempt.hasBegun ? Number.POSITIVE_INFINITY : this.attempt.deadline
       default:
         return undefined
     }

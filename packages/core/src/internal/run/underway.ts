@@ -16,6 +16,8 @@ export interface Attempting {
   readonly open: Telling
   /** The instant by which it must have its answer. */
   readonly deadline: number
+  /** Whether its answer is a stream that has begun and is not out of time. */
+  readonly hasBegun: boolean
   /**
    * Its stream has begun, which is its answer unless it is too late; its fiber goes on to read it. `onEnd` hears how the stream has ended,
    * when all that it held has been let go.
@@ -31,6 +33,16 @@ export interface Attempting {
 export class Underway extends Context.Reference<Underway>()("@understudy/core/Attempt/Underway", {
   defaultValue: (): Attempting | undefined => undefined
 }) {}
+
+/**
+ * A deadline that is found in a context, unless it was for the way to the beginning of a stream that has begun: a context that
+ * was copied before keeps it.
+ */
+export const inForce = (context: Context.Context<never>, deadline: number): number => {
+  if (deadline === Number.POSITIVE_INFINITY) return deadline
+  const attempt = Context.get(context, Underway)
+  return attempt?.hasBegun && deadline === attempt.deadline ? Number.POSITIVE_INFINITY : deadline
+}
 
 /**
  * Ends the attempt around what is out of time, if that is out of time too: of timers that are due together anyone may come
