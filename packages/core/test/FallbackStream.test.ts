@@ -231,4 +231,28 @@ describe("FallbackStream", () => {
     const { elapsed } = await virtual.run(Effect.exit(Stream.runDrain(tier)), { clock })
     assert.approximately(elapsed, 2307, 1e-6)
   })
+
+  it.effect("a bound of no time ends what it bounds at once, whenever that begins", () =>
+    Effect.gen(function* () {
+      const at = (millis: number) => Stream.fromEffect(Effect.as(Effect.sleep(millis), "a"))
+      const bound = (limits: { readonly idle: number } | { readonly maxStream: number }) =>
+        Effect.forEach([Stream.make("a"), at(0), at(1000)], (beginning) => {
+          const stream = Stream.concat(beginning, Stream.never)
+          const { effect, seen } = collect(FallbackStream.tier({ name: "primary", stream, ...limits }))
+          return Effect.map(timed(effect), ({ elapsed, exit }) => {
+            const error = errorOf(exit)
+            assert(error instanceof Deadline.DeadlineExceeded)
+            return [seen.join(), error.bound, elapsed]
+          })
+        })
+      for (const limits of [{ idle: 0 }, { maxStream: 0 }]) {
+        const [name] = Object.keys(limits)
+        assert.deepStrictEqual(yield* bound(limits), [
+          ["a", name, 0],
+          ["a", name, 0],
+          ["a", name, 1000]
+        ])
+      }
+    })
+  )
 })

@@ -96,6 +96,7 @@ export class AttemptFiber<X, E, R> implements Attempting {
       asContext(new AttemptServices(around.context.unsafeMap, this, this.resources, open.span)),
       around.runtimeFlags
     )
+    if (this.isOverrun) this.overruns()
   }
 
   /** Waits for its answer. Whoever interrupts this has to {@link stop} it. */

@@ -120,11 +120,12 @@ class Reading<A, E> {
   private begin(at: number): void {
     const { attempt, bounds, handover, pace } = this
     this.endsAt = at + bounds.maxStream
-    this.watch(this.endsAt)
     attempt.begins(handover.take, pace, (exit) => {
       this.cancelWatch?.()
       handover.end(exit as Exit.Exit<void, E>)
     })
+    // A bound of no time is over now.
+    this.watch(this.endsAt)
   }
 
   private watch(endsAt: number): void {
