@@ -255,4 +255,52 @@ describe("FallbackStream", () => {
       }
     })
   )
+
+  it.effect(
+    "what a stream that has ended takes to let go is no silence, and no more than its whole length",
+    () =>
+      Effect.gen(function* () {
+        const end = (
+          bounds: { readonly maxStream?: Duration.DurationInput },
+          last: Stream.Stream<never, string>
+        ) => {
+          const slow = Effect.addFinalizer(() => Effect.sleep("10 seconds"))
+          const stream = Stream.unwrapScoped(Effect.as(slow, Stream.concat(Stream.make("a"), last)))
+          return timed(
+            Effect.exit(
+              Stream.runDrain(FallbackStream.tier({ name: "p", stream, idle: "3 seconds", ...bounds }))
+            ),
+            "1 hour",
+            bounds.maxStream === undefined ? "nothing" : "something"
+          )
+        }
+        const late = Stream.drain(Stream.fromEffect(Effect.sleep("2 seconds")))
+        for (const last of [Stream.empty, late]) {
+          assert.deepStrictEqual((yield* end({}, last)).exit, Exit.succeed(Exit.void))
+        }
+        assert.deepStrictEqual((yield* end({}, Stream.fail("reset"))).exit, Exit.succeed(Exit.fail("reset")))
+        const { elapsed, exit } = yield* end({ maxStream: "5 seconds" }, Stream.empty)
+        assert.deepStrictEqual([Exit.map(exit, Exit.isFailure), elapsed], [Exit.succeed(true), 5000])
+      })
+  )
+
+  it("a silence that waits for the caller sets no timers", async () => {
+    const clock = new virtual.SchedulingClock()
+    const set = clock.unsafeSchedule.bind(clock)
+    let timers = 0
+    clock.unsafeSchedule = (task, duration) => {
+      timers++
+      return set(task, duration)
+    }
+    const stream = Stream.make("a").pipe(
+      Stream.concat(Stream.drain(Stream.fromEffect(Effect.sleep("4999 millis")))),
+      Stream.concat(Stream.fromChunk(Chunk.makeBy(20, () => ""))),
+      Stream.concat(Stream.never)
+    )
+    const tier = FallbackStream.tier({ name: "primary", stream, isContent, idle: "5 seconds" })
+    const reading = Stream.runForEach(tier, (text) => Effect.sleep(text === "" ? 0 : "1 minute"))
+    const { elapsed } = await virtual.run(Effect.exit(reading), { clock })
+    assert.strictEqual(elapsed, 60_001)
+    assert.isBelow(timers, 30)
+  })
 })

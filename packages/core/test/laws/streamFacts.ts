@@ -10,10 +10,8 @@ const servingAt = ({ attempts, calls, log }: StreamObservation, index: number) =
   const [attempt, call, entry] = [attempts[index], calls[index], log[index]]
   if (attempt?.firstToken === undefined || call === undefined || entry === undefined) return undefined
   const first = call.pulls.findIndex(({ counts }) => counts)
-  const after = call.pulls.slice(first + 1)
-  // To a caller the finalizer of a stream that has ended is silence too.
-  if (ended(call)) after.push({ from: call.pulls.at(-1)?.until ?? 0, until: call.closed[0], counts: false })
-  return { call, entry, at: call.pulls[first]?.until ?? Number.NaN, after }
+  // The finalizer of a stream that has ended is no silence.
+  return { call, entry, at: call.pulls[first]?.until ?? Number.NaN, after: call.pulls.slice(first + 1) }
 }
 
 /** All that did, one going on with the other. */

@@ -79,6 +79,7 @@ class Reading<A, E> {
   private silence = 0
   private listeningSince: number | undefined
   private cancelWatch: (() => void) | undefined
+  private watchesSilence = false
 
   constructor(attempt: Attempting, clock: Clock.Clock, isContent: (element: A) => boolean, bounds: Bounds) {
     this.attempt = attempt
@@ -106,10 +107,15 @@ class Reading<A, E> {
 
   readonly room: Effect.Effect<void> = Effect.map(this.handover.room, () => {
     this.listeningSince = this.now()
+    if (this.watchesSilence) return
+    this.cancelWatch?.()
+    this.watch()
   })
 
   /** Its end is no failure, for what it holds least of all: a connection is good for another one. */
   end(cause: Cause.Cause<Option.Option<E>>): Effect.Effect<never, E | EmptyStream> {
+    // To let go of what it holds may take long, which is no silence.
+    this.listeningSince = undefined
     return Option.match(Cause.flipCauseOption(cause), {
       // Nobody takes an answer of one that has begun.
       onNone: () => (this.endsAt === undefined ? new EmptyStream() : (Exit.void as Exit.Exit<never>)),
@@ -125,17 +131,22 @@ class Reading<A, E> {
       handover.end(exit as Exit.Exit<void, E>)
     })
     // A bound of no time is over now.
-    this.watch(this.endsAt)
+    this.watch()
   }
 
-  private watch(endsAt: number): void {
+  private watch(): void {
     const { attempt, bounds, clock, handover } = this
     const at = this.now()
-    const left = { idle: bounds.idle - this.silentFor(at), maxStream: endsAt - at }
+    // What is not listened to does not become more silent, however often one looks.
+    this.watchesSilence = this.listeningSince !== undefined
+    const left = {
+      idle: this.watchesSilence ? bounds.idle - this.silentFor(at) : Number.POSITIVE_INFINITY,
+      maxStream: this.endsAt! - at
+    }
     const bound = left.maxStream <= left.idle ? "maxStream" : "idle"
     if (left[bound] === Number.POSITIVE_INFINITY) return
     if (left[bound] >= nanosecond) {
-      this.cancelWatch = after(clock, left[bound], () => this.watch(endsAt))
+      this.cancelWatch = after(clock, left[bound], () => this.watch())
       return
     }
     handover.end(Exit.fail(new DeadlineExceeded({ bound, limit: Duration.millis(bounds[bound]) })))
