@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Option } from "effect"
 import { Backoff, CircuitBreaker, Deadline, Fallback, Outcome, Tier } from "../src/index.ts"
+import * as virtual from "./laws/virtual.ts"
 import {
   callersFault,
   errorOf,
@@ -13,6 +14,14 @@ import {
 } from "./scripted.ts"
 
 const retries = (times: number) => Backoff.constant({ delay: "1 second", times })
+
+/** Its timers come early, as Node's do, and take a millisecond at least. */
+const early = <C extends virtual.VirtualClock>(clock: C): C => {
+  const set = clock.unsafeSchedule.bind(clock)
+  clock.unsafeSchedule = (task, duration) =>
+    set(task, Duration.millis(Math.max(1, Duration.toMillis(duration) - 0.4)))
+  return clock
+}
 
 describe("what bounds a fallback", () => {
   it.effect("each bound is named by the error it makes", () =>
@@ -134,4 +143,29 @@ describe("what bounds a fallback", () => {
       assert.strictEqual(state.until - start, 60_000)
     })
   )
+
+  it.each([
+    ["sleeps", () => new virtual.VirtualClock()],
+    ["sets timers", () => new virtual.SchedulingClock()]
+  ])("a tier is not asked for what a timer that came early has left, by a clock that %s", async (_, make) => {
+    const [a, b, c] = [scripted(["hang"]), scripted(["hang"]), scripted([{ ok: "c" }])]
+    const group = tier("a", a).pipe(Fallback.orElse(tier("b", b)), Fallback.within("10 millis"))
+    const whole = group.pipe(Fallback.orElse(tier("c", c)))
+    const { elapsed, exit } = await virtual.run(whole, { clock: early(make()) })
+    assert.deepStrictEqual([exit, b.calls], [Exit.succeed("c"), []])
+    assert.isAtLeast(elapsed, 10)
+    assert.isBelow(elapsed, 11)
+  })
+
+  it("a retry that waits until the breaker lets it through is let through", async () => {
+    const trip = CircuitBreaker.consecutive(1)
+    const breaker = await Effect.runPromise(
+      CircuitBreaker.make({ key: "a", trip, openFor: "10 millis", jitter: 0 })
+    )
+    const backoff = Backoff.constant({ delay: "10 millis", times: 1 })
+    const a = tier("a", scripted([retryable, { ok: "a" }]), { breaker, backoff })
+    const whole = a.pipe(Fallback.orElse(tier("b", scripted([{ ok: "b" }]))))
+    const { exit } = await virtual.run(whole, { clock: early(new virtual.VirtualClock()) })
+    assert.deepStrictEqual(exit, Exit.succeed("a"))
+  })
 })

@@ -18,6 +18,30 @@ export const after = (clock: Clock.Clock, millis: number, task: () => void): (()
   return () => fiber.unsafeInterruptAsFork(FiberId.none)
 }
 
+/**
+ * Sleeps until an instant that is so far away. Node's timers come up to 1.4 ms early, and whoever acts on one then finds that
+ * its time has not come.
+ */
+export const sleepUntil = (clock: Clock.Clock, instant: number, millis: number): Effect.Effect<void> =>
+  Effect.flatMap(clock.sleep(Duration.millis(millis)), () => {
+    const left = leftUntil(clock, instant)
+    return left === 0 ? Effect.void : sleepUntil(clock, instant, left)
+  })
+
+/** For how many milliseconds a timer has to be set again that has come: none if its instant has, too. */
+export const leftUntil = (clock: Clock.Clock, instant: number): number => {
+  const left = instant - timeOf(clock)
+  return isOver(left) ? 0 : Math.ceil(left)
+}
+
+/** Less than a nanosecond is rounding; to sleep for it could take no time at all. */
+export const isOver = (left: number): boolean => left < nanosecond
+
+/** Milliseconds of the clock's monotonic time. */
+export const timeOf = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+
+const nanosecond = 1e-6
+
 const schedulers = new WeakMap<Clock.Clock, Clock.ClockScheduler>()
 
 const schedulerOf = (clock: Clock.Clock): Clock.ClockScheduler | undefined => {

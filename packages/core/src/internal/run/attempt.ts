@@ -13,7 +13,7 @@ import { interruptible } from "../fiber/interruptible.ts"
 import { letGo } from "../fiber/letGo.ts"
 import { RunLocals } from "../fiber/locals.ts"
 import { makeScope } from "../fiber/scope.ts"
-import { after } from "../fiber/timer.ts"
+import { after, leftUntil } from "../fiber/timer.ts"
 import { wait } from "../fiber/wait.ts"
 import type { Pace } from "./pace.ts"
 import { AttemptServices } from "./services.ts"
@@ -179,7 +179,16 @@ export class AttemptFiber<X, E, R> implements Attempting {
       resume(this.settle(exit))
     })
     if (this.millis === Number.POSITIVE_INFINITY) return
-    this.cancelTimer = after(this.around.clock, this.millis, () => this.expires())
+    this.expiresAfter(this.millis)
+  }
+
+  private expiresAfter(millis: number): void {
+    const { clock } = this.around
+    this.cancelTimer = after(clock, millis, () => {
+      const left = leftUntil(clock, this.deadline)
+      if (left === 0) this.expires()
+      else this.expiresAfter(left)
+    })
   }
 
   private late(): Effect.Effect<void> {

@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { DeadlineExceeded } from "../../Deadline.ts"
-import { after } from "../fiber/timer.ts"
+import { after, isOver, timeOf } from "../fiber/timer.ts"
 import { Handover } from "./handover.ts"
 import { Pace } from "./pace.ts"
 import type { Opening, Pull } from "./pull.ts"
@@ -145,7 +145,7 @@ class Reading<A, E> {
     }
     const bound = left.maxStream <= left.idle ? "maxStream" : "idle"
     if (left[bound] === Number.POSITIVE_INFINITY) return
-    if (left[bound] >= nanosecond) {
+    if (!isOver(left[bound])) {
       this.cancelWatch = after(clock, left[bound], () => this.watch())
       return
     }
@@ -158,9 +158,6 @@ class Reading<A, E> {
   }
 
   private now(): number {
-    return Number(this.clock.unsafeCurrentTimeNanos()) / 1e6
+    return timeOf(this.clock)
   }
 }
-
-/** What is left of less than that is rounding; to sleep for it could take no time at all. */
-const nanosecond = 1e-6

@@ -9,6 +9,7 @@ import * as Deadline from "../../Deadline.ts"
 import { type Outcome, success } from "../../Outcome.ts"
 import { epochAfter } from "../breaker/machine.ts"
 import { flatMapNow } from "../fiber/now.ts"
+import { isOver, sleepUntil } from "../fiber/timer.ts"
 import { type Around, AttemptFiber } from "./attempt.ts"
 import { type Answer, type Committed, committed, type Restore } from "./committed.ts"
 import { type Climb, Current } from "./current.ts"
@@ -65,11 +66,11 @@ export class Run<X, E, R, A> {
     while (this.started < ladder.maxTiers) {
       const rung = ladder.rungs.at(this.index++)
       if (rung === undefined) break
-      if (now >= this.deadline) return this.outOfTime()
+      if (isOver(this.deadline - now)) return this.outOfTime()
       const groups = enter(this.groups, rung, now)
       if (
         groups.length > 0 &&
-        groups.some((group) => group.started >= group.maxTiers || group.deadline <= now)
+        groups.some((group) => group.started >= group.maxTiers || isOver(group.deadline - now))
       )
         continue
       return rung.hedgeAfter === Number.POSITIVE_INFINITY
@@ -197,13 +198,16 @@ export class Run<X, E, R, A> {
         tier.backoff = plan.backoff
         tier.waited = Duration.toMillis(plan.wait)
         if (tier.waited === 0) return this.admit(tier)
-        return Effect.matchCauseEffect(this.restore(Effect.sleep(plan.wait)), {
-          onSuccess: () => this.admit(tier),
-          onFailure: (cause) => {
-            this.observer.closeTier(tier, Exit.failCause(cause))
-            return Effect.zipRight(refund(tier.rung), Effect.failCause(cause))
+        return Effect.matchCauseEffect(
+          this.restore(sleepUntil(this.around.clock, plan.resumeAt, tier.waited)),
+          {
+            onSuccess: () => this.admit(tier),
+            onFailure: (cause) => {
+              this.observer.closeTier(tier, Exit.failCause(cause))
+              return Effect.zipRight(refund(tier.rung), Effect.failCause(cause))
+            }
           }
-        })
+        )
     }
   }
 

@@ -10,11 +10,16 @@ import * as Waits from "./waits.ts"
 type AnyRung = Rung<unknown, unknown, unknown>
 
 /** What follows a failed attempt. */
-export type Plan =
-  /** `backoff` is the state of the backoff after it. */
-  | { readonly _tag: "retry"; readonly wait: Duration.Duration; readonly backoff: unknown }
-  | { readonly _tag: "nextTier" }
-  | { readonly _tag: "abort" }
+export type Plan = Retry | { readonly _tag: "nextTier" } | { readonly _tag: "abort" }
+
+interface Retry {
+  readonly _tag: "retry"
+  readonly wait: Duration.Duration
+  /** When that is over. */
+  readonly resumeAt: number
+  /** The state of the backoff after it. */
+  readonly backoff: unknown
+}
 
 /**
  * What one of its attempts came to. A hint longer than the tier is willing to wait sends the run on at once and opens the
@@ -49,7 +54,7 @@ export const plan = (
     const wait = Duration.max(next.duration, asked ?? Duration.zero)
     const resumeAt = clock.now() + Duration.toMillis(wait)
     if (resumeAt >= deadline) return nextTier
-    const retry = withdraw(rung, { _tag: "retry", wait, backoff: next.state })
+    const retry = withdraw(rung, { _tag: "retry", wait, resumeAt, backoff: next.state })
     if (rung.breaker === undefined) return retry
     return Effect.flatMap(rung.breaker.notBefore, (instant) => (instant > resumeAt ? nextTier : retry))
   })
