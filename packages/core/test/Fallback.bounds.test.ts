@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Option } from "effect"
-import { Backoff, CircuitBreaker, Deadline, Fallback, Outcome, Tier } from "../src/index.ts"
+import { Backoff, CircuitBreaker, Deadline, Fallback, Outcome, RetryBudget, Tier } from "../src/index.ts"
 import * as virtual from "./laws/virtual.ts"
 import {
   callersFault,
@@ -168,4 +168,93 @@ describe("what bounds a fallback", () => {
     const { exit } = await virtual.run(whole, { clock: early(new virtual.VirtualClock()) })
     assert.deepStrictEqual(exit, Exit.succeed("a"))
   })
+
+  /** Whoever sleeps by it sleeps 50 ms longer. */
+  const late = () => {
+    const clock = new virtual.VirtualClock()
+    const set = clock.unsafeSchedule.bind(clock)
+    clock.unsafeSchedule = (task, duration) => set(task, Duration.sum(duration, "50 millis"))
+    return clock
+  }
+
+  it("no attempt is made where a wait has taken all the time there was", async () => {
+    const backoff = Backoff.constant({ delay: "980 millis", times: 3 })
+    const ended = async (bound: "timeout" | "deadline") => {
+      const budget = await Effect.runPromise(RetryBudget.make({ max: 5, minPerSecond: 0 }))
+      // Its probe is the retry.
+      const trip = CircuitBreaker.consecutive(1)
+      const breaker = await Effect.runPromise(
+        CircuitBreaker.make({ key: "a", trip, openFor: "980 millis", jitter: 0 })
+      )
+      const [a, b] = [scripted([retryable]), scripted([{ ok: "b" }])]
+      const first = tier("a", a, { backoff, budget, breaker, ...(bound === "timeout" && { timeout: 1000 }) })
+      const whole = first.pipe(
+        Fallback.orElse(tier("b", b)),
+        Fallback.within(bound === "deadline" ? 1000 : 9000)
+      )
+      const { elapsed, exit } = await virtual.run(whole, { clock: late() })
+      assert(exit !== undefined)
+      const error = Exit.isFailure(exit) ? errorOf(exit) : undefined
+      return {
+        answer: Exit.getOrElse(exit, () => error?._tag === "AllTiersFailed" && error.reason),
+        calls: [a.calls, b.calls],
+        elapsed,
+        left: await Effect.runPromise(budget.balance),
+        state: await Effect.runPromise(breaker.state)
+      }
+    }
+    assert.deepNestedInclude(await ended("timeout"), {
+      answer: "b",
+      calls: [[0], [1030]],
+      elapsed: 1030,
+      left: 5,
+      "state._tag": "HalfOpen",
+      "state.probes": []
+    })
+    assert.deepNestedInclude(await ended("deadline"), {
+      answer: "deadline",
+      calls: [[0], []],
+      elapsed: 1030,
+      left: 5,
+      "state._tag": "HalfOpen",
+      "state.probes": []
+    })
+  })
+
+  it.effect(
+    "bounds hold from when a tier is asked for, however long its breaker takes to let it through",
+    () =>
+      Effect.gen(function* () {
+        const asked = (seconds: number, options: { readonly timeout?: Duration.DurationInput }) =>
+          Effect.gen(function* () {
+            let state: CircuitBreaker.State = CircuitBreaker.initial
+            let wait = Duration.seconds(seconds)
+            const modify: CircuitBreaker.Store["modify"] = (_, f) =>
+              Effect.suspend(() => {
+                const [value, next] = f(state)
+                state = next
+                const told = Effect.delay(Effect.succeed(value), wait)
+                wait = Duration.zero
+                return told
+              })
+            const breaker = yield* CircuitBreaker.make({ key: "a", store: { modify } })
+            const a = scripted(["hang"])
+            const whole = tier("a", a, { breaker, ...options }).pipe(
+              Fallback.orElse(tier("b", scripted([{ ok: "b" }]))),
+              Fallback.within("5 seconds")
+            )
+            const { effect, events } = recorded(whole)
+            const start = yield* Deadline.now
+            const { elapsed, exit } = yield* timed(effect)
+            const attempts = events.flatMap((event) =>
+              event._tag === "AttemptEnded" ? Duration.toMillis(event.attempt.duration) : []
+            )
+            return [Exit.isSuccess(exit), elapsed, a.calls.map((at) => at - start), attempts]
+          })
+        assert.deepStrictEqual(yield* asked(2, {}), [false, 5000, [2000], [3000]])
+        assert.deepStrictEqual(yield* asked(2, { timeout: "3 seconds" }), [true, 3000, [2000], [1000, 0]])
+        assert.deepStrictEqual(yield* asked(2, { timeout: "1 seconds" }), [true, 2000, [], [0]])
+        assert.deepStrictEqual(yield* asked(6, {}), [false, 6000, [], []])
+      })
+  )
 })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import type { Transition } from "../../CircuitBreaker.ts"
 import * as Deadline from "../../Deadline.ts"
 import { type Outcome, success } from "../../Outcome.ts"
 import { epochAfter } from "../breaker/machine.ts"
@@ -112,19 +113,37 @@ export class Run<X, E, R, A> {
   /** Asks the tier's breaker for an attempt. */
   private admit(tier: Current<X, E, R, A>): Climb<A, E, R> {
     const { breaker } = tier.rung
-    if (breaker === undefined) return this.attempt(tier)
-    return flatMapNow(breaker.decideIn(this.around.fiber), ({ changes, permit, rejection }) => {
+    if (breaker === undefined) return this.start(tier, tier.number === 1)
+    const decision = breaker.decideIn(this.around.fiber)
+    const isNow = tier.number === 1 && Exit.isExit(decision)
+    return flatMapNow(decision, ({ changes, permit, rejection }) => {
       const { observer } = this
       observer.breakerChanged(tier.rung, changes)
       tier.permit = permit
-      if (permit !== undefined) return this.attempt(tier)
+      if (permit !== undefined) return this.start(tier, isNow)
       observer.refused(tier.rung, Duration.millis(rejection?.retryAfter ?? 0))
       const leave = Effect.suspend(() => this.leave(tier, Exit.fail("circuit open")))
       return tier.number === 1 ? leave : Effect.zipRight(refund(tier.rung), leave)
     })
   }
 
-  private attempt(tier: Current<X, E, R, A>): Climb<A, E, R> {
+  /** A wait, and an admission that was not at hand, may have taken longer than there was time. */
+  private start(tier: Current<X, E, R, A>, isNow: boolean): Climb<A, E, R> {
+    if (isNow) return this.attempt(tier, tier.enteredAt)
+    const now = this.observer.now()
+    if (!isOver(Math.min(tier.deadline, this.deadline) - now)) return this.attempt(tier, now)
+    const { number, rung } = tier
+    const unused = this.report(tier, judge(rung, Exit.interrupt(FiberId.none)))
+    return Effect.flatMap(number === 1 ? unused : Effect.zipRight(unused, refund(rung)), () => {
+      const exit = number === 1 ? Exit.void : tier.attempt.exit
+      if (!isOver(this.deadline - now)) return this.leave(tier, exit)
+      this.over = true
+      this.observer.closeTier(tier, exit)
+      return this.outOfTime()
+    })
+  }
+
+  private attempt(tier: Current<X, E, R, A>, now: number): Climb<A, E, R> {
     const { observer } = this
     const { groups, number, rung } = tier
     if (number === 1) {
@@ -132,7 +151,6 @@ export class Run<X, E, R, A> {
       this.started++
       for (const group of groups) group.started++
     }
-    const now = number === 1 ? tier.enteredAt : observer.now()
     tier.attempt = observer.openAttempt(rung, tier.span, number, tier.waited, now)
     // The nearest of its bounds; its own wins a tie.
     const millis = Math.min(rung.attemptTimeout, tier.deadline - now, this.deadline - now)
@@ -161,11 +179,7 @@ export class Run<X, E, R, A> {
   ): Climb<A, E, R> {
     const { permit, rung } = tier
     const outcome = judge(rung, exit)
-    const reported =
-      rung.breaker === undefined || permit === undefined
-        ? untold
-        : rung.breaker.reportIn(this.around.fiber, permit, outcome, this.observer.listener)
-    return flatMapNow(reported, (transition) => {
+    return flatMapNow(this.report(tier, outcome), (transition) => {
       if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
       tier.epoch = permit && epochAfter(permit, transition)
       if (Exit.isSuccess(exit)) return this.decided ? this.tooLate(tier) : this.commit(tier, exit.value)
@@ -174,6 +188,15 @@ export class Run<X, E, R, A> {
         (plan) => this.carryOut(tier, exit, outcome, plan)
       )
     })
+  }
+
+  private report(
+    { permit, rung }: Current<X, E, R, A>,
+    outcome: Outcome
+  ): Effect.Effect<Transition | undefined> {
+    return rung.breaker === undefined || permit === undefined
+      ? untold
+      : rung.breaker.reportIn(this.around.fiber, permit, outcome, this.observer.listener)
   }
 
   private carryOut(
