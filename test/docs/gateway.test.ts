@@ -135,6 +135,7 @@ const limits: ReadonlyArray<readonly [of: string, file: string, pattern: RegExp]
   ["a request's headers", "gateway/src/internal/network/refusals.ts", /maxHeaderSize = (.*)/],
   ["the time that they take", "gateway/src/Server.ts", /headersTimeout: (.*),/],
   ["the time that a whole request takes", "gateway/src/Server.ts", /requestTimeout: (.*),/],
+  ["the depth of a request's JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
   ["the time that a connection lies idle", "gateway/src/Server.ts", /keepAliveTimeout: (.*),/],
   ["the way to an upstream", "gateway/src/Server.ts", /connectWithin = (.*)/],
   [
@@ -142,9 +143,11 @@ const limits: ReadonlyArray<readonly [of: string, file: string, pattern: RegExp]
     "http/src/internal/provider/dialect.ts",
     /maxAnswerBytes = (.*)/
   ],
+  ["the depth of its JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
   ["an upstream's error", "http/src/internal/provider/dialect.ts", /maxErrorBytes = (.*)/],
   ["the time that it takes", "http/src/internal/provider/dialect.ts", /errorWithin = (.*)/],
   ["one event of a stream", "http/src/Sse.ts", /maxEventBytes \?\? (.*)/],
+  ["the depth of its JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
   [
     "what a stream says before its first content",
     "http/src/internal/stream/chatStream.ts",
@@ -153,10 +156,11 @@ const limits: ReadonlyArray<readonly [of: string, file: string, pattern: RegExp]
   ["what follows its last `finish_reason`", "http/src/internal/stream/grace.ts", /grace = (.*)/]
 ]
 
-/** As the guide writes what the source does: bytes, milliseconds, or a duration in words. */
+/** As the guide writes what the source does: bytes, milliseconds, a duration in words, or levels. */
 const amountOf = (source: string): string => {
   const seconds = /^"(\d+) seconds"$|^Duration\.seconds\((\d+)\)$/.exec(source)
   if (seconds !== null) return `${seconds[1] ?? seconds[2]} s`
+  if (source.startsWith("maxDepth = ")) return `${source.replace("maxDepth = ", "")} levels`
   if (!source.includes("*")) return `${Number(source.replace("_", "")) / 1000} s`
   const kibibytes = source.split("*").reduce((product, factor) => product * Number(factor), 1) / 1024
   return kibibytes < 1024 ? `${kibibytes} KiB` : `${kibibytes / 1024} MiB`

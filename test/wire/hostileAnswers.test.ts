@@ -21,6 +21,9 @@ const once = "retry: { times: 0 }"
 const json = "application/json"
 const choices = '"choices":[{"message":{"role":"assistant","content":"Hi"}}]'
 
+/** An answer of so many levels. */
+const nested = (depth: number) => `{"a":${"[".repeat(depth - 1)}${"]".repeat(depth - 1)},${choices}}`
+
 const withFirst = (behaviour: Behaviour, tier1?: string) =>
   Effect.gen(function* () {
     const [first, second] = [yield* wall, yield* wall]
@@ -32,7 +35,7 @@ const withFirst = (behaviour: Behaviour, tier1?: string) =>
 describe("an answer with", () => {
   const bodies: Readonly<Record<string, string | Buffer>> = {
     "a byte order mark": `\ufeff{${choices}}`,
-    "100,000 levels of nesting": `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)},${choices}}`,
+    "512 levels of nesting": nested(512),
     "keys of the prototype": `{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},${choices}}`,
     "bytes that are no UTF-8": Buffer.from(`{"a":"\xff\xfe\xc3",${choices}}`, "latin1"),
     "a NUL and half an emoji, escaped": `{"a":"\\u0000\\ud800",${choices}}`,
@@ -60,6 +63,8 @@ describe("what is no answer,", () => {
     "a NUL": [`{${choices}\0}`, "invalid_answer"],
     "UTF-16": [Buffer.from(`{${choices}}`, "utf16le"), "invalid_answer"],
     "brackets without end": ["[".repeat(1_000_000), "invalid_answer"],
+    "513 levels of nesting": [nested(513), "invalid_answer"],
+    "100,000 levels of nesting": [nested(100_000), "invalid_answer"],
     "two answers": [`{${choices}}{${choices}}`, "invalid_answer"],
     "a string": [JSON.stringify(`{${choices}}`), "invalid_answer"],
     null: ["null", "invalid_answer"],

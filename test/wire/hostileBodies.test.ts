@@ -7,6 +7,10 @@ import { wall } from "../support/wall.ts"
 const post = (fields: string, body = "") =>
   `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n${fields}\r\n${body}`
 
+/** A request of so many levels. */
+const nested = (depth: number) =>
+  `{"model":"chat","messages":[],"user":${"[".repeat(depth - 1)}${"]".repeat(depth - 1)}}`
+
 /** Whoever asks properly afterwards is answered as if nothing had been. */
 const livesOn = (url: string) =>
   Effect.map(ask(url), ({ status, whole }) => assert.deepStrictEqual([status, whole], [200, true]))
@@ -29,6 +33,9 @@ describe("a hostile body", () => {
     "half of a character": [Buffer.from('{"model":"chat","a":"é"}').subarray(0, 22), 400, "invalid_json"],
     "brackets without end": ["[".repeat(1_000_000), 400, "invalid_json"],
     "objects without end": ['{"a":'.repeat(200_000), 400, "invalid_json"],
+    "14 MB of brackets without end": ["[".repeat(14_000_000), 400, "invalid_json"],
+    "513 levels of nesting": [nested(513), 400, "invalid_json"],
+    "100,000 levels of nesting": [nested(100_000), 400, "invalid_json"],
     "an empty model": ['{"model":""}', 400, "missing_model"],
     "a model that is null": ['{"model":null}', 400, "missing_model"],
     "a model that is a number": ['{"model":7}', 400, "missing_model"],
@@ -56,6 +63,18 @@ describe("a hostile body", () => {
       })
     )
   }
+
+  it.scopedLive("of 512 levels is one, and of more it is said what to do", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      const { url } = yield* gateway(chat([only.url]))
+      assert.strictEqual((yield* ask(url, { body: nested(512) })).status, 200)
+      assert.strictEqual(
+        envelope(yield* ask(url, { body: nested(513) })).message,
+        "The request body is nested deeper than 512 levels; send one that is flatter."
+      )
+    })
+  )
 
   it.scopedLive("with keys of the prototype is data like any other", () =>
     Effect.gen(function* () {

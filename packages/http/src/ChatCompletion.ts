@@ -10,6 +10,7 @@
  */
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"
+import { isTooDeep, maxDepth } from "./internal/bytes/depth.ts"
 import * as Json from "./internal/bytes/json.ts"
 import * as RawJson from "./internal/bytes/rawJson.ts"
 import * as Utf8 from "./internal/bytes/utf8.ts"
@@ -92,7 +93,9 @@ export const readRequest = (body: Uint8Array): Either.Either<ChatRequest, Invali
   }
   const json = Json.parse(text)
   if (json === undefined) {
-    return notJson("The request body is not valid JSON, or was cut short; send one complete JSON object.")
+    return isTooDeep(text)
+      ? notJson(`The request body is nested deeper than ${maxDepth} levels; send one that is flatter.`)
+      : notJson("The request body is not valid JSON, or was cut short; send one complete JSON object.")
   }
   const request = Json.asObject<"model" | "stream" | "n">(json)
   if (request === undefined) {

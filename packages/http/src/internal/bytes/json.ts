@@ -1,3 +1,5 @@
+import { isTooDeep } from "./depth.ts"
+
 /** A field of an object whose shape nobody vouches for. */
 export type Loose<Field extends string> = { readonly [_ in Field]?: unknown }
 
@@ -8,8 +10,9 @@ export const asObject = <Field extends string>(value: unknown): Loose<Field> | u
 /** The items of an array; none where it is something else. */
 export const asArray = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
 
-/** `undefined` where the text is not JSON; no JSON text parses to that. */
+/** `undefined` where the text is not JSON, or nested too deep to be handled; no JSON text parses to that. */
 export const parse = (text: string): unknown => {
+  if (isTooDeep(text)) return undefined
   try {
     return JSON.parse(text)
   } catch {
