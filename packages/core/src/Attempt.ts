@@ -242,7 +242,7 @@ export const recordUsage = (usage: Usage): Effect.Effect<void> =>
 
 /**
  * Sets attributes on the span of the tier whose attempt runs this. They are asked for only where somebody keeps that
- * span.
+ * span; where that throws, none are set.
  *
  * @example
  * import { Effect } from "effect"
@@ -258,6 +258,7 @@ export const recordUsage = (usage: Usage): Effect.Effect<void> =>
 export const annotateTier = (attributes: LazyArg<Readonly<Record<string, unknown>>>): Effect.Effect<void> =>
   Effect.withFiberRuntime(({ currentContext }) => {
     const span = Context.get(currentContext, Underway)?.open.tierSpan
-    if (span?.sampled) annotate(span, attributes())
-    return Effect.void
+    if (!span?.sampled) return Effect.void
+    // Nothing that is told of an attempt can fail it.
+    return Effect.ignore(Effect.try(() => annotate(span, attributes())))
   })

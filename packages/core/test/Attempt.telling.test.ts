@@ -55,7 +55,7 @@ describe("Attempt.recordUsage", () => {
 
 describe("Attempt.annotateTier", () => {
   const asked: Array<string> = []
-  const run = (sampled: boolean) => {
+  const run = (sampled: boolean, attributes = () => ({ model: "large" })) => {
     const set: Array<string> = []
     const tracer = Tracer.make({
       span: (name, parent, context, links, startTime, kind) => ({
@@ -79,7 +79,7 @@ describe("Attempt.annotateTier", () => {
     })
     const ask = Attempt.annotateTier(() => {
       asked.push("asked")
-      return { model: "large" }
+      return attributes()
     })
     return Tier.make({ name: "a", effect: Effect.withSpan(ask, "inner") }).pipe(
       Effect.withTracer(tracer),
@@ -96,6 +96,17 @@ describe("Attempt.annotateTier", () => {
       asked.length = 0
       assert.deepStrictEqual(yield* run(false), [])
       assert.deepStrictEqual(asked, [])
+    })
+  )
+
+  it.effect("sets nothing where it is thrown over what to set, and the attempt goes on", () =>
+    Effect.gen(function* () {
+      asked.length = 0
+      const set = yield* run(true, () => {
+        throw new Error("attributes")
+      })
+      assert.deepStrictEqual(asked, ["asked"])
+      assert.isFalse(set.some((line) => line.includes("model")))
     })
   )
 })

@@ -58,7 +58,8 @@ const text: Read = (value) => (typeof value === "string" ? short(value) : undefi
 const several: Read = (value) => (Number.isSafeInteger(value) && value !== 1 ? value : undefined)
 const texts: Read = (value) => {
   const all = typeof value === "string" ? [value] : Array.isArray(value) ? value : []
-  return all.length > 0 ? all.slice(0, 16).map(String).map(short) : undefined
+  const first = all.slice(0, 16).filter((value) => typeof value === "string")
+  return first.length > 0 ? first.map(short) : undefined
 }
 const outputType: Read = (value) => {
   const type = Json.asObject<"type">(value)?.type
