@@ -125,6 +125,15 @@ describe("Anthropic: a whole answer", () => {
     })
   )
 
+  it.effect("has no id and no model where they are no text", () =>
+    Effect.gen(function* () {
+      for (const none of [undefined, null, 7, {}, ["claude-1"]]) {
+        const { id, model } = (yield* completion({ id: none, model: none })).completion
+        assert.deepStrictEqual([id, model], ["", ""])
+      }
+    })
+  )
+
   it.effect("its texts are one, thinking and what nobody asked for are passed over", () =>
     Effect.gen(function* () {
       const content = [

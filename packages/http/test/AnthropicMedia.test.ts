@@ -62,6 +62,12 @@ describe("Anthropic: images and documents", () => {
     "send a JPEG, PNG, GIF or WebP"
   )
   refuses(
+    "a type that every object has",
+    { messages: [user(image("data:constructor;base64,AAAA"))] },
+    url,
+    "send a JPEG, PNG, GIF or WebP"
+  )
+  refuses(
     "a text",
     { messages: [user(image("data:text/plain;base64,AA"))] },
     url,

@@ -279,6 +279,15 @@ describe("Anthropic: a stream", () => {
     })
   )
 
+  it.effect("has no id and no model where they are no text", () =>
+    Effect.gen(function* () {
+      const nameless = { ...start, message: { ...start.message, id: { a: 1 }, model: ["claude-1"] } }
+      const { parts } = yield* streamed(events([nameless, ...textBlock(0, "Hi"), change("end_turn"), stop]))
+      const { id, model } = JSON.parse(parts[0]!.text.split("\n\n")[0]!.replace("data: ", ""))
+      assert.deepStrictEqual([id, model], ["", ""])
+    })
+  )
+
   it.effect("leaves out malformed events and counts them", () =>
     Effect.gen(function* () {
       const malformed = [

@@ -19,10 +19,10 @@ export const readMessage = (body: Uint8Array, created: number): Whole => {
   const usage = usageOf(tokens)
   const finish_reason = finishReason(message.stop_reason)
   const completion = {
-    id: message.id ?? "",
+    id: Json.asText(message.id) ?? "",
     object: "chat.completion",
     created,
-    model: message.model ?? "",
+    model: Json.asText(message.model) ?? "",
     choices: [
       {
         index: 0,

@@ -22,7 +22,7 @@ const imageSource = (url: unknown, path: string): Translation<object> => {
   if (typeof url === "string" && /^https?:/i.test(url)) return Either.right({ type: "url", url })
   const data = dataUrl(url)
   if (data === undefined) return refuse(path, "is no http, https or base64 data URL", "send one of these")
-  const media_type = imageTypes[data.mediaType]
+  const media_type = Object.hasOwn(imageTypes, data.mediaType) ? imageTypes[data.mediaType] : undefined
   return media_type === undefined
     ? refuse(path, "is of a type that Anthropic's API does not take", "send a JPEG, PNG, GIF or WebP")
     : Either.right({ type: "base64", media_type, data: data.base64 })

@@ -24,7 +24,7 @@ export const messageReader = (options: {
   readonly includeUsage: boolean
 }): ChatReader => {
   const blocks = new Map<unknown, Block>()
-  let head: { readonly id: unknown; readonly model: unknown } | undefined
+  let head: { readonly id: string; readonly model: string } | undefined
   let calls = 0
   let tokens: Tokens = noTokens
   let finished: string | undefined
@@ -62,7 +62,7 @@ export const messageReader = (options: {
   const start = (value: unknown): Read => {
     const message = Json.asObject<"id" | "model" | "usage">(value)
     if (message === undefined || head !== undefined) return malformed
-    head = { id: message.id ?? "", model: message.model ?? "" }
+    head = { id: Json.asText(message.id) ?? "", model: Json.asText(message.model) ?? "" }
     tokens = addTokens(tokens, message.usage)
     return part(delta({ role: "assistant", content: "" }), false, usageOf(tokens))
   }

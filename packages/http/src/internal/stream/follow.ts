@@ -85,7 +85,8 @@ const commonLength = (one: string, other: string): number => {
 /** The chunk without so much of its text. What it says of single tokens goes with it. */
 const without = (data: string, length: number): string => {
   const chunk = RawJson.update(Utf8.encode(data), [...choice, "delta", "content"], (content) =>
-    Utf8.encode(JSON.stringify(String(RawJson.read(content)).slice(length)))
+    // Of one that is there twice, the other may be anything.
+    Utf8.encode(JSON.stringify((Json.asText(RawJson.read(content)) ?? "").slice(length)))
   )
   return Utf8.decode(RawJson.update(chunk, [...choice, "logprobs"], () => Utf8.encode("null")))
 }
