@@ -120,6 +120,16 @@ describe("the spans of a run", () => {
     })
   )
 
+  it.effect("of a request: texts where texts belong, and nothing of what else is there", () =>
+    Effect.gen(function* () {
+      const { complete } = yield* route(["ok"])
+      const stop = [{ toString: 1, valueOf: 1 }, "end", 7, ["a"]]
+      const told = (yield* seen(complete(request({ stop, encoding_format: [{}] })))).join("\n")
+      assert.include(told, 'gen_ai.request.stop_sequences=["end"]')
+      assert.notInclude(told, "encoding_formats")
+    })
+  )
+
   it.effect("fallback: a tier that gave up is an error, the run is none", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(

@@ -13,7 +13,7 @@ import type { Response, TransportError, Upstream } from "../../Upstream.ts"
 import { collect } from "../bytes/bytes.ts"
 import * as Json from "../bytes/json.ts"
 import * as Utf8 from "../bytes/utf8.ts"
-import { type ChatReader, chatStream } from "../stream/chatStream.ts"
+import { type ChatReader, chatStream, malformed } from "../stream/chatStream.ts"
 import * as ErrorBody from "./errorBody.ts"
 import { answered, asked, type Facts } from "./genAi.ts"
 
@@ -99,9 +99,10 @@ export const provider = (
     ): Effect.Effect<A, ProviderError.ProviderError, R | Scope.Scope> =>
       Effect.suspend(() => {
         const adapted = adapt(request)
-        return Effect.flatMap(Effect.zipRight(asked(adapted), ask(adapted, model)), (asking) =>
-          Effect.flatMap(send(asking), read(asking))
-        )
+        return Effect.matchCauseEffect(Effect.zipRight(asked(adapted), ask(adapted, model)), {
+          onSuccess: (asking) => Effect.flatMap(send(asking), read(asking)),
+          onFailure: notAsked
+        })
       })
   }
 
@@ -113,7 +114,11 @@ export const provider = (
         (response) =>
           Effect.matchEffect(collect(response.read, maxAnswerBytes, tooLarge(response)), {
             onFailure: (error) => Effect.fail(error._tag === "TransportError" ? fromTransport(error) : error),
-            onSuccess: (body) => judged(response, readWhole(body))
+            onSuccess: (body) =>
+              judged(
+                response,
+                orMalformed(() => readWhole(body))
+              )
           })
     )
 
@@ -134,7 +139,7 @@ export const provider = (
     ({ reader }) =>
       (response) =>
         isEventStream(response)
-          ? chatStream(response.read, reader(), {
+          ? chatStream(response.read, careful(reader()), {
               inTransport: fromTransport,
               // What goes back to the caller is the event's data alone.
               inEvent: (body) => failed({ ...response, headers: asJson(response.headers) }, Utf8.encode(body))
@@ -154,6 +159,30 @@ export const provider = (
 }
 
 const nothing = new Uint8Array()
+
+/**
+ * What is thrown over what somebody sent is a failure like any other. As a defect it would rest the tier for everybody,
+ * and no other one would be asked.
+ */
+const notAsked = (
+  cause: Cause.Cause<ProviderError.ProviderError>
+): Effect.Effect<never, ProviderError.ProviderError> =>
+  Cause.isDie(cause) ? ProviderError.make({ kind: "unsupported" }) : Effect.failCause(cause)
+
+const orMalformed = <A>(read: () => A): A | typeof malformed => {
+  try {
+    return read()
+  } catch {
+    return malformed
+  }
+}
+
+const careful = ({ facts, hasAll, isWhole, read }: ChatReader): ChatReader => ({
+  read: (event) => orMalformed(() => read(event)),
+  isWhole,
+  hasAll,
+  facts
+})
 
 /** Tells the span of the attempt, where there is one. */
 const answeredWith = ({ status }: Response): Effect.Effect<void> =>

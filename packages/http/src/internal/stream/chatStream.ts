@@ -44,7 +44,7 @@ export const part = (bytes: Uint8Array, content = false, usage: Part["usage"] = 
 
 export const nothing: Read = { _tag: "Nothing" }
 
-export const malformed: Read = { _tag: "Malformed" }
+export const malformed = { _tag: "Malformed" } as const satisfies Read
 
 /**
  * A streamed answer as parts of whole events, ending with `[DONE]` if and only if the model finished it. Malformed
