@@ -101,9 +101,16 @@ export const make = ({ maxInFlight, maxQueue, maxWait }: Limits): Admission => {
   return {
     enter: Thin.scopeWith((scope) => {
       let guest: Guest | undefined
-      const departs = () => Effect.sync(() => guest && depart(guest))
+      let closed = false
+      const departs = () =>
+        Effect.sync(() => {
+          closed = true
+          if (guest) depart(guest)
+        })
       // Before it arrives, so that nothing can come between the two.
       return Effect.flatMap(Scope.addFinalizerExit(scope, departs), () => {
+        // Nobody would give its place back.
+        if (closed) return Effect.succeed(false)
         guest = arrive()
         return guest.admitted || !queue.has(guest) ? Effect.succeed(guest.admitted) : waited(guest)
       })

@@ -54,6 +54,19 @@ describe("Admission", () => {
     })
   )
 
+  it.effect("gives no place to whoever has left before", () =>
+    Effect.gen(function* () {
+      const { enter } = Admission.make({ maxInFlight: 1, maxQueue: 1, maxWait: "5 seconds" })
+      const left = yield* Scope.make()
+      yield* Scope.close(left, Exit.void)
+      assert.isFalse(yield* Scope.extend(enter, left))
+      const next = yield* guest({ enter })
+      assert.deepStrictEqual(seen([next]), [true])
+      assert.isFalse(yield* Scope.extend(enter, left))
+      yield* next.leave
+    })
+  )
+
   it.effect("turns away who has waited for as long as one may, and forgets it", () =>
     Effect.gen(function* () {
       const admission = Admission.make(limits)
