@@ -25,6 +25,9 @@ const captured = (provider: Provider.Provider, fields: object, streamed = false)
 const sandbox = (script?: Sandbox.Options["script"], maxBytes?: number) =>
   ContentCapture.capture(Sandbox.make({ name: "sandbox", latency: 0, chunkEvery: 0, script }), { maxBytes })
 
+/** What a message with one part takes beside its text and its names. */
+const around = 64
+
 const spoken = "The show goes on: this is large, reading the part."
 
 describe("content on spans", () => {
@@ -78,9 +81,37 @@ describe("content on spans", () => {
         { role: "user", content: "äöü" },
         { role: "user", content: "more" }
       ]
-      const { input, output } = yield* captured(sandbox(undefined, 5), { messages })
+      const { input, output } = yield* captured(sandbox(undefined, around + "user".length + 5), { messages })
       assert.deepStrictEqual(input, [{ role: "user", parts: [{ type: "text", content: "äö" }] }])
-      assert.deepStrictEqual(output[0].parts, [{ type: "text", content: "The s" }])
+      assert.deepStrictEqual(output[0].parts, [{ type: "text", content: "The show " }])
+    })
+  )
+
+  it.live("is no longer for messages and parts that say nothing, nor for names that never end", () =>
+    Effect.gen(function* () {
+      const endless = "x".repeat(1_000_000)
+      for (const messages of [
+        Array(100_000).fill({}),
+        Array(100_000).fill(7),
+        [{ role: "user", content: Array(100_000).fill({}) }],
+        [{ role: "user", content: Array(20).fill({ type: endless }) }],
+        [{ role: "user", content: "", tool_calls: Array(100_000).fill({}) }],
+        Array(10).fill({ role: endless }),
+        Array(10).fill({ role: "tool", tool_call_id: endless, content: "a" }),
+        Array(10).fill({ role: "assistant", tool_calls: [{ id: endless, function: { name: endless } }] })
+      ]) {
+        const { input } = yield* captured(sandbox(undefined, 1024), { messages })
+        assert.isNotEmpty(input)
+        assert.isBelow(JSON.stringify(input).length, 2048)
+      }
+    })
+  )
+
+  it.live("has no id where that is no text", () =>
+    Effect.gen(function* () {
+      const messages = [{ role: "tool", tool_call_id: { a: 1 }, content: "a cat" }]
+      const { input } = yield* captured(sandbox(), { messages })
+      assert.deepStrictEqual(input[0].parts, [{ type: "tool_call_response", response: "a cat" }])
     })
   )
 

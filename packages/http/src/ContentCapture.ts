@@ -19,8 +19,8 @@ import * as Sse from "./Sse.ts"
  *
  * **Details**
  * - They are text in OpenTelemetry's shape for messages. Of images, sounds and files there is only that they were there.
- * - `maxBytes` bounds what is kept of the text of each of the two, the beginning of it; default 65,536. JSON around it comes on
- *   top of that.
+ * - `maxBytes` bounds what is kept of each of the two, the beginning of it; default 65,536. Each message and each part of one
+ *   takes 32 of them beside its text, its names and its ids.
  * - Of a stream it is what had come when it ended, however it ended; of several choices the first.
  * - Nothing is done for a span that is not sampled but to read along with streams. Logs and metrics stay without content.
  *
@@ -63,7 +63,8 @@ export const capture = (
           asked(request.body),
           Effect.map(
             opened,
-            Effect.tap((parts) => Effect.sync(() => Chunk.forEach(parts, listener.hear)))
+            // Who listens cannot fail the call.
+            Effect.tap((parts) => Effect.ignore(Effect.try(() => Chunk.forEach(parts, listener.hear))))
           )
         )
       })

@@ -12,20 +12,42 @@ interface Message {
   readonly finish_reason?: string
 }
 
-/** Gives of texts as much as there is room for in so many bytes. */
+/** What a message, or a part of one, takes of the room: about as much as the JSON around its text. */
+const each = 32
+
+// Whatever callers and models send, as long as names are.
+const maxName = 128
+
+/** So many bytes for messages, their parts and texts; of a text it gives as much as there is room for. */
 const within = (maxBytes: number) => {
   let left = maxBytes
+  const take = (text: string): string => {
+    const bytes = Utf8.encode(text)
+    if (bytes.length <= left) {
+      left -= bytes.length
+      return text
+    }
+    const cut = Utf8.decode(bytes.subarray(0, left)).replace(/\uFFFD+$/, "")
+    left = 0
+    return cut
+  }
   return {
-    isFull: () => left <= 0,
-    take: (text: string): string => {
-      const bytes = Utf8.encode(text)
-      if (bytes.length <= left) {
-        left -= bytes.length
-        return text
+    take,
+    /** Of what is a text. */
+    name: (value: unknown): string | undefined => {
+      const name = Json.asText(value)
+      return name && take(name.slice(0, maxName))
+    },
+    /** As many of these as there is room for. */
+    each: <A, B>(values: ReadonlyArray<A>, of: (value: A) => B): ReadonlyArray<B> => {
+      const kept: Array<B> = []
+      for (const value of values) {
+        if (left <= each) left = 0
+        if (left === 0) break
+        left -= each
+        kept.push(of(value))
       }
-      const cut = Utf8.decode(bytes.subarray(0, left)).replace(/\uFFFD+$/, "")
-      left = 0
-      return cut
+      return kept
     }
   }
 }
@@ -36,41 +58,43 @@ type Room = ReturnType<typeof within>
 export const asked = (request: unknown, maxBytes: number): ReadonlyArray<Message> => {
   const room = within(maxBytes)
   const { messages } = Json.asObject<"messages">(request) ?? {}
-  const kept: Array<Message> = []
-  for (const value of Json.asArray(messages)) {
-    if (room.isFull()) break
-    kept.push(messageOf(value, room))
-  }
-  return kept
+  return room.each(Json.asArray(messages), (value) => messageOf(value, room))
 }
 
 const messageOf = (value: unknown, room: Room): Message => {
   const message = Json.asObject<"role" | "content" | "tool_calls" | "tool_call_id">(value) ?? {}
-  const role = typeof message.role === "string" ? message.role : "user"
+  const role = room.name(message.role) ?? "user"
   if (role === "tool") {
+    const id = room.name(message.tool_call_id)
     const response = asParts(message.content, room).map((part) => part["content"] ?? "")
-    return {
-      role,
-      parts: [{ type: "tool_call_response", id: message.tool_call_id, response: response.join("") }]
-    }
+    return { role, parts: [{ type: "tool_call_response", id, response: response.join("") }] }
   }
-  const calls = Json.asArray(message.tool_calls).map((call) => {
+  const said = asParts(message.content, room)
+  const calls = room.each(Json.asArray(message.tool_calls), (call) => {
     const { function: named, id } = Json.asObject<"id" | "function">(call) ?? {}
     const { arguments: given, name } = Json.asObject<"name" | "arguments">(named) ?? {}
-    return { type: "tool_call", id, name, arguments: room.take(Json.asText(given) ?? "") }
+    return toolCall(room, { id, name, arguments: Json.asText(given) ?? "" })
   })
-  return { role, parts: [...asParts(message.content, room), ...calls] }
+  return { role, parts: [...said, ...calls] }
 }
 
-const asParts = (content: unknown, room: Room): ReadonlyArray<MessagePart> => {
-  if (typeof content === "string") return [{ type: "text", content: room.take(content) }]
-  return Json.asArray(content).map((value) => {
+const asParts = (content: unknown, room: Room): ReadonlyArray<MessagePart> =>
+  room.each(typeof content === "string" ? [{ text: content }] : Json.asArray(content), (value) => {
     const { text, type } = Json.asObject<"type" | "text">(value) ?? {}
     return typeof text === "string"
       ? { type: "text", content: room.take(text) }
-      : { type: Json.asText(type) ?? "other" }
+      : { type: room.name(type) ?? "other" }
   })
-}
+
+const toolCall = (
+  room: Room,
+  call: { readonly id: unknown; readonly name: unknown; readonly arguments: string }
+): MessagePart => ({
+  type: "tool_call",
+  id: room.name(call.id),
+  name: room.name(call.name),
+  arguments: room.take(call.arguments)
+})
 
 /** A reply as messages. */
 export const answered = (
@@ -79,23 +103,16 @@ export const answered = (
 ): ReadonlyArray<Message> => {
   const room = within(maxBytes)
   const said = [
-    ["reasoning", reasoning],
-    ["text", text],
-    ["refusal", refusal]
-  ] as const
-  return [
-    {
-      role: "assistant",
-      parts: [
-        ...said.flatMap(([type, said]) => (said ? [{ type, content: room.take(said) }] : [])),
-        ...toolCalls.map((call) => ({
-          type: "tool_call",
-          id: call.id,
-          name: call.name,
-          arguments: room.take(call.arguments)
-        }))
-      ],
-      finish_reason: finishReason
-    }
-  ]
+    { type: "reasoning", text: reasoning ?? "" },
+    { type: "text", text },
+    { type: "refusal", text: refusal ?? "" }
+  ].filter(({ text }) => text !== "")
+  return room.each(["assistant"], (role) => ({
+    role,
+    parts: [
+      ...room.each(said, ({ text, type }) => ({ type, content: room.take(text) })),
+      ...room.each(toolCalls, (call) => toolCall(room, call))
+    ],
+    finish_reason: finishReason.slice(0, maxName)
+  }))
 }
