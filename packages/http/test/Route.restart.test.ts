@@ -40,6 +40,21 @@ describe("continue: restart", () => {
     })
   )
 
+  it.effect("goes on from a text that is there twice, whatever the other one is", () =>
+    Effect.gen(function* () {
+      const twice = (said: string) =>
+        said.replace('"content":', '"content":{"toString":1,"valueOf":1},"content":')
+      const again = second.says("The show").map(twice)
+      assert.include(again[0], "valueOf")
+      const got = yield* resumed(
+        first.says("The"),
+        upstream(whole(second.role, ...again, second.stop, second.done)),
+        "restart"
+      )
+      assertWhole(got, "The show")
+    })
+  )
+
   it.effect("says nothing of another answer, whether that differs at once or at last", () =>
     Effect.gen(function* () {
       for (let cut = 1; cut <= text.length; cut++) {
