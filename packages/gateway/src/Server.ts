@@ -20,6 +20,7 @@ import * as Connections from "./internal/network/connections.ts"
 import { Exchange } from "./internal/network/exchange.ts"
 import { type HandedOver, serve as serveHandedOver } from "./internal/network/handedOver.ts"
 import { listen } from "./internal/network/listen.ts"
+import { Queues } from "./internal/network/queues.ts"
 import * as Refusals from "./internal/network/refusals.ts"
 import * as Requests from "./internal/network/requests.ts"
 
@@ -76,6 +77,7 @@ export interface Options {
  * - Every request runs in a fiber and a scope of its own. A caller that leaves interrupts it, which closes the
  *   upstream's connection; so does one that does not read its answer for `stallTimeout`, or takes longer than that for a
  *   megabyte of it.
+ * - Of one connection 16 requests may wait behind one that has no answer yet; the next gets a 503, and the connection ends.
  * - A response that breaks after its head was sent has its connection destroyed: it never ends as if it were whole.
  * - At the end of `drain` a stream ends with its `farewell`, and a request without an answer gets a 503.
  * - What is no request of HTTP/1.1 is refused in OpenAI's error envelope: 400, 408, 413, 417 or 431. Headers may be
@@ -109,6 +111,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
     const stallMillis = Math.min(Duration.toMillis(options.stallTimeout), longestTimer)
     const requests = yield* Requests.make
     const latest = new WeakMap<object, Http.ServerResponse>()
+    const queues = new Queues()
     let stopping = false
     const server = Http.createServer({
       headersTimeout: 15_000,
@@ -130,6 +133,11 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
       if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {
         return Refusals.answerWith(outgoing, Refusals.noHost())
       }
+      // An earlier request of the connection has it.
+      const isQueued = outgoing.socket === null
+      if (isQueued && queues.isFull(incoming.socket)) {
+        return Refusals.answerWith(outgoing, Refusals.queueFull())
+      }
       let farewell: Uint8Array | undefined
       const fiber = requests.start(
         Effect.flatMap(handler(toRequest(incoming, maxBody)), (response) => {
@@ -145,6 +153,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
           else outgoing.destroy()
         }
       )
+      if (isQueued) queues.add(incoming.socket, outgoing, fiber)
       outgoing.on("close", () => {
         if (!outgoing.writableFinished) fiber.unsafeInterruptAsFork(fiber.id())
         if (stopping) server.closeIdleConnections()

@@ -25,12 +25,20 @@ export const foreignOrigin = (): Refusal =>
 export const expectation = (): Refusal =>
   refuse(417, "expectation_failed", "The gateway expects no more than 100-continue.")
 
-/** A client's next try reaches whoever serves in our place. */
-export const stopping = (): Refusal => {
-  const { headers, ...rest } = refuse(503, "shutting_down", "The gateway stopped before it had an answer.")
+/** The client does well to try again. */
+const refuseForNow = (...args: Parameters<typeof refusal>): Refusal => {
+  const { headers, ...rest } = refuse(...args)
   const { "x-should-retry": _, ...others } = headers
   return { ...rest, headers: { ...others, "retry-after": "1" } }
 }
+
+/** The next try reaches whoever serves in our place. */
+export const stopping = (): Refusal =>
+  refuseForNow(503, "shutting_down", "The gateway stopped before it had an answer.")
+
+/** The next try comes by another connection. */
+export const queueFull = (): Refusal =>
+  refuseForNow(503, "overloaded", "Too many requests wait for the answers to earlier ones of this connection.")
 
 /** What Node's parser could not make a request of, or did not wait for any longer. */
 const ofParser = (code: string | undefined): Refusal => {
