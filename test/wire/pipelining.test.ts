@@ -4,7 +4,7 @@ import { Effect, type Scope } from "effect"
 import { ask, chatBody } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
-import { answer, content, finish, held, role, silence, wall } from "../support/wall.ts"
+import { answer, content, finish, held, role, silence, stream, wall } from "../support/wall.ts"
 
 const post = (fields: object = {}, body = JSON.stringify(chatBody(fields)), length = body.length) =>
   `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${length}\r\n\r\n${body}`
@@ -52,7 +52,10 @@ describe("requests that do not wait for the answer before", () => {
       yield* eventually(() => only.received.every(({ abandoned }) => abandoned) && only.sockets() === 0)
       yield* eventually(() => log.filter(({ message }) => message === "run").length === 3)
       only.script(answer())
-      const all = yield* Effect.all(Array.from({ length: 4 }, () => ask(url)), { concurrency: "unbounded" })
+      const all = yield* Effect.all(
+        Array.from({ length: 4 }, () => ask(url)),
+        { concurrency: "unbounded" }
+      )
       assert.deepStrictEqual(
         all.map(({ status }) => status),
         [200, 200, 200, 200]
@@ -92,12 +95,56 @@ describe("requests that do not wait for the answer before", () => {
       send(role, content("Hello"), finish)
       end()
       yield* eventually(closed)
-      assert.match(said(), /^HTTP\/1\.1 200 .*Hello.*\[DONE\].*"object":"list".*HTTP\/1\.1 503 .*"overloaded"/s)
-      assert.deepStrictEqual([...said().matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status), [
-        ...Array.from({ length: 17 }, () => "200"),
-        "503"
-      ])
+      assert.match(
+        said(),
+        /^HTTP\/1\.1 200 .*Hello.*\[DONE\].*"object":"list".*HTTP\/1\.1 503 .*"overloaded"/s
+      )
+      assert.deepStrictEqual(
+        [...said().matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status),
+        [...Array.from({ length: 17 }, () => "200"), "503"]
+      )
       assert.strictEqual(only.received.length, 1)
+    })
+  )
+
+  const garbage = "garbage\r\n\r\n"
+
+  it.scopedLive("end with the connection where garbage follows: no answer in the middle of another", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(stream([role, content("Hello")], "stall"), silence)
+      const { url } = yield* gateway(chat([only.url]))
+      const { closed, said, write } = yield* pipe(url)
+      write(post({ stream: true }))
+      yield* eventually(() => said().includes("Hello"))
+      write(post() + garbage)
+      yield* eventually(closed)
+      assert.notMatch(said(), /malformed|HTTP.*HTTP/s)
+      yield* eventually(() => only.received.every(({ abandoned }) => abandoned) && only.sockets() === 0)
+    })
+  )
+
+  it.scopedLive("have no answer that is meant for the garbage behind them", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(silence)
+      const { url } = yield* gateway(chat([only.url]))
+      const badChunk =
+        "POST /v1/embeddings HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
+      for (const [requests, behind] of [
+        [1, garbage],
+        [2, garbage],
+        [1, badChunk]
+      ] as const) {
+        only.received.length = 0
+        const { closed, said, write } = yield* pipe(url)
+        write(post().repeat(requests))
+        yield* eventually(() => only.received.length === requests)
+        write(behind)
+        yield* eventually(closed)
+        assert.strictEqual(said(), "")
+        yield* eventually(() => only.sockets() === 0)
+      }
     })
   )
 })

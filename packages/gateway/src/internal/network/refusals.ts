@@ -38,7 +38,11 @@ export const stopping = (): Refusal =>
 
 /** The next try comes by another connection. */
 export const queueFull = (): Refusal =>
-  refuseForNow(503, "overloaded", "Too many requests wait for the answers to earlier ones of this connection.")
+  refuseForNow(
+    503,
+    "overloaded",
+    "Too many requests wait for the answers to earlier ones of this connection."
+  )
 
 /** What Node's parser could not make a request of, or did not wait for any longer. */
 const ofParser = (code: string | undefined): Refusal => {
@@ -54,13 +58,13 @@ const ofParser = (code: string | undefined): Refusal => {
   }
 }
 
-/** Says so in place of an answer, unless one has begun. */
+/** Says so where that is the answer to nothing else: `latest` is what answers the connection's last request. */
 export const refuseUnparsed = (
   error: NodeJS.ErrnoException,
   socket: Socket,
-  under: ServerResponse | undefined
+  latest: ServerResponse | undefined
 ): void => {
-  if (!socket.writable || (under?.headersSent && !under.writableFinished)) return void socket.destroy()
+  if (!socket.writable || !isNext(latest)) return void socket.destroy()
   const { body, headers, status } = ofParser(error.code)
   const lines = Object.entries({ ...headers, "content-length": body.length }).map(
     ([name, value]) => `${name}: ${value}\r\n`
@@ -71,6 +75,15 @@ export const refuseUnparsed = (
   socket.resume()
   setTimeout(() => socket.destroy(), lingerMillis).unref()
 }
+
+/**
+ * All that came before has its answer; or it is the last request itself that does not come to a good end, and it is this
+ * one's turn, and no word is said yet.
+ */
+const isNext = (latest: ServerResponse | undefined): boolean =>
+  latest === undefined ||
+  latest.writableFinished ||
+  (!latest.req.complete && latest.socket !== null && !latest.headersSent)
 
 const lingerMillis = 1000
 
