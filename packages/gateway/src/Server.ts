@@ -65,6 +65,8 @@ export interface Options {
   readonly stallTimeout: Duration.Duration
   /** How long a stop waits for the requests that are under way. */
   readonly drain: Duration.Duration
+  /** How long a connection may lie idle. Default: 75 seconds. */
+  readonly keepAlive?: Duration.Duration | undefined
   /** The connections that another process hands over. Default: it listens on `host` and `port` itself. */
   readonly handedOver?: HandedOver | undefined
 }
@@ -118,14 +120,15 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
       requestTimeout: 60_000,
       connectionsCheckingInterval: 5_000,
       // Longer than load balancers keep theirs: whoever closes first must be the one that sends.
-      keepAliveTimeout: 75_000,
+      keepAliveTimeout: Duration.toMillis(options.keepAlive ?? Duration.seconds(75)),
       maxHeaderSize: Refusals.maxHeaderSize,
       // Node's own refusal has no body.
       requireHostHeader: false
     })
     // A socket's clock runs while nothing moves, and so for ever where the caller does not read.
     server.setTimeout(stallMillis, (socket) => {
-      if (socket.writableLength) socket.destroy()
+      // Node closes those that lie idle only where nobody listens to this.
+      if (socket.writableLength || latest.get(socket)?.writableFinished) socket.destroy()
     })
     server.on("connection", requests.accepted)
     server.on("request", (incoming, outgoing) => {

@@ -153,6 +153,25 @@ describe("Server.serve", () => {
     })
   )
 
+  it.scopedLive(
+    "closes a connection that has lain idle for keepAlive, and none whose answer takes longer",
+    () =>
+      Effect.gen(function* () {
+        const [stallTimeout, keepAlive] = [Duration.millis(10), Duration.millis(50)]
+        const slow = Effect.as(Effect.sleep("200 millis"), ok(text("good")))
+        const { url } = yield* serve(() => slow, { stallTimeout, keepAlive })
+        const socket = connect(Number(new URL(url).port), "127.0.0.1")
+        yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
+        let said = ""
+        socket.on("data", (chunk) => {
+          said += chunk
+        })
+        socket.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        yield* eventually(() => socket.closed)
+        assert.match(said, /^HTTP\/1\.1 200 .*good$/s)
+      })
+  )
+
   it.scopedLive("one body too many for the limit fails with BodyTooLarge; nobody has to read it", () =>
     Effect.gen(function* () {
       const { url } = yield* serve(({ body, path }) =>
