@@ -4,7 +4,18 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { call, chatBody, envelope, exchange, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway, type Running } from "../support/gateway.ts"
-import { answer, content, finish, held, role, silence, stream, type Wall, wall } from "../support/wall.ts"
+import {
+  answer,
+  content,
+  finish,
+  held,
+  role,
+  sends,
+  silence,
+  stream,
+  type Wall,
+  wall
+} from "../support/wall.ts"
 
 const streamed = { body: chatBody({ stream: true }) }
 
@@ -111,6 +122,26 @@ describe("a gateway that is stopped", () => {
       const { headers, text } = yield* answered
       assert.include(text, "Still here")
       assert.strictEqual(headers["x-understudy-tier"], "tier2")
+      yield* Fiber.join(stopping)
+    })
+  )
+
+  it.scopedLive("lets a slow caller read on an answer that is there in full", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      // More than the system takes for a caller that does not read.
+      const large = JSON.stringify({ choices: [{ message: { content: "la ".repeat(8_000_000) } }] })
+      only.script(sends(200, "application/json", large))
+      const { stop, url } = yield* stoppable([only], "1h")
+      const { answer: answered, head, pause, resume } = yield* call(url)
+      yield* eventually(() => head() !== undefined)
+      pause()
+      const stopping = yield* stop
+      yield* Effect.repeat(refused(url), { until: (yes) => yes })
+      assert.isNull(stopping.unsafePoll())
+      resume()
+      const { body, whole } = yield* answered
+      assert.deepStrictEqual([whole, body.length], [true, large.length])
       yield* Fiber.join(stopping)
     })
   )

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Http from "node:http"
-import type { Socket } from "node:net"
+import { Server as NetServer, type Socket } from "node:net"
 import * as Thin from "@understudy/core/Thin"
 import type { Handler, Request } from "@understudy/http/OpenAiRouter"
 import type { Upstream } from "@understudy/http/Upstream"
@@ -112,7 +112,10 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
     const { drain, handedOver, handler, host, maxBody, port } = options
     const stallMillis = Math.min(Duration.toMillis(options.stallTimeout), longestTimer)
     const requests = yield* Requests.make
-    const latest = new WeakMap<object, Http.ServerResponse>()
+    const latest = new Map<Socket, Http.ServerResponse>()
+    const closeIfIdle = (socket: Socket): void => {
+      if (latest.get(socket)?.writableFinished) socket.destroy()
+    }
     const queues = new Queues()
     let stopping = false
     const server = Http.createServer({
@@ -130,7 +133,10 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
       // Node closes those that lie idle only where nobody listens to this.
       if (socket.writableLength || latest.get(socket)?.writableFinished) socket.destroy()
     })
-    server.on("connection", requests.accepted)
+    server.on("connection", (socket) => {
+      requests.accepted()
+      socket.on("close", () => latest.delete(socket))
+    })
     server.on("request", (incoming, outgoing) => {
       latest.set(incoming.socket, outgoing)
       if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {
@@ -159,15 +165,18 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
       if (isQueued) queues.add(incoming.socket, outgoing, fiber)
       outgoing.on("close", () => {
         if (!outgoing.writableFinished) fiber.unsafeInterruptAsFork(fiber.id())
-        if (stopping) server.closeIdleConnections()
+        if (stopping) closeIfIdle(incoming.socket)
       })
     })
     server.on("checkExpectation", (_, outgoing) => Refusals.answerWith(outgoing, Refusals.expectation()))
     server.on("clientError", (error, socket) =>
-      Refusals.refuseUnparsed(error, socket as Socket, latest.get(socket))
+      Refusals.refuseUnparsed(error, socket as Socket, latest.get(socket as Socket))
     )
     const begin = Effect.suspend(() => {
-      const closes = Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+      // The HTTP server's own `close` cuts off whoever still reads an answer that Node has been given all of.
+      const closes = Effect.async<void>(
+        (resume) => void NetServer.prototype.close.call(server, () => resume(Effect.void))
+      )
       if (handedOver !== undefined) {
         const closed = serveHandedOver(server, handedOver)
         return Effect.succeed({ url: handedOver.url, closes: Effect.zipRight(closes, closed) })
@@ -181,7 +190,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
       Effect.gen(function* () {
         stopping = true
         const closed = yield* Effect.fork(closes)
-        server.closeIdleConnections()
+        for (const socket of latest.keys()) closeIfIdle(socket)
         // A finalizer is uninterruptible, and what cannot be interrupted no timeout ends.
         yield* Effect.timeoutOption(Effect.interruptible(requests.awaitNone), drain)
         if ((yield* requests.count) > 0) {
@@ -191,6 +200,8 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
         }
         server.closeAllConnections()
         yield* Fiber.join(closed)
+        // Nothing is left to close but the clock that looks at how long requests take.
+        server.close()
       })
     )
     return { url }
