@@ -67,6 +67,11 @@ describe("a hostile connection", () => {
       "request_too_large"
     ],
     "an expectation": [post("expect: the-unexpected\r\ncontent-length: 0\r\n"), 417, "expectation_failed"],
+    "a body that is too large, and waits to be asked for": [
+      post("expect: 100-continue\r\ncontent-length: 99999999\r\nconnection: close\r\n"),
+      413,
+      "request_too_large"
+    ],
     "HTTP/0.9": ["GET /nowhere\r\n\r\n", 404, "not_found"],
     "a proxy's absolute path": [
       "GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",

@@ -15,7 +15,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { longestTimer, send } from "./internal/network/answer.ts"
-import { Body } from "./internal/network/body.ts"
+import { Body, lengthOf } from "./internal/network/body.ts"
 import * as Connections from "./internal/network/connections.ts"
 import { Exchange } from "./internal/network/exchange.ts"
 import { type HandedOver, serve as serveHandedOver } from "./internal/network/handedOver.ts"
@@ -167,6 +167,11 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
         if (!outgoing.writableFinished) fiber.unsafeInterruptAsFork(fiber.id())
         if (stopping) closeIfIdle(incoming.socket)
       })
+    })
+    server.on("checkContinue", (incoming, outgoing) => {
+      // Who waits for a word need not send what is refused all the same.
+      if (lengthOf(incoming) <= maxBody) outgoing.writeContinue()
+      server.emit("request", incoming, outgoing)
     })
     server.on("checkExpectation", (_, outgoing) => Refusals.answerWith(outgoing, Refusals.expectation()))
     server.on("clientError", (error, socket) =>

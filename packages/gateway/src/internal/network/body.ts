@@ -22,7 +22,7 @@ export class Body extends Effectable.Class<Uint8Array, BodyTooLarge> {
     const { incoming, maxBody } = this
     return Thin.wait((resume) => {
       const tooLarge = () => resume(Effect.fail(new BodyTooLarge({ maxBody })))
-      if (Number(incoming.headers["content-length"] ?? 0) > maxBody) return tooLarge()
+      if (lengthOf(incoming) > maxBody) return tooLarge()
       const chunks: Array<Buffer> = []
       let length = 0
       const onData = (chunk: Buffer) => {
@@ -40,3 +40,6 @@ export class Body extends Effectable.Class<Uint8Array, BodyTooLarge> {
     })
   }
 }
+
+/** What is said of it beforehand: nothing where it comes in chunks. */
+export const lengthOf = ({ headers }: IncomingMessage): number => Number(headers["content-length"] ?? 0)
