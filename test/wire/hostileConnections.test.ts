@@ -73,10 +73,15 @@ describe("a hostile connection", () => {
       "request_too_large"
     ],
     "HTTP/0.9": ["GET /nowhere\r\n\r\n", 404, "not_found"],
-    "a proxy's absolute path": [
-      "GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+    "an absolute path": [
+      "GET http://localhost/nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
       404,
       "not_found"
+    ],
+    "an absolute path of elsewhere, whatever the header says": [
+      "GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+      403,
+      "forbidden_host"
     ],
     "a name of elsewhere that leads here": [
       "GET /status HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n",

@@ -212,12 +212,21 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
     return { url }
   })
 
-const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => ({
-  method: incoming.method ?? "GET",
-  path: incoming.url ?? "/",
-  headers: incoming.headers as Request["headers"],
-  body: new Body(incoming, maxBody)
-})
+const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => {
+  const target = incoming.url ?? "/"
+  const headers = incoming.headers as Request["headers"]
+  const [, host, path] = (target.startsWith("/") ? undefined : absolute.exec(target)) ?? []
+  return {
+    method: incoming.method ?? "GET",
+    path: path === undefined ? target : path.startsWith("/") ? path : `/${path}`,
+    // It counts in place of the header.
+    headers: host === undefined ? headers : { ...headers, host },
+    body: new Body(incoming, maxBody)
+  }
+}
+
+/** As proxies are asked, and a server is to take it as well: host, and path with query. */
+const absolute = /^https?:\/\/([^/?#]+)(.*)$/i
 
 /**
  * The port that providers send through, with keep-alive connections of its own that close with the scope. A request

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Handler, Response } from "@understudy/http/OpenAiRouter"
 import { respond } from "@understudy/http/Upstream"
 import { Duration, Effect, Fiber, Stream } from "effect"
-import { ask, call, get } from "../../../test/support/caller.ts"
+import { ask, call, exchange, get } from "../../../test/support/caller.ts"
 import { eventually } from "../../../test/support/eventually.ts"
 import * as Server from "../src/Server.ts"
 
@@ -73,6 +73,23 @@ describe("Server.serve", () => {
           body: "00ff80"
         })
       })
+  )
+
+  it.scopedLive("gives the path of a target that names the host as well, and that host", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(({ headers, path }) =>
+        Effect.succeed(ok(text(`${headers["host"]} ${path}`)))
+      )
+      for (const [target, seen] of [
+        ["http://here:80/v1/models?a=http://b", "here:80 /v1/models?a=http://b"],
+        ["HTTP://here", "here /"],
+        ["http://here?a", "here /?a"],
+        ["*", "localhost *"]
+      ]) {
+        const asked = `OPTIONS ${target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`
+        assert.strictEqual((yield* exchange(url, asked)).split("\r\n\r\n")[1], seen)
+      }
+    })
   )
 
   it.scopedLive("keeps the handler's scope open until the body is sent, and no longer", () =>
