@@ -136,7 +136,12 @@ const limits: ReadonlyArray<readonly [of: string, file: string, pattern: RegExp]
   ["the time that they take", "gateway/src/Server.ts", /headersTimeout: (.*),/],
   ["the time that a whole request takes", "gateway/src/Server.ts", /requestTimeout: (.*),/],
   ["the depth of a request's JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
-  ["the time that a connection lies idle", "gateway/src/Server.ts", /keepAliveTimeout: (.*),/],
+  ["the time that a connection lies idle", "gateway/src/Server.ts", /keepAlive \?\? (Duration\.seconds\(\d+\))/],
+  [
+    "requests of a connection behind another one",
+    "gateway/src/internal/network/queues.ts",
+    /(mostQueued = .*)/
+  ],
   ["the way to an upstream", "gateway/src/Server.ts", /connectWithin = (.*)/],
   [
     "an upstream's answer that is no stream",
@@ -156,11 +161,12 @@ const limits: ReadonlyArray<readonly [of: string, file: string, pattern: RegExp]
   ["what follows its last `finish_reason`", "http/src/internal/stream/grace.ts", /grace = (.*)/]
 ]
 
-/** As the guide writes what the source does: bytes, milliseconds, a duration in words, or levels. */
+/** As the guide writes what the source does: bytes, milliseconds, a duration in words, levels, or requests. */
 const amountOf = (source: string): string => {
   const seconds = /^"(\d+) seconds"$|^Duration\.seconds\((\d+)\)$/.exec(source)
   if (seconds !== null) return `${seconds[1] ?? seconds[2]} s`
   if (source.startsWith("maxDepth = ")) return `${source.replace("maxDepth = ", "")} levels`
+  if (source.startsWith("mostQueued = ")) return source.replace("mostQueued = ", "")
   if (!source.includes("*")) return `${Number(source.replace("_", "")) / 1000} s`
   const kibibytes = source.split("*").reduce((product, factor) => product * Number(factor), 1) / 1024
   return kibibytes < 1024 ? `${kibibytes} KiB` : `${kibibytes / 1024} MiB`

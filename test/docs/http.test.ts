@@ -198,10 +198,9 @@ const headersOf = ({ headers }: Seen): ReadonlyArray<string> =>
 describe("the guide to HTTP", () => {
   it("has every error that there is in the sources, with its status", () => {
     const found = [...sources("packages/http/src"), ...sources("packages/gateway/src")].flatMap((text) => [
-      ...[...text.matchAll(/\b(?:refusal|refuse|ours)\(\s*(\d{3}),\s*"(\w+)"/g)].map(([, status, name]) => [
-        name,
-        status
-      ]),
+      ...[...text.matchAll(/\b(?:refusal|refuse|refuseForNow|ours)\(\s*(\d{3}),\s*"(\w+)"/g)].map(
+        ([, status, name]) => [name, status]
+      ),
       ...[...text.matchAll(/readonly code: ("\w+"(?: \| "\w+")+)/g)].flatMap(([, names = ""]) =>
         names.split(" | ").map((name) => [name.slice(1, -1), "400"])
       ),

@@ -3,7 +3,7 @@ import { type Fields, filled, merge } from "./fields.ts"
 import type { ToolCall } from "./request.ts"
 
 /** A piece of a call, and which of all calls that is. */
-export interface Piece {
+interface Piece {
   readonly index: number
   readonly id: string | undefined
   readonly name: string | undefined
