@@ -136,7 +136,11 @@ const limits: ReadonlyArray<readonly [of: string, file: string, pattern: RegExp]
   ["the time that they take", "gateway/src/Server.ts", /headersTimeout: (.*),/],
   ["the time that a whole request takes", "gateway/src/Server.ts", /requestTimeout: (.*),/],
   ["the depth of a request's JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
-  ["the time that a connection lies idle", "gateway/src/Server.ts", /keepAlive \?\? (Duration\.seconds\(\d+\))/],
+  [
+    "the time that a connection lies idle",
+    "gateway/src/Server.ts",
+    /keepAlive \?\? (Duration\.seconds\(\d+\))/
+  ],
   [
     "requests of a connection behind another one",
     "gateway/src/internal/network/queues.ts",

@@ -22,7 +22,7 @@ const requests: Readonly<Record<string, string>> = {
   "prototypes as data": '{"__proto__":{"model":"chat"},"constructor":{"prototype":{}},"model":"<model>"}',
   "names of the model in text":
     '{"messages":[{"content":"\\"model\\":\\"chat\\""}],"model":"<model>","model2":"chat"}',
-  "deep nesting": `{"a":${"[".repeat(3000)}${"]".repeat(3000)},"model":"<model>"}`
+  "deep nesting": `{"a":${"[".repeat(511)}${"]".repeat(511)},"model":"<model>"}`
 }
 
 const answers: Readonly<Record<string, string>> = {
