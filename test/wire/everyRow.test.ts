@@ -55,7 +55,7 @@ describe("every row of the table of errors, over sockets", () => {
             const moved = running.log.filter(({ message }) => message === "breaker")
             assert.deepStrictEqual(
               moved.map((line) => `${line["route"]}/${line["tier"]} ${line["to"]}`),
-              opens ? [`${model}/primary Open`] : []
+              opens ? [`${model}/primary open`] : []
             )
           }
           assert.deepStrictEqual([whole.received.length, streamed.received.length], [1, 1])
