@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Duration, Effect, Exit, Fiber, FiberRef, TestClock } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, FiberRef, Schedule, TestClock } from "effect"
 import { Attempt, Backoff, CircuitBreaker, Fallback, Outcome, Tier } from "../src/index.ts"
 import {
   type Act,
@@ -141,6 +141,44 @@ describe("Fallback", () => {
       assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
       assert.strictEqual((yield* breaker.state)._tag, "Open")
       assert.strictEqual(b.calls.length, 0)
+    })
+  )
+
+  it.effect(
+    "so does what classify throws: the probe's place is given back, and the run is told to its end",
+    () =>
+      Effect.gen(function* () {
+        const options = { trip: CircuitBreaker.consecutive(1), openFor: "1 second", jitter: 0 } as const
+        const breaker = yield* CircuitBreaker.make({ key: "a", ...options })
+        yield* breaker.trip()
+        yield* TestClock.adjust("1 second")
+        const bug = new Error("bug")
+        const classify = () => {
+          throw bug
+        }
+        const { effect, events } = recorded(tier("a", scripted([retryable]), { breaker, classify }))
+        assert.deepStrictEqual(yield* Effect.exit(effect), Exit.die(bug))
+        assert.deepStrictEqual(endings(events), [
+          "BreakerChanged",
+          "BreakerChanged",
+          "failure",
+          "TierEnded",
+          "failure"
+        ])
+        const end = events.at(-1)
+        assert.strictEqual(end?._tag === "RunEnded" && end.errorType, "defect")
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* tier("a", scripted([{ ok: "a" }]), { breaker }), "a")
+      })
+  )
+
+  it.effect("a schedule that dies ends a run that is told to its end, too", () =>
+    Effect.gen(function* () {
+      const schedule = Schedule.mapEffect(Schedule.forever, () => Effect.die("bug"))
+      const a = tier("a", scripted([retryable]), { backoff: Backoff.fromSchedule(schedule) })
+      const { effect, events } = recorded(a.pipe(Fallback.orElse(tier("b", scripted([{ ok: "b" }])))))
+      assert.deepStrictEqual(yield* Effect.exit(effect), Exit.die("bug"))
+      assert.deepStrictEqual(endings(events), ["failure", "TierEnded", "failure"])
     })
   )
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Exit, Fiber, Schedule, Stream, TestClock } from "effect"
 import { Attempt, CircuitBreaker, Deadline, FallbackStream } from "../src/index.ts"
 import * as virtual from "./laws/virtual.ts"
-import { connected, errorOf, timed } from "./scripted.ts"
+import { connected, endings, errorOf, recorded, timed } from "./scripted.ts"
 
 const isContent = (text: string) => text !== ""
 
@@ -55,6 +55,29 @@ describe("FallbackStream", () => {
           ["open primary", "close primary"]
         ]
       )
+    })
+  )
+
+  it.effect("nor is what classify throws of it: the caller gets that, and the run is told to its end", () =>
+    Effect.gen(function* () {
+      const bug = new Error("bug")
+      const transcript = { empty: "", add: (sent: string, text: string) => sent + text }
+      const tier = (name: string, resume?: () => Stream.Stream<string>) =>
+        FallbackStream.tier({
+          name,
+          stream: Stream.concat(Stream.make("Hel"), Stream.fail("reset")),
+          classify: () => {
+            throw bug
+          },
+          transcript,
+          resume
+        })
+      const resumable = tier("a").pipe(FallbackStream.orElse(tier("b", () => Stream.make("lo"))))
+      for (const stream of [tier("a"), resumable]) {
+        const { effect, events } = recorded(Stream.runDrain(stream))
+        assert.deepStrictEqual(yield* Effect.exit(effect), Exit.die(bug))
+        assert.deepStrictEqual(endings(events), ["failure", "TierEnded", "failure"])
+      }
     })
   )
 

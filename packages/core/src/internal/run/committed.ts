@@ -7,7 +7,7 @@ import type { Next, Outcome } from "../../Outcome.ts"
 import type { Climbing, Current } from "./current.ts"
 import type { Ladder, Rung, Served } from "./ladder.ts"
 import type { RunObserver } from "./observer.ts"
-import { judge } from "./plan.ts"
+import { endOf, judge } from "./plan.ts"
 
 /** The run that came to this. */
 interface Climbed<X, E> {
@@ -69,7 +69,7 @@ export class Committed<X, E> {
       const outcome = judge(rung, exit)
       const broken = outcome._tag === "Failure" && outcome.next !== "abort"
       const climb = broken ? this.run.wayOn(rung.transcript, sent) : undefined
-      if (climb === undefined) return exit
+      if (climb === undefined) return endOf(exit, outcome)
       // What the tiers need is in the context of the run.
       const climbing = climb(restore) as Climbing<X, E, never>
       return Effect.zipRight(
@@ -84,9 +84,13 @@ export class Committed<X, E> {
 
   /** Ends the run of a stream. */
   finish(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    const { rung } = this.tier
-    const ended = this.ended ? Effect.void : this.end(exit, judge(rung, exit), undefined)
-    return Effect.map(ended, () => this.run.observer.close(exit))
+    if (this.ended) return Effect.sync(() => this.run.observer.close(exit))
+    const outcome = judge(this.tier.rung, exit)
+    const end = endOf(exit, outcome)
+    return Effect.flatMap(this.end(end, outcome, undefined), () => {
+      this.run.observer.close(end)
+      return end === exit ? Effect.void : (end as Exit.Exit<never>)
+    })
   }
 
   /** Ends the serving attempt, which closes its scope, and its spans. */

@@ -18,7 +18,7 @@ import { allTiersFailed, isOwn, noTierLeft } from "./ending.ts"
 import { enter, type GroupProgress } from "./groups.ts"
 import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
 import type { RunObserver } from "./observer.ts"
-import { judge, type Plan, plan, refund } from "./plan.ts"
+import { endOf, judge, type Plan, plan, refund } from "./plan.ts"
 import { rest } from "./rest.ts"
 import { expireAround, inForce } from "./underway.ts"
 
@@ -185,7 +185,7 @@ export class Run<X, E, R, A> {
       if (Exit.isSuccess(exit)) return this.decided ? this.tooLate(tier) : this.commit(tier, exit.value)
       return flatMapNow(
         plan(tier, exit.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
-        (plan) => this.carryOut(tier, exit, outcome, plan)
+        (plan) => this.carryOut(tier, endOf(exit, outcome), outcome, plan)
       )
     })
   }
@@ -207,13 +207,16 @@ export class Run<X, E, R, A> {
   ): Climb<A, E, R> {
     this.observer.closeAttempt(tier.attempt, exit, outcome, plan._tag)
     switch (plan._tag) {
-      case "abort":
+      case "abort": {
+        const cause: Cause.Cause<E | Deadline.DeadlineExceeded> = plan.cause ?? exit.cause
+        const end = Exit.failCause(cause)
         this.over = true
-        this.observer.closeTier(tier, exit)
+        this.observer.closeTier(tier, end)
         // At the deadline each side of a hedge ends by itself, and one may have an answer just then.
-        if (!isOwn(exit.cause)) return allTiersFailed(this.observer, "deadline")
-        this.decided ??= exit
-        return Effect.failCause(exit.cause)
+        if (!isOwn(cause)) return allTiersFailed(this.observer, "deadline")
+        this.decided ??= end
+        return Effect.failCause(cause)
+      }
       case "nextTier":
         return this.leave(tier, exit)
       case "retry":
