@@ -5,6 +5,7 @@ import * as virtual from "./laws/virtual.ts"
 import {
   callersFault,
   errorOf,
+  nextTier,
   type Refused,
   recorded,
   retryable,
@@ -110,6 +111,28 @@ describe("what bounds a fallback", () => {
       const { exit, elapsed } = yield* timed(group.pipe(Fallback.orElse(tier("c", c))))
       assert.deepStrictEqual([exit, elapsed], [Exit.succeed("c"), 3000])
       assert.deepStrictEqual([a.calls, b.calls, c.calls], [[0], [2000], [3000]])
+    })
+  )
+
+  it.effect("and each time it is part of one: what the first time took does not count the second time", () =>
+    Effect.gen(function* () {
+      const [a, b] = [scripted([nextTier]), scripted([nextTier])]
+      const one = tier("a1", a).pipe(Fallback.orElse(tier("a2", a)), Fallback.atMost(1))
+      const group = Fallback.orElse(one, tier("b", b))
+      yield* timed(Effect.exit(Fallback.orElse(group, group)))
+      assert.deepStrictEqual(
+        [a.calls, b.calls],
+        [
+          [0, 0],
+          [0, 0]
+        ]
+      )
+      const slow = scripted([{ fail: Outcome.failure({ next: "nextTier" }), after: "600 millis" }])
+      const bounded = tier("slow", slow).pipe(Fallback.within("1 second"), Fallback.orElse(tier("b", b)))
+      const { elapsed } = yield* timed(
+        Effect.exit(bounded.pipe(Fallback.hedge(bounded, { after: "1 minute" })))
+      )
+      assert.strictEqual(elapsed, 1200)
     })
   )
 

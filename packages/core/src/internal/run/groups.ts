@@ -28,4 +28,14 @@ export const enter = (
         return entered
       })
 
+/** The same group for a group, each time it is asked. */
+export const eachOnce = (f: (group: Group) => Group): ((group: Group) => Group) => {
+  const known = new Map<Group, Group>()
+  return (group) => {
+    const made = known.get(group) ?? f(group)
+    known.set(group, made)
+    return made
+  }
+}
+
 const none: ReadonlyArray<GroupProgress> = []

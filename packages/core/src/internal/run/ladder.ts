@@ -7,6 +7,7 @@ import type { CircuitBreaker } from "../../CircuitBreaker.ts"
 import type { Bound } from "../../Deadline.ts"
 import type { Classify } from "../../Outcome.ts"
 import type { RetryBudget } from "../../RetryBudget.ts"
+import { eachOnce } from "./groups.ts"
 
 /** A tier as the engine sees it: times in milliseconds, `Infinity` for none. */
 export interface Rung<out X, out E, out R> {
@@ -108,8 +109,16 @@ export const orElse = <X, E, R, X2, E2, R2>(
 ): Ladder<X | X2, E | E2, R | R2> => ({
   ...unbounded,
   name: self.name,
-  rungs: [...enclose(self), ...enclose(that)]
+  rungs: [...enclose(self), ...enclose(renewed(that))]
 })
+
+/** The same composition may be part of a ladder twice: each time its bounds are its own. */
+const renewed = <X, E, R>(ladder: Ladder<X, E, R>): Ladder<X, E, R> => {
+  const rungs = Array.from(ladder.rungs)
+  if (rungs.every(({ groups }) => groups.length === 0)) return ladder
+  const own = eachOnce((group) => ({ ...group }))
+  return { ...ladder, rungs: rungs.map((rung) => ({ ...rung, groups: rung.groups.map(own) })) }
+}
 
 /** `orElse` whose second part does not wait for the end of the first. */
 export const hedge = <X, E, R, X2, E2, R2>(

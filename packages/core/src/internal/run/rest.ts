@@ -1,5 +1,5 @@
-import type { GroupProgress } from "./groups.ts"
-import type { Group, Ladder, Rung } from "./ladder.ts"
+import { eachOnce, type GroupProgress } from "./groups.ts"
+import type { Ladder, Rung } from "./ladder.ts"
 
 /**
  * What is left of a ladder for a stream that has broken off: the tiers from here on that can go on from what was sent,
@@ -16,16 +16,10 @@ export const rest = <X, E, R>(
   sent: unknown
 ): Ladder<X, E, R> | undefined => {
   if (transcript === undefined) return undefined
-  const known = new Map<Group, Group>()
-  const leftOf = (group: Group): Group => {
+  const leftOf = eachOnce((group) => {
     const started = progress.groups.find((each) => each.group === group)?.started ?? 0
-    const left = known.get(group) ?? {
-      deadline: Number.POSITIVE_INFINITY,
-      maxTiers: group.maxTiers - started
-    }
-    known.set(group, left)
-    return left
-  }
+    return { deadline: Number.POSITIVE_INFINITY, maxTiers: group.maxTiers - started }
+  })
   const rungs = [...ladder.rungs].slice(progress.index).flatMap((rung) => {
     const { groups, resume } = rung
     if (resume === undefined || rung.transcript !== transcript) return []
