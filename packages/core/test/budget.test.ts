@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, TestClock } from "effect"
-import { Backoff, Fallback, RetryBudget } from "../src/index.ts"
-import { retryable, scripted, tier, timed } from "./scripted.ts"
+import { Backoff, CircuitBreaker, Fallback, RetryBudget } from "../src/index.ts"
+import { nextTier, retryable, scripted, tier, timed } from "./scripted.ts"
 
 const backoff = Backoff.constant({ delay: "1 second", times: 5 })
 const make = RetryBudget.make({ max: 2, perSuccess: 0.5, minPerSecond: 0 })
@@ -29,6 +29,30 @@ describe("RetryBudget in a run", () => {
       assert.strictEqual(yield* budget.balance, 1)
       yield* Fiber.interrupt(fiber)
       assert.strictEqual(yield* budget.balance, 2)
+    })
+  )
+
+  it.effect("a hedge costs one only where it starts something", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.make({ max: 9, minPerSecond: 0, perSuccess: 0 })
+      const refusing = yield* CircuitBreaker.make({ key: "b" })
+      const slow = () => tier("a", scripted([{ ok: "a", after: "9 seconds" }]), { budget })
+      const b = tier("b", scripted([{ ok: "b", after: "5 seconds" }]))
+      const cost = (run: Effect.Effect<string, unknown>) =>
+        Effect.gen(function* () {
+          const before = yield* budget.balance
+          yield* timed(run)
+          return before - (yield* budget.balance)
+        })
+      const after = { after: "1 second" } as const
+      assert.strictEqual(yield* cost(slow().pipe(Fallback.hedge(b, after))), 1)
+      // The next tier has started before the time, for this one failed.
+      const fails = tier("a", scripted([nextTier]), { budget })
+      assert.strictEqual(yield* cost(fails.pipe(Fallback.hedge(b, after))), 0)
+      yield* refusing.trip()
+      const refused = tier("b", scripted([{ ok: "b" }]), { breaker: refusing })
+      assert.strictEqual(yield* cost(slow().pipe(Fallback.hedge(refused, after))), 0)
+      assert.strictEqual(yield* cost(slow().pipe(Fallback.hedge(b, after), Fallback.atMost(1))), 0)
     })
   )
 

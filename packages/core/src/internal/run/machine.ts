@@ -100,11 +100,21 @@ export class Run<X, E, R, A> {
             : noTierLeft(this.ladder, this.observer)
       )
       const here = Effect.suspend(() => this.admit(new Current(rung, now, groups, this.restore(next))))
-      const granted = rung.budget?.withdraw ?? Effect.succeed(true)
-      const beside = this.restore(Effect.delay(granted, Duration.millis(rung.hedgeAfter))).pipe(
-        // Without a token, what is under way is waited for.
-        Effect.flatMap((granted) => (granted ? next : Effect.never)),
-        Effect.catchIf(hasFailed, () => Effect.never)
+      const { index } = this
+      const granted = Effect.suspend(() =>
+        // Those below are under way already where this tier has failed since.
+        this.index > index ? Effect.succeed(false) : (rung.budget?.withdraw ?? Effect.succeed(true))
+      )
+      const beside = Effect.flatMap(
+        this.restore(Effect.delay(granted, Duration.millis(rung.hedgeAfter))),
+        (granted) => {
+          // Without a token, what is under way is waited for.
+          if (!granted) return Effect.never
+          const { started } = this
+          return Effect.catchIf(next, hasFailed, () =>
+            this.started > started ? Effect.never : Effect.zipRight(refund(rung), Effect.never)
+          )
+        }
       )
       return this.restore(Effect.raceFirst(Effect.uninterruptible(here), beside))
     })
