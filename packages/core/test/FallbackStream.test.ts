@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Exit, Fiber, Schedule, Stream, TestClock } from "effect"
-import { Attempt, CircuitBreaker, Deadline, FallbackStream } from "../src/index.ts"
+import { Attempt, CircuitBreaker, Deadline, FallbackStream, Outcome } from "../src/index.ts"
 import * as virtual from "./laws/virtual.ts"
 import { connected, endings, errorOf, recorded, timed } from "./scripted.ts"
 
@@ -55,6 +55,20 @@ describe("FallbackStream", () => {
           ["open primary", "close primary"]
         ]
       )
+    })
+  )
+
+  it.effect("one that is the caller's mistake is told as that, as it is before", () =>
+    Effect.gen(function* () {
+      for (const said of [[], ["Hel"]]) {
+        const stream = Stream.concat(Stream.fromIterable(said), Stream.fail("reset"))
+        const classify = () => Outcome.ignored({ errorType: "content_filter" })
+        const { effect, events } = recorded(
+          Stream.runDrain(FallbackStream.tier({ name: "a", stream, classify }))
+        )
+        yield* Effect.exit(effect)
+        assert.deepStrictEqual(endings(events), ["ignored", "TierEnded", "rejected"])
+      }
     })
   )
 

@@ -77,7 +77,11 @@ export const runOutcome = (
 ): Attempt.RunOutcome => {
   if (Exit.isSuccess(exit)) return "success"
   if (Cause.isInterruptedOnly(exit.cause)) return "cancelled"
-  return last?.next === "abort" && attemptOutcome(last.outcome) === "ignored" ? "rejected" : "failure"
+  const outcome = last?.outcome
+  // Not by what was done next: after the first content of a stream that is nothing, whatever it failed of.
+  return outcome?._tag === "Ignored" && outcome.next === "abort" && attemptOutcome(outcome) === "ignored"
+    ? "rejected"
+    : "failure"
 }
 
 export const runErrorType = (
