@@ -9,6 +9,7 @@ import type * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { DeadlineExceeded } from "./Deadline.ts"
+import { cutShort, interrupted, overtime, pastDeadline } from "./internal/run/ours.ts"
 
 /**
  * What the run does after a failed attempt: try the same tier again, ask the next tier, or stop and give the
@@ -208,11 +209,8 @@ export const fromExit = <A, E>(
     case "timeout":
       return cutShort
     case "deadline":
-      return ignored({ next: "abort", errorType: "deadline" })
+      return pastDeadline
     default:
-      return failure({ next: options?.retryTimeouts ? "retry" : "nextTier", errorType: "timeout" })
+      return overtime[options?.retryTimeouts ? "retry" : "nextTier"]
   }
 }
-
-const interrupted = ignored({ errorType: "interrupted" })
-const cutShort = ignored({ next: "nextTier", errorType: "timeout" })

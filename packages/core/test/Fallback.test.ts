@@ -182,6 +182,19 @@ describe("Fallback", () => {
     })
   )
 
+  it.effect("a tier's error may have the name of what bounds it, and is told as its failure", () =>
+    Effect.gen(function* () {
+      for (const _tag of ["timeout", "deadline", "interrupted"]) {
+        const fails = Tier.make({ name: "a", effect: Effect.fail({ _tag }) })
+        const { effect, events } = recorded(fails.pipe(Fallback.orElse(tier("b", scripted([{ ok: "b" }])))))
+        yield* effect
+        assert.deepStrictEqual(endings(events), ["failure", "TierEnded", "success", "TierEnded", "success"])
+        const end = events.at(-1)
+        assert.strictEqual(end?._tag === "RunEnded" && end.fallbackReason, _tag)
+      }
+    })
+  )
+
   it.effect("grouping changes neither attempts nor times", () =>
     Effect.gen(function* () {
       const make = () => [scripted([retryable]), scripted([nextTier]), scripted([{ ok: "c" }])] as const

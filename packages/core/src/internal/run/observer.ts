@@ -9,6 +9,7 @@ import * as Attempt from "../../Attempt.ts"
 import type { Change } from "../../CircuitBreaker.ts"
 import { type Next, type Outcome, success } from "../../Outcome.ts"
 import type { Ladder, Rung } from "./ladder.ts"
+import { interrupted } from "./ours.ts"
 import {
   attemptOutcome,
   circuitOpen,
@@ -188,7 +189,10 @@ export class RunObserver<E> {
     else if (Exit.isFailure(exit)) this.broken = attempt
     const { rung, span } = attempt
     const errorType = errorTypeOf(outcome)
-    if (errorType !== undefined && rung === this.ladder.rungs.at(0)) this.missed = errorType
+    if (errorType !== undefined && rung === this.ladder.rungs.at(0)) {
+      // Only another tier's answer interrupts the first one and has the run go on.
+      this.missed = outcome === interrupted ? "hedge" : errorType
+    }
     if (span !== undefined) {
       if (span.sampled) {
         span.attribute("understudy.outcome", attemptOutcome(outcome))
@@ -216,8 +220,7 @@ export class RunObserver<E> {
       servedBy: servedBy?.name,
       labels: servedBy?.labels,
       fallback,
-      // Only another tier's answer interrupts the first one and has the run go on.
-      fallbackReason: fallback ? (this.missed === "interrupted" ? "hedge" : this.missed) : undefined,
+      fallbackReason: fallback ? this.missed : undefined,
       errorType: runErrorType(outcome, last),
       attempts: count,
       duration: Duration.millis(this.now() - this.startedAt),

@@ -5,6 +5,7 @@ import type * as Tracer from "effect/Tracer"
 import type * as Attempt from "../../Attempt.ts"
 import type { Next, Outcome } from "../../Outcome.ts"
 import type { Rung } from "./ladder.ts"
+import { interrupted, timeouts } from "./ours.ts"
 import type { Pace } from "./pace.ts"
 
 /** An attempt under way, and what becomes of it. */
@@ -59,15 +60,9 @@ export const errorTypeOf = (outcome: Outcome | undefined): string | undefined =>
 
 export const attemptOutcome = (outcome: Outcome): Attempt.AttemptOutcome => {
   if (outcome._tag === "Success") return "success"
-  switch (outcome.errorType) {
-    case "timeout":
-    case "deadline":
-      return "timeout"
-    case "interrupted":
-      return "interrupted"
-    default:
-      return outcome._tag === "Failure" ? "failure" : "ignored"
-  }
+  if (outcome === interrupted) return "interrupted"
+  if (timeouts.has(outcome)) return "timeout"
+  return outcome._tag === "Failure" ? "failure" : "ignored"
 }
 
 /** How a run ended, by its own end and by what became of its last attempt. */
