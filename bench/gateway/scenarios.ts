@@ -88,6 +88,13 @@ const firstChunk = async ({ question }: Asked): Promise<Figures> => {
   return { byte: half("byte"), first: half("first"), p50: half("whole") }
 }
 
+const firstWords = {
+  warm: 4_000,
+  contenders: ["direct", "raw", "ours", "portkey"],
+  rounds: 7,
+  measure: firstChunk
+}
+
 const waiting =
   (count: number) =>
   async ({ question, server }: Asked): Promise<Figures> => {
@@ -159,21 +166,15 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "first",
     title: "streams of 50 chunks 2 ms apart, the first of which says something; 16 connections",
     upstreams: ["spoken", "spoken"],
-    warm: 4_000,
-    contenders: ["direct", "raw", "ours", "portkey"],
     quick: true,
-    rounds: 7,
-    measure: firstChunk
+    ...firstWords
   },
   {
     name: "later",
     title: "the same, but the first chunk names the role alone",
     upstreams: ["paced", "paced"],
-    warm: 4_000,
-    contenders: ["direct", "raw", "ours", "portkey"],
     quick: false,
-    rounds: 7,
-    measure: firstChunk
+    ...firstWords
   },
   {
     name: "waiting",

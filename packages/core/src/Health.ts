@@ -12,6 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Event, Labels } from "./Attempt.ts"
 import * as Deadline from "./Deadline.ts"
+import { timeOf } from "./internal/fiber/timer.ts"
 import type { Part, Watched } from "./internal/health/part.ts"
 import * as part from "./internal/health/part.ts"
 import * as fold from "./internal/health/snapshot.ts"
@@ -233,7 +234,7 @@ export const make = (options?: {
   }
   return Effect.map(Effect.clock, (clock): Health => {
     const known = state.initial(config)
-    const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+    const now = () => timeOf(clock)
     return {
       listener: (event) => state.record(config, known, event, now),
       snapshot: Effect.map(Deadline.now, (now) => fold.snapshot(config, known, now)),

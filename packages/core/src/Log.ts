@@ -187,7 +187,13 @@ export const layer = (options?: {
   Layer.effect(
     Attempt.Listener,
     Effect.map(Attempt.Listener, (listening) => (event: Attempt.Event) => {
-      listening?.(event)
+      if (listening !== undefined) {
+        try {
+          listening(event)
+        } catch {
+          // It cannot keep the log from hearing of it.
+        }
+      }
       if (event._tag === "TierEnded") return
       if (event._tag === "AttemptEnded" && options?.attempts === false) return
       const logged = Effect.annotateLogs(

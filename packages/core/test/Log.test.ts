@@ -137,6 +137,19 @@ describe("Log.layer", () => {
     })
   )
 
+  it.effect("loses no line to whoever listened before and throws", () =>
+    Effect.gen(function* () {
+      const lines = yield* Effect.flatten(run).pipe(
+        Effect.provide(Log.layer({ details })),
+        Effect.provideService(Attempt.Listener, () => {
+          throw new Error("bug")
+        }),
+        logged
+      )
+      assert.strictEqual(lines.length, 5)
+    })
+  )
+
   it.effect("keeps whoever listened before", () =>
     Effect.gen(function* () {
       const heard: Array<string> = []

@@ -113,9 +113,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
     const stallMillis = Math.min(Duration.toMillis(options.stallTimeout), longestTimer)
     const requests = yield* Requests.make
     const latest = new Map<Socket, Http.ServerResponse>()
-    const closeIfIdle = (socket: Socket): void => {
-      if (latest.get(socket)?.writableFinished) socket.destroy()
-    }
+    const isIdle = (socket: Socket): boolean => latest.get(socket)?.writableFinished === true
     const queues = new Queues()
     let stopping = false
     const server = Http.createServer({
@@ -131,7 +129,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
     // A socket's clock runs while nothing moves, and so for ever where the caller does not read.
     server.setTimeout(stallMillis, (socket) => {
       // Node closes those that lie idle only where nobody listens to this.
-      if (socket.writableLength || latest.get(socket)?.writableFinished) socket.destroy()
+      if (socket.writableLength || isIdle(socket)) socket.destroy()
     })
     server.on("connection", (socket) => {
       requests.accepted()
@@ -165,7 +163,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
       if (isQueued) queues.add(incoming.socket, outgoing, fiber)
       outgoing.on("close", () => {
         if (!outgoing.writableFinished) fiber.unsafeInterruptAsFork(fiber.id())
-        if (stopping) closeIfIdle(incoming.socket)
+        if (stopping && isIdle(incoming.socket)) incoming.socket.destroy()
       })
     })
     server.on("checkContinue", (incoming, outgoing) => {
@@ -195,7 +193,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
       Effect.gen(function* () {
         stopping = true
         const closed = yield* Effect.fork(closes)
-        for (const socket of latest.keys()) closeIfIdle(socket)
+        for (const socket of latest.keys()) if (isIdle(socket)) socket.destroy()
         // A finalizer is uninterruptible, and what cannot be interrupted no timeout ends.
         yield* Effect.timeoutOption(Effect.interruptible(requests.awaitNone), drain)
         if ((yield* requests.count) > 0) {
@@ -215,18 +213,18 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
 const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => {
   const target = incoming.url ?? "/"
   const headers = incoming.headers as Request["headers"]
-  const [, host, path] = (target.startsWith("/") ? undefined : absolute.exec(target)) ?? []
+  const named = target.startsWith("/") ? null : absolute.exec(target)
   return {
     method: incoming.method ?? "GET",
-    path: path === undefined ? target : path.startsWith("/") ? path : `/${path}`,
+    path: named === null ? target : `/${named[2]}`,
     // It counts in place of the header.
-    headers: host === undefined ? headers : { ...headers, host },
+    headers: named === null ? headers : { ...headers, host: named[1]! },
     body: new Body(incoming, maxBody)
   }
 }
 
 /** As proxies are asked, and a server is to take it as well: host, and path with query. */
-const absolute = /^https?:\/\/([^/?#]+)(.*)$/i
+const absolute = /^https?:\/\/([^/?#]+)\/?(.*)$/i
 
 /**
  * The port that providers send through, with keep-alive connections of its own that close with the scope. A request

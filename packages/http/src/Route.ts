@@ -33,7 +33,7 @@ export interface Route {
   readonly tiers: Arr.NonEmptyReadonlyArray<RouteTier>
   /** The breakers of the tiers, in their order. */
   readonly breakers: Arr.NonEmptyReadonlyArray<RouteBreaker>
-  /** Whether any tier's breaker would let a call through now. */
+  /** Whether any tier's breaker lets calls through now, or is half-open. */
   readonly available: Effect.Effect<boolean>
   /** One run for a whole answer. */
   readonly complete: (request: ChatRequest) => Fallback.Fallback<Answer, ProviderError, never>

@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import { Listener } from "../../Attempt.ts"
 import type { Failure, Outcome } from "../../Outcome.ts"
 import { flatMapNow } from "../fiber/now.ts"
+import { timeOf as timeByClock } from "../fiber/timer.ts"
 import type { Listening } from "../run/observer.ts"
 import type { Config } from "./config.ts"
 import { Issued, notBefore, step } from "./machine.ts"
@@ -177,7 +178,7 @@ export class Cell implements Store {
 type Fiber = RuntimeFiber<unknown, unknown>
 
 const timeOf = (fiber: Fiber): number =>
-  Number(Context.get(fiber.getFiberRef(currentServices), Clock.Clock).unsafeCurrentTimeNanos()) / 1e6
+  timeByClock(Context.get(fiber.getFiberRef(currentServices), Clock.Clock))
 
 const chanceOf = (fiber: Fiber): Effect.Effect<number> =>
   Context.get(fiber.getFiberRef(currentServices), Random.Random).next

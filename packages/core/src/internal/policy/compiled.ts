@@ -23,7 +23,7 @@ export interface Compiled<out Tier extends TierPolicy = TierPolicy> {
   readonly name: string
   readonly policy: Policy<Tier>
   readonly tiers: Arr.NonEmptyReadonlyArray<CompiledTier<Tier>>
-  /** Whether any tier's breaker would let a call through now. */
+  /** Whether any tier's breaker lets calls through now, or is half-open. */
   readonly available: Effect.Effect<boolean>
 }
 

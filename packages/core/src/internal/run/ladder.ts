@@ -181,12 +181,12 @@ export interface Served<out X, out E> {
   readonly labels: Labels
   /** Whether that is another tier than the first. */
   readonly fallback: boolean
-  /** Every attempt in order; the last one is the answer. */
+  /** Every attempt as they ended, the one whose answer it is among them. */
   readonly attempts: ReadonlyArray<Attempt<E>>
 }
 
 /**
- * No tier answered. Carries every attempt in the order it was made, the tiers that were refused, and the soonest
+ * No tier answered. Carries every attempt in the order they ended, the tiers that were refused, and the soonest
  * time any of them named for trying again.
  *
  * @example
@@ -211,7 +211,7 @@ export class AllTiersFailed<out E> extends Data.TaggedError("AllTiersFailed")<{
   /** The soonest time any tier named for trying again. */
   readonly retryAfter: Duration.Duration | undefined
 }> {
-  /** Every attempt in the order it was made, each with its cause. */
+  /** Every attempt in the order they ended, each with its cause. */
   declare readonly attempts: ReadonlyArray<Attempt<E>>
 
   override get message(): string {

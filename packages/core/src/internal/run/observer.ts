@@ -8,6 +8,7 @@ import type * as Tracer from "effect/Tracer"
 import * as Attempt from "../../Attempt.ts"
 import type { Change } from "../../CircuitBreaker.ts"
 import { type Next, type Outcome, success } from "../../Outcome.ts"
+import { timeOf } from "../fiber/timer.ts"
 import type { Ladder, Rung } from "./ladder.ts"
 import { interrupted } from "./ours.ts"
 import {
@@ -71,7 +72,7 @@ export class RunObserver<E> {
 
   /** Milliseconds of the clock's monotonic time. */
   now(): number {
-    return Number(this.clock.unsafeCurrentTimeNanos()) / 1e6
+    return timeOf(this.clock)
   }
 
   /** Those that have ended, in this order, and the one whose stream has begun. */

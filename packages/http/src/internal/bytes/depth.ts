@@ -21,31 +21,14 @@ const hasManyOpenings = (text: string): boolean => {
 
 const nests = (text: string): boolean => {
   let depth = 0
+  let quoted = false
   for (let at = 0; at < text.length; at++) {
-    const char = text.charCodeAt(at)
-    if (char === QUOTE) at = endOfString(text, at)
-    else if (char === OPEN_BRACKET || char === OPEN_BRACE) {
+    const char = text[at]!
+    if (char === '"') quoted = !quoted
+    else if (quoted) at += char === "\\" ? 1 : 0
+    else if (char === "[" || char === "{") {
       if (++depth > maxDepth) return true
-    } else if (char === CLOSE_BRACKET || char === CLOSE_BRACE) depth--
+    } else if (char === "]" || char === "}") depth--
   }
   return false
 }
-
-const endOfString = (text: string, from: number): number => {
-  let quote = text.indexOf('"', from + 1)
-  while (quote !== -1 && isEscaped(text, quote)) quote = text.indexOf('"', quote + 1)
-  return quote === -1 ? text.length : quote
-}
-
-const isEscaped = (text: string, at: number): boolean => {
-  let before = at
-  while (text.charCodeAt(before - 1) === BACKSLASH) before--
-  return (at - before) % 2 === 1
-}
-
-const QUOTE = 0x22
-const OPEN_BRACKET = 0x5b
-const BACKSLASH = 0x5c
-const CLOSE_BRACKET = 0x5d
-const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d

@@ -31,7 +31,7 @@ export interface Served {
   }
   /** Whether that is another tier than the first. */
   readonly fallback: boolean
-  /** Every attempt in order; the last one is the answer. */
+  /** Every attempt as they ended, the one whose answer it is among them. */
   readonly attempts: ReadonlyArray<Attempt<ProviderError.ProviderError | FallbackStream.EmptyStream>>
 }
 
