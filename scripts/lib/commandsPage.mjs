@@ -2,7 +2,7 @@
 export const commandsPage = (commands) => `# The commands
 
 Made of what the commands say of themselves; \`npm run commands\` makes it anew. In a clone of the repository \`understudy\` is
-\`npm start --\`. \`understudy help COMMAND\`, or \`--help\` or \`-h\` behind a command, prints its part of this page, and
+\`npm start -s --\`. \`understudy help COMMAND\`, or \`--help\` or \`-h\` behind a command, prints its part of this page, and
 \`--version\` the version.
 
 ${table([
