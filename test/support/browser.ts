@@ -40,12 +40,13 @@ export const tab = (chromium: string): Effect.Effect<Tab, never, Scope.Scope> =>
         "--remote-debugging-pipe",
         `--user-data-dir=${profile}`
       ],
-      { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] }
+      { detached: true, stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] }
     )
     const exited = new Promise((resolve) => child.on("exit", resolve))
     yield* Effect.addFinalizer(() =>
       Effect.promise(async () => {
-        child.kill("SIGKILL")
+        // With all that it has started: they would go on writing into the profile.
+        process.kill(-child.pid!, "SIGKILL")
         await exited
         rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
       })
