@@ -151,8 +151,8 @@ for (const [name, Client] of clients) {
         }
         for (const [call, allow] of [
           [() => client.get("/chat/completions"), "POST"],
-          [() => client.post("/models", { body: {} }), "GET"],
-          [() => client.models.delete("chat"), "GET"]
+          [() => client.post("/models", { body: {} }), "GET, HEAD"],
+          [() => client.models.delete("chat"), "GET, HEAD"]
         ] as const) {
           const seen = yield* rejection(call)
           assert.deepStrictEqual(

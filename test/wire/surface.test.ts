@@ -59,8 +59,44 @@ describe("the surface of the gateway", () => {
         Effect.map(ask(url, { method, path }), ({ headers, status }) => [status, headers.allow])
       assert.deepStrictEqual(yield* allow("GET", "/v1/chat/completions"), [405, "POST"])
       assert.deepStrictEqual(yield* allow("DELETE", "/chat/completions"), [405, "POST"])
-      assert.deepStrictEqual(yield* allow("PUT", "/v1/models/chat"), [405, "GET"])
-      assert.deepStrictEqual(yield* allow("POST", "/health/live"), [405, "GET"])
+      assert.deepStrictEqual(yield* allow("PUT", "/v1/models/chat"), [405, "GET, HEAD"])
+      assert.deepStrictEqual(yield* allow("POST", "/health/live"), [405, "GET, HEAD"])
+    })
+  )
+
+  it.scopedLive("HEAD has the head that GET has, and no body", () =>
+    Effect.gen(function* () {
+      const { url } = yield* gateway(chat([(yield* wall).url], { server: "apiKeys: [sk-1]" }))
+      const key = { authorization: "Bearer sk-1" }
+      const asked = Effect.fnUntraced(function* (method: string, path: string, headers = key) {
+        const answer = yield* ask(url, { method, path, headers })
+        const { date: _, "x-request-id": id, ...rest } = answer.headers
+        assert.match(String(id), /^req_/)
+        return { status: answer.status, headers: rest, text: answer.text, whole: answer.whole }
+      })
+      for (const path of [
+        "/health/live",
+        "/health/ready",
+        "/v1/models",
+        "/models/chat",
+        "/models/none",
+        "/none"
+      ]) {
+        const got = yield* asked("GET", path)
+        assert.deepStrictEqual(yield* asked("HEAD", path), { ...got, text: "" }, path)
+        assert.strictEqual(got.headers["content-length"], String(got.text.length))
+      }
+      // What they say changes from one moment to the next.
+      for (const path of ["/", "/status", "/metrics"]) {
+        const { headers, status, text, whole } = yield* asked("HEAD", path)
+        const got = yield* asked("GET", path)
+        assert.deepStrictEqual([status, text, whole], [200, "", true], path)
+        assert.isAbove(Number(headers["content-length"]), 0)
+        assert.sameMembers(Object.keys(headers), Object.keys(got.headers))
+      }
+      assert.strictEqual((yield* asked("HEAD", "/metrics", { authorization: "Bearer no" })).status, 401)
+      const { headers, status } = yield* asked("HEAD", "/v1/chat/completions")
+      assert.deepStrictEqual([status, headers["allow"]], [405, "POST"])
     })
   )
 

@@ -97,12 +97,12 @@ export type Handler = (request: Request) => Effect.Effect<Response, never, Scope
 
 /**
  * The routes of chat completions, embeddings, models and health, each also without `/v1`; everything else is a 404 in
- * OpenAI's error envelope.
+ * OpenAI's error envelope. What answers `GET` answers `HEAD` with the same: a server leaves the body out.
  *
  * - `onEvent` hears the events of every run, with the id the caller was given as `x-request-id`.
  * - `admission` bounds the runs that are under way at once, from before their body is read until their answer
  *   is sent. Default: no bound. Whoever is turned away gets a 503 `overloaded` with `retry-after: 1`.
- * - `pages` answers `GET` at paths of one's own, whoever may call the rest. A browser asks for the key and sends it as
+ * - `pages` answers `GET` and `HEAD` at paths of one's own, whoever may call the rest. A browser asks for the key and sends it as
  *   the password of `Basic`, which opens nothing else.
  * - `ready` says whether the server still takes requests; default: always.
  *

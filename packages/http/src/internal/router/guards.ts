@@ -25,13 +25,18 @@ export const authorized =
     )
 
 export const forMethod =
-  (method: string, endpoint: Endpoint): Endpoint =>
+  (method: keyof typeof allowed, endpoint: Endpoint): Endpoint =>
   (request, requestId, parameter) =>
-    request.method === method
+    allowed[method].includes(request.method)
       ? endpoint(request, requestId, parameter)
       : Effect.succeed(
-          withHeaders(refusal(405, "method_not_allowed", `Use ${method} for this path.`), { allow: method })
+          withHeaders(refusal(405, "method_not_allowed", `Use ${method} for this path.`), {
+            allow: allowed[method].join(", ")
+          })
         )
+
+/** A server sends the head alone of an answer to `HEAD`. */
+const allowed = { GET: ["GET", "HEAD"], POST: ["POST"] }
 
 export const within =
   ({ enter }: Admission.Admission, endpoint: Endpoint): Endpoint =>
