@@ -153,8 +153,9 @@ export const initial: State = states.initial
  *   `failuresToOpen` open it again, a `trip` does at once. An ignored outcome gives its place back, and a slow
  *   success counts as a failure where there is a `slow` trigger. A probe that is not reported within its `lease`
  *   has failed at that instant.
- * - A `Retract` makes a failure of a success that was reported before: of the last one, for a closed breaker does
- *   not know them apart. What triggers look back on is as if it had failed then; a half-open breaker loses it.
+ * - A `Retract` makes a failure of a success that was reported before. A half-open breaker loses that probe's, if it
+ *   counted as one. A closed one does not know them apart, and takes the last: what triggers look back on is as if it
+ *   had failed then.
  * - A report whose permit is of an older epoch, or was reported before, changes nothing but the count `late`;
  *   so does a `Retract`.
  * - A `Trip` opens it from any state but isolated; of an open one it begins the time anew, as the next opening in a row.

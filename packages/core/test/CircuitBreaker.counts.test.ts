@@ -124,7 +124,7 @@ describe("what a breaker counts", () => {
     assert.deepStrictEqual(rows, [1, 2, 0, 3, 0, 1, 5, 0, 0, 1, 2])
     assert.deepStrictEqual(new Machine({ trip: consecutive(3) }).calls(0, "srsrsr").reasons, ["consecutive"])
     const tripped = new Machine({}).calls(0, "s")
-    tripped.retract(0, 0, Outcome.failure({ trip: true, retryAfter: Duration.minutes(1) }))
+    tripped.retract(0, {}, Outcome.failure({ trip: true, retryAfter: Duration.minutes(1) }))
     assert.deepStrictEqual([tripped.reasons, CircuitBreaker.notBefore(tripped.state)], [["pushback"], 60_000])
   })
 
@@ -157,19 +157,39 @@ describe("what a breaker counts", () => {
     const probed = new Machine(two).calls(0, "f").calls(10_000, "sr")
     assert.deepStrictEqual(probed.reasons, ["consecutive", "elapsed", "probe"])
     const again = new Machine({ ...two, failuresToOpen: 2 }).calls(0, "f").calls(10_000, "sr")
-    assert.deepInclude(again.state, { _tag: "HalfOpen", successes: 0, failures: 1 })
+    assert.deepInclude(again.state, { _tag: "HalfOpen", successes: [], failures: 1 })
     const trip = [consecutive(1), slow({ after: "1 second" })] as const
     const counted = new Machine({ trip, successesToClose: 2, failuresToOpen: 3 }).calls(0, "f")
     counted.report(counted.admit(10_000), 12_000, Outcome.success)
-    assert.deepInclude(counted.calls(12_000, "r").state, { _tag: "HalfOpen", successes: 0, failures: 1 })
+    assert.deepInclude(counted.calls(12_000, "r").state, { _tag: "HalfOpen", successes: [], failures: 1 })
     const closed = new Machine({ trip: consecutive(2) }).calls(0, "ff").calls(10_000, "sr")
     assert.deepInclude(closed.state, { _tag: "Closed", consecutive: 1 })
+  })
+
+  it("a probe takes back its own success alone, where it was slow or late none", () => {
+    const trip = [consecutive(1), slow({ after: "1 second" })] as const
+    const three = { trip, probes: 3, successesToClose: 3, failuresToOpen: 3, lease: "5 seconds" } as const
+    for (const [took, now] of [
+      [2_000, 12_000],
+      [6_000, 16_000]
+    ] as const) {
+      const machine = new Machine(three).calls(0, "f")
+      const probe = machine.admit(10_000)
+      const other = machine.admit(10_000 + took - 500)
+      machine.report(other, now, Outcome.success)
+      machine.report(probe, now, Outcome.success)
+      machine.retract(now, probe)
+      assert.deepInclude(machine.state, { _tag: "HalfOpen", successes: [other.id], failures: 1 })
+      machine.retract(now, other)
+      machine.retract(now, other)
+      assert.deepInclude(machine.state, { _tag: "HalfOpen", successes: [], failures: 2 })
+    }
   })
 
   it("what is taken back after the state that heard of it has ended is late", () => {
     const reset = new Machine({}).calls(0, "s")
     reset.step({ _tag: "Reset", now: 0 })
-    reset.retract(0, 0)
+    reset.retract(0, { epoch: 0 })
     assert.deepInclude(reset.state, { _tag: "Closed", consecutive: 0, late: 1 })
     const opened = new Machine({ trip: consecutive(1) }).calls(0, "sf")
     opened.retract(5_000)

@@ -14,7 +14,7 @@ describe("what went wrong in others: half-open breakers", () => {
         const breaker = yield* due()
         const classify = () => Outcome.ignored()
         yield* Effect.exit(execute(down, breaker, { classify }))
-        assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probes: [], successes: 0, failures: 0 })
+        assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", probes: [], successes: [], failures: 0 })
         yield* execute(Effect.void, breaker)
         assert.strictEqual(yield* tagOf(breaker), "Closed")
       })

@@ -59,11 +59,44 @@ describe("CircuitBreaker.step", () => {
       assert.isAtMost(after.admitted - neutral, successesToClose + failuresToOpen - 1)
       assert.strictEqual(
         after.admitted,
-        neutral + after.probes.length + after.successes + after.failures,
+        neutral + after.probes.length + after.successes.length + after.failures,
         JSON.stringify(decision)
       )
     }
   })
+
+  law(
+    "L9: a probe takes and gives back its own place and its own success, and nobody else's",
+    [configs, ops],
+    (config, ops) => {
+      const places = new Map<number, number>()
+      const successes = new Set<number>()
+      for (const { after, before, decision, event } of play(config, ops)) {
+        if (before.epoch !== after.epoch) {
+          places.clear()
+          successes.clear()
+        }
+        if (after._tag !== "HalfOpen") continue
+        for (const [id, until] of places) if (until <= event.now) places.delete(id)
+        if (event._tag === "Retract" && event.epoch === after.epoch) successes.delete(event.id)
+        if (event._tag === "Report" && event.permit.epoch === after.epoch) {
+          const { at, id } = event.permit
+          const good = event.outcome._tag === "Success" && !isSlow(config, event.now - at)
+          if (places.delete(id) && good) successes.add(id)
+        }
+        if (decision.permit !== undefined && decision.permit.id > 0) {
+          places.set(decision.permit.id, event.now + Duration.toMillis(config.lease))
+        }
+        // One whose lease is over stands there until it matters.
+        const underWay = after.probes.filter(({ until }) => until > event.now)
+        assert.deepStrictEqual(
+          [...places.keys()],
+          underWay.map(({ id }) => id)
+        )
+        assert.deepStrictEqual([...successes], after.successes)
+      }
+    }
+  )
 
   law("L10: it is the model, in every state and every answer", [configs, ops], (config, ops) =>
     compare(config, play(config, ops))

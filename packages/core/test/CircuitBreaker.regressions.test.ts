@@ -40,7 +40,7 @@ describe("what went wrong in others: breakers", () => {
         yield* TestClock.adjust("5 seconds")
         const probe = yield* begun(breaker)
         transitions.push(yield* breaker.report(succeeding, Outcome.success))
-        assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", late: 2, successes: 0 })
+        assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", late: 2, successes: [] })
         transitions.push(yield* breaker.report(probe, Outcome.success))
         assert.deepStrictEqual(
           transitions.map((transition) => transition?.to),

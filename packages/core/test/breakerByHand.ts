@@ -8,6 +8,7 @@ export class Machine {
   state: CircuitBreaker.State = CircuitBreaker.initial
   readonly reasons: Array<CircuitBreaker.Reason> = []
   readonly config: CircuitBreaker.Config
+  private last = 0
 
   constructor(options: CircuitBreaker.Options) {
     this.config = CircuitBreaker.config({ jitter: 0, openFor: "10 seconds", ...options })
@@ -23,6 +24,7 @@ export class Machine {
   admit(now: number): CircuitBreaker.Permit {
     const { permit } = this.step({ _tag: "Admit", now })
     assert(permit !== undefined)
+    this.last = permit.id
     return permit
   }
 
@@ -30,8 +32,9 @@ export class Machine {
     this.step({ _tag: "Report", now, permit, outcome, random })
   }
 
-  retract(now: number, epoch = this.state.epoch, outcome = failed): void {
-    this.step({ _tag: "Retract", now, epoch, outcome, random: 0 })
+  /** Of the last call, if not told of which. */
+  retract(now: number, { epoch = this.state.epoch, id = this.last } = {}, outcome = failed): void {
+    this.step({ _tag: "Retract", now, epoch, id, outcome, random: 0 })
   }
 
   /** One call after the other, all at one instant; `r` takes back the success of one. */

@@ -1,5 +1,6 @@
 import { Duration } from "effect"
 import type { CircuitBreaker, Outcome } from "../src/index.ts"
+import type { Reported } from "../src/internal/breaker/state.ts"
 
 type Call = { readonly at: number; failed: boolean; readonly took: number }
 type Probe = { readonly at: number; fate: "out" | "good" | "bad" | "ignored" }
@@ -82,15 +83,16 @@ export class BreakerModel {
     } else if (this.count("good") >= this.config.successesToClose) this.close("recovered", now)
   }
 
-  retract(epoch: number, { retryAfter, trip }: Outcome.Failure, now: number, random: number): void {
+  retract(success: Reported, { retryAfter, trip }: Outcome.Failure, now: number, random: number): void {
+    const { epoch, id } = success
     if (epoch === this.epoch) this.expire(now)
     if (epoch !== this.epoch || (this.tag !== "Closed" && this.tag !== "HalfOpen")) {
       this.late++
       return
     }
     if (this.tag === "HalfOpen") {
-      const probe = this.probes.find(({ fate }) => fate === "good")
-      if (probe === undefined) return
+      const probe = this.probes[id - 1]
+      if (probe?.fate !== "good") return
       probe.fate = "bad"
       if (trip) this.open("pushback", now, random, retryAfter)
       else if (this.count("bad") >= this.config.failuresToOpen) this.open("probe", now, random, retryAfter)

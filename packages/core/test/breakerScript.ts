@@ -1,6 +1,8 @@
 import { assert } from "@effect/vitest"
 import { Clock, Duration, Effect, FastCheck } from "effect"
 import { CircuitBreaker, Outcome } from "../src/index.ts"
+import { reported } from "../src/internal/breaker/machine.ts"
+import type { Reported } from "../src/internal/breaker/state.ts"
 import { BreakerModel } from "./breakerModel.ts"
 
 const { array, boolean, constant, constantFrom, integer, nat, oneof, option, record } = FastCheck
@@ -179,7 +181,7 @@ export const later = (now: number, wait: Wait, state: CircuitBreaker.State): num
 export const play = (config: CircuitBreaker.Config, ops: ReadonlyArray<Op>): ReadonlyArray<Step> => {
   const steps: Array<Step> = []
   const permits: Array<CircuitBreaker.Permit> = []
-  const successes: Array<number> = []
+  const successes: Array<Reported> = []
   let state: CircuitBreaker.State = CircuitBreaker.initial
   let now = 0
   for (const op of ops) {
@@ -188,31 +190,30 @@ export const play = (config: CircuitBreaker.Config, ops: ReadonlyArray<Op>): Rea
     if (event === undefined) continue
     const [decision, after] = CircuitBreaker.step(config, state, event)
     if (decision.permit !== undefined) permits.push(decision.permit)
-    if (wasHeard(event, state, after)) successes.push(after.epoch)
+    const success = successOf(event, decision)
+    if (success !== undefined) successes.push(success)
     steps.push({ event, before: state, decision, after })
     state = after
   }
   return steps
 }
 
-/** Whether it is a success that somebody may yet take back. */
-const wasHeard = (
+/** A success that whoever reported it may yet take back, heard in time or not. */
+const successOf = (
   event: CircuitBreaker.Event,
-  before: CircuitBreaker.State,
-  after: CircuitBreaker.State
-): boolean =>
-  event._tag === "Report" &&
-  event.outcome._tag === "Success" &&
-  event.permit.id >= 0 &&
-  after.late === before.late
+  { changes }: CircuitBreaker.Decision
+): Reported | undefined =>
+  event._tag === "Report" && event.outcome._tag === "Success"
+    ? reported(event.permit, changes.at(-1))
+    : undefined
 
 const retraction = (
   { outcome, random, which }: Op & { readonly _tag: "Retract" },
   now: number,
-  successes: Array<number>
+  successes: Array<Reported>
 ): CircuitBreaker.Event | undefined => {
-  const [epoch] = successes.splice(which % Math.max(1, successes.length), 1)
-  return epoch === undefined ? undefined : { _tag: "Retract", now, epoch, outcome, random }
+  const [success] = successes.splice(which % Math.max(1, successes.length), 1)
+  return success && { _tag: "Retract", now, epoch: success.epoch, id: success.id, outcome, random }
 }
 
 export const eventOf = (
@@ -244,7 +245,7 @@ export const compare = (config: CircuitBreaker.Config, steps: ReadonlyArray<Step
         model.report(tickets.get(event.permit)!, event.outcome, event.now, event.random)
         break
       case "Retract":
-        model.retract(event.epoch, event.outcome, event.now, event.random)
+        model.retract(event, event.outcome, event.now, event.random)
         break
       case "Trip":
         model.trip(event.retryAfter, event.now, event.random)
@@ -277,7 +278,7 @@ const viewOfState = (config: CircuitBreaker.Config, state: CircuitBreaker.State)
     config.trip
       .filter(({ _tag }) => _tag !== "Consecutive")
       .map((_, index) => [state.windows[index]?.calls ?? 0, state.windows[index]?.hits ?? 0]),
-  probes: state._tag === "HalfOpen" && [state.probes.length, state.successes, state.failures]
+  probes: state._tag === "HalfOpen" && [state.probes.length, state.successes.length, state.failures]
 })
 
 const viewOfModel = (config: CircuitBreaker.Config, model: BreakerModel) => {

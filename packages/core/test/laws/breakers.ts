@@ -23,8 +23,8 @@ export const rerouted = (
     decideIn: () => decide,
     report,
     reportIn: (_, permit, outcome) => report(permit, outcome),
-    retractIn: (fiber, epoch, outcome) =>
-      retract(breaker.retractIn(fiber, epoch, outcome, undefined), outcome)
+    retractIn: (fiber, success, outcome) =>
+      retract(breaker.retractIn(fiber, success, outcome, undefined), outcome)
   }
 }
 

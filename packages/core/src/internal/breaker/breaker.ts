@@ -24,6 +24,7 @@ import {
   initial,
   type Permit,
   type Rejection,
+  type Reported,
   type State
 } from "./state.ts"
 
@@ -106,10 +107,10 @@ export interface CircuitBreaker {
     outcome: Outcome,
     listener: Listening
   ) => Effect.Effect<Transition | undefined>
-  /** @internal What was reported as a success has failed after all; `epoch` is that of the state which came of it. */
+  /** @internal What was reported as a success has failed after all. */
   readonly retractIn: (
     fiber: RuntimeFiber<unknown, unknown>,
-    epoch: number,
+    success: Reported,
     outcome: Failure,
     listener: Listening
   ) => Effect.Effect<Transition | undefined>
@@ -240,10 +241,10 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
       : report(fiber, permit, outcome, 0)
   }
 
-  const retractIn: CircuitBreaker["retractIn"] = (fiber, epoch, outcome) =>
+  const retractIn: CircuitBreaker["retractIn"] = (fiber, { epoch, id }, outcome) =>
     Effect.flatMap(chanceOf(fiber), (random) =>
       modify(
-        (state) => step(config, state, { _tag: "Retract", now: timeOf(fiber), epoch, outcome, random }),
+        (state) => step(config, state, { _tag: "Retract", now: timeOf(fiber), epoch, id, outcome, random }),
         told
       )
     )
@@ -300,8 +301,8 @@ export const tapReport = (
     report: (permit, outcome) =>
       Effect.withFiberRuntime((fiber) => reportIn(fiber, permit, outcome, undefined)),
     reportIn,
-    retractIn: (fiber, epoch, outcome, listener) =>
-      tap(self.retractIn(fiber, epoch, outcome, listener), outcome, listener)
+    retractIn: (fiber, success, outcome, listener) =>
+      tap(self.retractIn(fiber, success, outcome, listener), outcome, listener)
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type Open,
   type Permit,
   type Reason,
+  type Reported,
   type State
 } from "./state.ts"
 import { push, turn, type Window } from "./window.ts"
@@ -81,9 +82,11 @@ export class Issued implements Permit {
   }
 }
 
-/** The state that a report came to, but for one that nothing came of. */
-export const epochAfter = (permit: Permit, change: Change | undefined): number | undefined =>
-  permit.id === forObserved ? undefined : (change?.epoch ?? permit.epoch)
+/** By what a success can be taken back that was reported so, but for one that nothing came of. */
+export const reported = (permit: Permit, change: Change | undefined): Reported | undefined => {
+  if (permit.id === forObserved) return undefined
+  return change === undefined ? permit : { epoch: change.epoch, id: permit.id }
+}
 
 const admit = (config: Config, state: State, now: number): readonly [Decision, State] => {
   if (state._tag === "Closed") {
@@ -99,7 +102,7 @@ const admit = (config: Config, state: State, now: number): readonly [Decision, S
   let current = state._tag === "HalfOpen" ? settle(config, state, now, changes) : state
   if (current._tag === "Open" && hasCome(current.until, now)) {
     const { consecutiveOpenings, random } = current
-    const tried = { probes: none, admitted: 0, successes: 0, failures: 0, consecutiveOpenings, random }
+    const tried = { probes: none, admitted: 0, successes: none, failures: 0, consecutiveOpenings, random }
     const halfOpen: HalfOpen = { _tag: "HalfOpen", ...next(current), ...tried }
     changes.push(change(current, halfOpen, "elapsed", now))
     current = halfOpen
@@ -123,7 +126,7 @@ const hasCome = (instant: number, now: number): boolean => now >= instant * (1 -
 /** With more probes than these the verdict would be certain before the last one is back. */
 const hasRoom = ({ failuresToOpen, probes, successesToClose }: Config, state: HalfOpen): boolean =>
   state.probes.length < probes &&
-  state.successes + state.failures + state.probes.length < successesToClose + failuresToOpen - 1
+  state.successes.length + state.failures + state.probes.length < successesToClose + failuresToOpen - 1
 
 /** Leases that have run out count as failed probes, at the instant they ran out, whoever notices. */
 const settle = (config: Config, state: HalfOpen, now: number, changes: Array<Change>): HalfOpen | Open => {
@@ -159,7 +162,7 @@ const report = (
     return [{ ...noted, changes }, late(settled)]
   }
   const probes = settled.probes.filter((probe) => probe.id !== id)
-  return verdict(config, { ...settled, probes }, event, took)
+  return verdict(config, { ...settled, probes }, event, id, took)
 }
 
 const late = (state: State): State => ({ ...state, late: state.late + 1 })
@@ -173,16 +176,16 @@ const retract = (
   state: State,
   event: Event & { readonly _tag: "Retract" }
 ): readonly [Decision, State] => {
-  const { epoch, now } = event
+  const { epoch, id, now } = event
   if (epoch === state.epoch && state._tag === "Closed") return record(config, state, event, 0, true)
   if (epoch !== state.epoch || state._tag !== "HalfOpen") return [noted, late(state)]
   const changes: Array<Change> = []
   const settled = settle(config, state, now, changes)
   if (settled._tag === "Open") return [{ ...noted, changes }, late(settled)]
-  // A slow one is counted as a failure already.
-  return settled.successes === 0
-    ? [noted, settled]
-    : verdict(config, { ...settled, successes: settled.successes - 1 }, event, 0)
+  // One that was slow, or came after its lease, is counted as a failure already.
+  if (!settled.successes.includes(id)) return [noted, settled]
+  const successes = settled.successes.filter((each) => each !== id)
+  return verdict(config, { ...settled, successes }, event, id, 0)
 }
 
 /** A call that a closed breaker let through. */
@@ -226,6 +229,7 @@ const verdict = (
   config: Config,
   state: HalfOpen,
   { now, outcome, random }: Ended,
+  id: number,
   took: number
 ): readonly [Decision, State] => {
   if (outcome._tag === "Ignored") return [noted, state]
@@ -242,8 +246,8 @@ const verdict = (
         )
       : [noted, { ...state, failures }]
   }
-  const successes = state.successes + 1
-  return successes >= config.successesToClose
+  const successes = [...state.successes, id]
+  return successes.length >= config.successesToClose
     ? become(state, close(state, now, state.consecutiveOpenings), "recovered", now)
     : [noted, { ...state, successes }]
 }

@@ -89,7 +89,8 @@ export interface HalfOpen extends Common {
   readonly probes: ReadonlyArray<{ readonly id: number; readonly until: number }>
   /** How many there have been in all; the last one's id. */
   readonly admitted: number
-  readonly successes: number
+  /** The ids of those that have succeeded: each may yet be taken back. */
+  readonly successes: ReadonlyArray<number>
   readonly failures: number
   readonly consecutiveOpenings: number
   /** Serves again where a lease runs out: nobody may be there to draw. */
@@ -122,6 +123,9 @@ export interface Permit {
   readonly at: number
 }
 
+/** A success that was reported, in the state which came of that. */
+export type Reported = Pick<Permit, "epoch" | "id">
+
 /**
  * What a breaker can hear of.
  *
@@ -144,6 +148,8 @@ export type Event =
       readonly now: number
       /** Of the state that came of the success. */
       readonly epoch: number
+      /** Of the permit that it was reported with. */
+      readonly id: number
       readonly outcome: Failure
       /** As of a `Report`. */
       readonly random: number

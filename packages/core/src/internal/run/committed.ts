@@ -114,10 +114,10 @@ export class Committed<X, E> {
 
   /** The breaker has heard of a success, when the stream began. */
   private retract(outcome: Outcome): Effect.Effect<Transition | undefined> {
-    const { epoch, rung } = this.tier
-    return rung.breaker === undefined || epoch === undefined || outcome._tag !== "Failure"
+    const { reported, rung } = this.tier
+    return rung.breaker === undefined || reported === undefined || outcome._tag !== "Failure"
       ? Effect.succeed(undefined)
-      : rung.breaker.retractIn(this.run.fiber, epoch, outcome, this.run.observer.listener)
+      : rung.breaker.retractIn(this.run.fiber, reported, outcome, this.run.observer.listener)
   }
 }
 

@@ -2,6 +2,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Permit } from "../../CircuitBreaker.ts"
+import type { Reported } from "../breaker/state.ts"
 import type { AttemptFiber } from "./attempt.ts"
 import type { Committed } from "./committed.ts"
 import type { GroupProgress } from "./groups.ts"
@@ -30,8 +31,8 @@ export class Current<X, E, R, A = unknown> {
   backoff: unknown
   waited = 0
   permit: Permit | undefined
-  /** Of the breaker's state that came of its success: in that it can be taken back. */
-  epoch: number | undefined
+  /** By what its success can be taken back. */
+  reported: Reported | undefined
   attempt!: OpenAttempt<E>
   fiber!: Pick<AttemptFiber<X, E, R>, "stop">
 

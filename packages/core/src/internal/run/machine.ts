@@ -8,7 +8,7 @@ import * as FiberId from "effect/FiberId"
 import type { Transition } from "../../CircuitBreaker.ts"
 import * as Deadline from "../../Deadline.ts"
 import { type Outcome, success } from "../../Outcome.ts"
-import { epochAfter } from "../breaker/machine.ts"
+import { reported } from "../breaker/machine.ts"
 import { flatMapNow } from "../fiber/now.ts"
 import { isOver, sleepUntil } from "../fiber/timer.ts"
 import { type Around, AttemptFiber } from "./attempt.ts"
@@ -191,7 +191,7 @@ export class Run<X, E, R, A> {
     const outcome = judge(rung, exit)
     return flatMapNow(this.report(tier, outcome), (transition) => {
       if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
-      tier.epoch = permit && epochAfter(permit, transition)
+      tier.reported = permit && reported(permit, transition)
       if (Exit.isSuccess(exit)) return this.decided ? this.tooLate(tier) : this.commit(tier, exit.value)
       return flatMapNow(
         plan(tier, exit.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
