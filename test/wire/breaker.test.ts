@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, envelope, get } from "../support/caller.ts"
+import { ask, call, chatBody, envelope, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway, type Running } from "../support/gateway.ts"
-import { answer, type Behaviour, fails, wall } from "../support/wall.ts"
+import { answer, type Behaviour, content, fails, finish, trickle, wall } from "../support/wall.ts"
 
 const noRetry = "retry: { times: 0 }"
 const opensFor = (time: string) => `${noRetry}, breaker: { consecutive: 5, openFor: ${time}, jitter: 0 }`
@@ -43,6 +43,33 @@ describe("a tier's circuit breaker, from outside", () => {
       assert.strictEqual(refused.length, 10)
       assert.isTrue(refused.every((line) => line["tier"] === "tier1" && Number(line["retry_after_ms"]) > 0))
       assert.strictEqual(running.log.at(-1)?.["fallback"], true)
+    })
+  )
+
+  it.scopedLive("is not opened by a caller that reads its stream too slowly", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      const touchy = `${noRetry}, maxStream: 1s, breaker: { consecutive: 1 }`
+      const running = yield* gateway(chat([only.url], { tier: touchy }))
+      // More than all buffers on the way hold.
+      const long = content("x".repeat(100_000))("model1").repeat(500)
+      only.script(trickle(Buffer.from(long + finish("model1")), 1_000_000), answer())
+      const caller = yield* call(running.url, { body: chatBody({ stream: true }) })
+      yield* eventually(() => caller.head() !== undefined)
+      caller.pause()
+      yield* eventually(() => only.received[0]?.abandoned === true)
+      caller.resume()
+      assert.include((yield* caller.answer).text.slice(-200), "stream_interrupted")
+      assert.strictEqual((yield* ask(running.url)).headers["x-understudy-tier"], "tier1")
+      assert.deepStrictEqual(
+        running.log.map(({ message, outcome, error_type }) => [message, outcome, error_type]),
+        [
+          ["attempt", "ignored", "slow_caller"],
+          ["run", "rejected", "slow_caller"],
+          ["attempt", "success", undefined],
+          ["run", "success", undefined]
+        ]
+      )
     })
   )
 

@@ -18,7 +18,7 @@ import type { Next } from "./Outcome.ts"
  * How an attempt ended, as logs, spans and metrics name it.
  *
  * `timeout` is an attempt that ran out of its own time, or was cut short by its tier's timeout or the run's deadline.
- * `ignored` says nothing about the tier's health: the caller's mistake, an answer of no use. `interrupted` is an attempt
+ * `ignored` says nothing about the tier's health: the caller's mistake or slowness, an answer of no use. `interrupted` is an attempt
  * whose caller left, or had its answer from another tier first.
  *
  * @since 0.1.0
@@ -138,7 +138,7 @@ export interface TierEnded {
 }
 
 /**
- * How a run ended: `rejected` is the caller's mistake, `cancelled` a caller that left.
+ * How a run ended: `rejected` is the caller's mistake or slowness, `cancelled` a caller that left.
  *
  * @since 0.1.0
  * @category models

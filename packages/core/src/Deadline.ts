@@ -28,7 +28,7 @@ import { inForce } from "./internal/run/underway.ts"
  * - `timeout`: all attempts and waits of a tier together took too long
  * - `deadline`: the run took too long
  * - `idle`: a stream already given to the caller fell silent
- * - `maxStream`: a stream already given to the caller took too long
+ * - `maxStream`: a stream already given to the caller took too long, or its caller did to take it
  *
  * @since 0.1.0
  * @category models
@@ -52,9 +52,15 @@ export type Bound = "attemptTimeout" | "firstToken" | "timeout" | "deadline" | "
 export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
   readonly bound: Bound
   readonly limit: Duration.Duration
+  /**
+   * Of a `maxStream`, how long the stream waited for its caller to take what was there. Only where that is more than a
+   * hundredth of it: then it was not the tier that took too long.
+   */
+  readonly unread?: Duration.Duration | undefined
 }> {
   override get message(): string {
-    return `${this.bound} of ${Duration.format(this.limit)} exceeded`
+    const unread = this.unread && `, for ${Duration.format(this.unread)} of which its caller took nothing`
+    return `${this.bound} of ${Duration.format(this.limit)} exceeded${unread ?? ""}`
   }
 }
 

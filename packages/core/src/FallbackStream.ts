@@ -62,7 +62,8 @@ export type { Pull } from "./internal/run/pull.ts"
  *   silence. Default: every element.
  * - `firstToken` bounds an attempt's way to its first content, `timeout` all of the tier's attempts and waits.
  * - `idle` bounds the silence between two pieces of content after the commit point, `maxStream` the whole stream.
- *   Time in which the caller does not take what is there counts for neither side's silence. Default: unbounded.
+ *   Time in which the caller does not take what is there counts for neither side's silence; `maxStream` goes on, but
+ *   ends the stream as `slow_caller` then, which no breaker counts. Default: unbounded.
  * - A losing tier's scope is closed before the next tier starts; the winner's when its stream ends. A stream that is
  *   out of time and does not let go is left behind, so that a bound is a bound.
  * - `transcript` and `resume` are how a stream that breaks off is gone on with, see {@link Transcript}. Default: not.

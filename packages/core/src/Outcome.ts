@@ -9,7 +9,7 @@ import type * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { DeadlineExceeded } from "./Deadline.ts"
-import { cutShort, interrupted, overtime, pastDeadline } from "./internal/run/ours.ts"
+import { cutShort, interrupted, overtime, pastDeadline, slowCaller } from "./internal/run/ours.ts"
 
 /**
  * What the run does after a failed attempt: try the same tier again, ask the next tier, or stop and give the
@@ -179,7 +179,8 @@ export const classifyError: Classify<unknown> = (error) =>
  * - A typed failure goes to `classify`, also when an interruption came with it.
  * - `DeadlineExceeded` of the attempt's own bound (`attemptTimeout`, `firstToken`, `idle`, `maxStream`) is a
  *   failure: the next tier is asked, or this one again with `retryTimeouts`. Cut short by the tier's `timeout`
- *   or the run's `deadline` it is ignored, for it had not used up its own time.
+ *   or the run's `deadline` it is ignored, for it had not used up its own time, and so is a `maxStream` in which the
+ *   stream waited for its caller.
  * - A defect is a failure that aborts: a bug is not answered by asking somebody else.
  * - Interruption alone is ignored, always.
  *
@@ -205,6 +206,7 @@ export const fromExit = <A, E>(
     return Cause.isInterruptedOnly(exit.cause) ? interrupted : failure({ next: "abort", errorType: "defect" })
   }
   if (!(error.value instanceof DeadlineExceeded)) return classify(error.value)
+  if (error.value.unread !== undefined) return slowCaller
   switch (error.value.bound) {
     case "timeout":
       return cutShort

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Option, Schedule, Stream, TestClock } from "effect"
-import { CircuitBreaker, FallbackStream, Outcome } from "../src/index.ts"
+import { Cause, Duration, Effect, Exit, Fiber, Option, Schedule, Stream, TestClock } from "effect"
+import { CircuitBreaker, Deadline, FallbackStream, Outcome } from "../src/index.ts"
 import { classify, endings, Refused, recorded, timed } from "./scripted.ts"
 
 const broken = new Refused({ outcome: Outcome.failure({ errorType: "broken" }) })
@@ -154,4 +154,77 @@ describe("a caller that fails itself while it takes the stream", () => {
       })
     )
   }
+})
+
+describe("a stream whose maxStream is over", () => {
+  const words = (count: number, every: Duration.DurationInput) =>
+    Stream.range(1, count, 1).pipe(Stream.mapEffect((word) => Effect.delay(Effect.succeed(`${word}`), every)))
+
+  /** Taken by a caller that waits so long at each word, with another tier that could go on. */
+  const taken = (stream: Stream.Stream<string>, wait: (word: string) => Duration.DurationInput) =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ key: "p", trip: CircuitBreaker.consecutive(1) })
+      const transcript: FallbackStream.Transcript<string, number> = { empty: 0, add: (sent) => sent + 1 }
+      const primary = FallbackStream.tier({ name: "p", stream, transcript, breaker, maxStream: "30 seconds" })
+      const standby = FallbackStream.tier({
+        name: "s",
+        stream: Stream.never,
+        transcript,
+        resume: () => whole
+      })
+      const { effect, events } = recorded(
+        Stream.runForEach(primary.pipe(FallbackStream.orElse(standby)), (word) => Effect.sleep(wait(word)))
+      )
+      const { exit } = yield* timed(effect)
+      const error = Option.getOrUndefined(Option.flatMap(Exit.causeOption(exit), Cause.failureOption))
+      const errorTypes = events.flatMap((event) =>
+        event._tag === "RunEnded" ? (event.errorType ?? "none") : []
+      )
+      return {
+        error: error instanceof Deadline.DeadlineExceeded ? error.message : error,
+        seen: [...endings(events).filter((seen) => !/TierEnded|BreakerChanged/.test(seen)), ...errorTypes],
+        row: yield* rowOf(breaker)
+      }
+    })
+
+  const ofCaller = (unread: string) => ({
+    error: `maxStream of 30s exceeded, for ${unread} of which its caller took nothing`,
+    seen: ["ignored", "rejected", "slow_caller"],
+    row: 0
+  })
+
+  it.effect("is nobody's failure where its caller was slow, and says for how long", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* taken(words(60, "1 second"), () => "10 seconds"), ofCaller("4s"))
+    })
+  )
+
+  it.effect("nor where its caller took nothing any more, at the very end or from the beginning", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        yield* taken(words(60, "1 second"), (word) => (word === "12" ? "1 minute" : 0)),
+        ofCaller("3s")
+      )
+      assert.deepStrictEqual(yield* taken(words(60, 0), () => "1 minute"), ofCaller("30s"))
+    })
+  )
+
+  it.effect("is the tier's failure where it was listened to, however slow the caller was beside it", () =>
+    Effect.gen(function* () {
+      const goesOn = {
+        error: undefined,
+        seen: ["timeout", "success", "success", "none"],
+        row: "Open" as const
+      }
+      assert.deepStrictEqual(yield* taken(words(60, "1 second"), () => 0), goesOn)
+      assert.deepStrictEqual(yield* taken(words(60, "10 seconds"), () => "8 seconds"), goesOn)
+    })
+  )
+
+  it.effect("is none once the tier has said all, however long its caller takes", () =>
+    Effect.gen(function* () {
+      const { error, row } = yield* taken(words(10, "1 second"), () => "1 minute")
+      assert.deepStrictEqual([error, row], [undefined, 0])
+    })
+  )
 })

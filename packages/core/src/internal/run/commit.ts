@@ -67,6 +67,9 @@ export const commit = <A, E, R>(
     })
   })
 
+/** Of a stream's time: what comes in one and is more than there is room for waits a moment, however fast its caller. */
+const negligible = 0.01
+
 class Reading<A, E> {
   private readonly attempt: Attempting
   private readonly clock: Clock.Clock
@@ -78,6 +81,9 @@ class Reading<A, E> {
   /** Silence is the stream's only while it is listened to, not while what it has said waits for the caller. */
   private silence = 0
   private listeningSince: number | undefined
+  /** How long more than there is room for has waited for the caller. */
+  private unread = 0
+  private unreadSince: number | undefined
   private cancelWatch: (() => void) | undefined
   private watchesSilence = false
 
@@ -101,12 +107,16 @@ class Reading<A, E> {
     }
     const hasRoom = this.handover.give(chunk, pieces > 0)
     this.listeningSince = hasRoom ? at : undefined
+    this.unreadSince = hasRoom ? undefined : at
     if (pieces > 0 && this.endsAt === undefined) this.begin(at)
     return hasRoom
   }
 
   readonly room: Effect.Effect<void> = Effect.map(this.handover.room, () => {
-    this.listeningSince = this.now()
+    const at = this.now()
+    this.listeningSince = at
+    this.unread = this.unreadFor(at)
+    this.unreadSince = undefined
     if (this.watchesSilence) return
     this.cancelWatch?.()
     this.watch()
@@ -149,8 +159,15 @@ class Reading<A, E> {
       this.cancelWatch = after(clock, left[bound], () => this.watch())
       return
     }
-    handover.end(Exit.fail(new DeadlineExceeded({ bound, limit: Duration.millis(bounds[bound]) })))
+    const limit = Duration.millis(bounds[bound])
+    const unread = Duration.millis(bound === "maxStream" ? this.unreadFor(at) : 0)
+    const isCallers = Duration.toMillis(unread) > bounds[bound] * negligible
+    handover.end(Exit.fail(new DeadlineExceeded({ bound, limit, ...(isCallers && { unread }) })))
     attempt.overruns()
+  }
+
+  private unreadFor(at: number): number {
+    return this.unread + (this.unreadSince === undefined ? 0 : at - this.unreadSince)
   }
 
   private silentFor(at: number): number {

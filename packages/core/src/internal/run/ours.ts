@@ -11,6 +11,9 @@ export const cutShort: Ignored = { _tag: "Ignored", next: "nextTier", errorType:
 /** And the run's. */
 export const pastDeadline: Ignored = { _tag: "Ignored", next: "abort", errorType: "deadline" }
 
+/** The stream's time was over, and its caller had let a part of that pass. */
+export const slowCaller: Ignored = { _tag: "Ignored", next: "abort", errorType: "slow_caller" }
+
 const timedOut = (next: "retry" | "nextTier"): Failure => ({
   _tag: "Failure",
   next,
