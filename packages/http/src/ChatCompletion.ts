@@ -211,6 +211,8 @@ export interface Delta {
   readonly meaningful: boolean
   /** The highest index of a choice in this chunk and one more; 0 where it has none. */
   readonly choices: number
+  /** The choices that it adds anything to that a reader would see. */
+  readonly added: ReadonlyArray<number>
   /** The choices that this chunk ends, whatever for but an error. */
   readonly finished: ReadonlyArray<number>
   readonly finishReasons: ReadonlyArray<string>
@@ -243,28 +245,27 @@ export const readChunk = (data: string): Chunk => {
   if (chunk === undefined) return malformed
   // Clients look into the choices of whatever they get.
   if (!Array.isArray(chunk.choices) && !Json.isGiven(chunk.usage)) return malformed
-  let meaningful = false
   let failed = false
   let choices = 0
+  const added: Array<number> = []
   const finished: Array<number> = []
   const finishReasons: Array<string> = []
   for (const [position, choice] of readChoices(chunk.choices).entries()) {
     const index = choice.index ?? position
     choices = Math.max(choices, index + 1)
-    meaningful ||= choice.hasDelta
+    if (choice.hasDelta) added.push(index)
     failed ||= choice.failed
     if (choice.finishReason === undefined) continue
     finishReasons.push(choice.finishReason)
-    if (choice.failed) continue
-    finished.push(index)
-    meaningful = true
+    if (!choice.failed) finished.push(index)
   }
   return {
     _tag: "Delta",
     id: Json.asText(chunk.id),
     model: Json.asText(chunk.model),
-    meaningful,
+    meaningful: added.length > 0 || finished.length > 0,
     choices,
+    added,
     finished,
     finishReasons,
     failed,

@@ -239,7 +239,8 @@ describe("ChatCompletion.readChunk", () => {
       { refusal: "no" },
       { tool_calls: [{ index: 0 }] },
       { function_call: { name: "f" } },
-      { audio: { data: "" } }
+      { audio: { data: "" } },
+      { content: "", images: [{ type: "image_url" }] }
     ]
     for (const field of fields) assert.isTrue(readDelta(delta(field)).meaningful, JSON.stringify(field))
     assert.isTrue(readDelta(delta({}, { finish_reason: "stop" })).meaningful)
@@ -301,6 +302,13 @@ describe("ChatCompletion.readChunk", () => {
     assert.strictEqual(readDelta('{"choices":[]}').choices, 0)
   })
 
+  it("names the choices that it adds to", () => {
+    const chunk = readDelta(
+      '{"choices":[{"index":2,"delta":{"content":"a"}},{"index":0,"delta":{}},{"index":1,"finish_reason":"stop"}]}'
+    )
+    assert.deepStrictEqual(chunk.added, [2])
+  })
+
   it("does not believe an index that nobody could count to", () => {
     for (const index of [-1, 1.5, 1e9, "7", null]) {
       assert.strictEqual(readDelta(JSON.stringify({ choices: [{ index }] })).choices, 1)
@@ -310,6 +318,7 @@ describe("ChatCompletion.readChunk", () => {
   it("a choice that the upstream gave up has failed and is not finished", () => {
     for (const choice of [
       { finish_reason: "error" },
+      { finish_reason: "abort" },
       { error: { code: 502 } },
       { error: {}, finish_reason: "stop" }
     ]) {

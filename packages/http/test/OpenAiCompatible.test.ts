@@ -227,6 +227,42 @@ describe("OpenAiCompatible: a stream", () => {
     })
   )
 
+  it.effect("that goes on after a finish_reason is not over with that, however long it takes", () =>
+    Effect.gen(function* () {
+      const ended = (fields: object) =>
+        event({ choices: [{ index: 0, delta: fields, finish_reason: "stop" }] })
+      const endings: Readonly<Record<string, ReadonlyArray<string>>> = {
+        "behind its thoughts": [ended({ reasoning: "hm" }), delta("a"), delta("b"), delta("c"), stop],
+        "in every chunk": ["a", "b", "c", "d"].map((content) => ended({ content }))
+      }
+      for (const [name, [first = "", second = "", ...rest]] of Object.entries(endings)) {
+        const late = Stream.mapEffect(Stream.fromIterable(rest), (event) =>
+          Effect.delay(Effect.succeed(bytes(event)), "9 seconds")
+        )
+        const body = Stream.concat(Stream.make(bytes(first), bytes(second)), late)
+        const reading = yield* Effect.fork(streamed({ body }))
+        yield* TestClock.adjust("1 minute")
+        const { kind, parts } = yield* Fiber.join(reading)
+        assert.isUndefined(kind, name)
+        assert.strictEqual(
+          parts.map(([part]) => part).join(""),
+          [first, second, ...rest, "data: [DONE]\n\n"].join(""),
+          name
+        )
+      }
+    })
+  )
+
+  it.effect("that goes on after a finish_reason has to finish again, or say [DONE]", () =>
+    Effect.gen(function* () {
+      const body = delta("a") + stop + delta("b")
+      assert.strictEqual((yield* streamed({ body })).kind, "stream_truncated")
+      for (const end of [stop, "data: [DONE]\n\n"]) {
+        assert.isUndefined((yield* streamed({ body: body + end })).kind, end)
+      }
+    })
+  )
+
   it.effect("is one by its type, however that is written", () =>
     Effect.gen(function* () {
       for (const type of ["text/event-stream; charset=utf-8", "Text/Event-Stream"]) {

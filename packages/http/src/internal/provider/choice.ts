@@ -26,7 +26,8 @@ const readChoice = (value: unknown): Choice => {
     hasDelta: hasContent(choice.delta),
     hasMessage: Json.asObject(choice.message) !== undefined,
     finishReason: ended ? String(choice.finish_reason) : undefined,
-    failed: Json.isGiven(choice.error) || choice.finish_reason === "error"
+    // `error` of OpenRouter's, `abort` of vLLM's and SGLang's: the server itself broke off.
+    failed: Json.isGiven(choice.error) || ["error", "abort"].includes(String(choice.finish_reason))
   }
 }
 
@@ -38,7 +39,8 @@ const contentFields = [
   "refusal",
   "tool_calls",
   "function_call",
-  "audio"
+  "audio",
+  "images"
 ] as const
 
 const hasContent = (value: unknown): boolean => {

@@ -8,12 +8,18 @@ import { type ChatReader, malformed, nothing, part, type Read } from "./chatStre
 export const chunkReader = (n = 1): ChatReader => {
   const begun = new Set<number>()
   const finished = new Map<number, string>()
+  // Some servers say in the middle, or in every chunk, that it is the end: those choices, until it is.
+  const notOver = new Set<number>()
+  let wentOn = false
   const alike = new Alike<Delta>()
   let known: Omit<Facts, "finishReasons"> = { id: undefined, model: undefined, usage: undefined }
 
   const read = ({ data, event, raw }: Sse.Event): Read => {
     const before = alike.find(raw)
-    if (before !== undefined) return part(raw, before.meaningful, before.usage)
+    if (before !== undefined) {
+      if (before.finished.length > 0) advance(before)
+      return part(raw, before.meaningful, before.usage)
+    }
     // Clients of OpenAI take a name without data for an event and fail on its empty data.
     if (data === undefined) return event === "" ? part(raw) : nothing
     if (event === "error") return { _tag: "ErrorEvent", body: data }
@@ -22,16 +28,29 @@ export const chunkReader = (n = 1): ChatReader => {
       case "Malformed":
         return malformed
       case "Done":
+        notOver.clear()
         return { _tag: "End", last: undefined }
       case "Error":
         return { _tag: "ErrorEvent", body: chunk.body }
       case "Delta":
         if (chunk.failed) return { _tag: "ErrorEvent", body: data }
         for (let index = 0; index < chunk.choices; index++) begun.add(index)
-        for (const [at, index] of chunk.finished.entries()) finished.set(index, chunk.finishReasons[at] ?? "")
+        advance(chunk)
         note(chunk)
         alike.learn(raw, chunk)
         return part(raw, chunk.meaningful, chunk.usage)
+    }
+  }
+
+  const advance = (chunk: Delta): void => {
+    for (const index of chunk.added) {
+      if (!finished.has(index)) continue
+      notOver.add(index)
+      wentOn = true
+    }
+    for (const [at, index] of chunk.finished.entries()) {
+      finished.set(index, chunk.finishReasons[at] ?? "")
+      notOver.delete(index)
     }
   }
 
@@ -42,10 +61,10 @@ export const chunkReader = (n = 1): ChatReader => {
   }
 
   // Some upstreams give one choice however many were asked for, and others one after the other.
-  const isWhole = (): boolean => begun.size > 0 && finished.size === begun.size
+  const isWhole = (): boolean => begun.size > 0 && finished.size === begun.size && notOver.size === 0
   const facts = (): Facts => ({
     ...known,
     finishReasons: [...begun].map((index) => finished.get(index) ?? "error")
   })
-  return { read, isWhole, hasAll: () => finished.size >= n && isWhole(), facts }
+  return { read, isWhole, hasAll: () => !wentOn && finished.size >= n && isWhole(), facts }
 }
