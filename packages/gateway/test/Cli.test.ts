@@ -101,9 +101,25 @@ describe("the command line", () => {
     [["check", "--port", "1"], "--port is nothing that check knows"],
     [["check", "--prot", "1"], "Unknown option '--prot'"],
     [["serve", "--port", "70000"], "--port takes a number from 0 to 65535"],
+    [["serve", "--port", "0x50"], "--port takes a number from 0 to 65535"],
+    [["serve", "--port", "-1"], "Option '--port' argument is ambiguous"],
+    [["serve", "--workers", "1e1"], "--workers takes a number from 1 on, or auto"],
     [["serve", "--log", "xml"], "--log takes json or pretty"]
   ] as const)("refuses %j", ([args, reason]) =>
     Effect.map(said(...args), (message) => assert.strictEqual(message, `${reason}; see understudy --help`))
+  )
+
+  it.effect.each([
+    [["serve", "--port", ""], "--port is empty"],
+    [["serve", "--port= "], "--port is empty"],
+    [["serve", "--workers="], "--workers is empty"],
+    [["simulate", "--seed", ""], "--seed is empty"],
+    [["serve", ""], "an argument is empty"],
+    [["report", "log", " "], "an argument is empty"]
+  ] as const)("takes no shell's variable that is not set for a value: %j", ([args, reason]) =>
+    Effect.map(said(...args), (message) =>
+      assert.strictEqual(message, `${reason}; give it a value, or leave it out`)
+    )
   )
 
   it.effect("suggests the command that was meant", () =>

@@ -348,11 +348,20 @@ describe("ConfigError", () => {
     ])("of the file itself: %j", (text) => assert.notInclude(refusal(text), "very"))
 
     it("names the variable instead", () => {
-      const message = refusal(openai('apiKey: "${KEY}"'), { KEY: "" })
+      const message = refusal(openai('apiKey: "${KEY}"'), { KEY: "two words" })
       assert.strictEqual(
         message,
         `${file}:3:59 providers.openai.apiKey: cannot use "\${KEY}"; expected a key in plain ASCII without spaces`
       )
+    })
+
+    it("says of a variable that it is empty, where that leaves nothing", () => {
+      const message = refusal(openai('apiKey: "${A}${KEY}"'), { A: "", KEY: " " })
+      assert.strictEqual(
+        message,
+        `${file}:3:59 providers.openai.apiKey: environment variable KEY is empty; set it before the start`
+      )
+      assert.strictEqual(refusal(openai('apiKey: "sk${KEY}"'), { KEY: "" }), "accepted")
     })
   })
 })

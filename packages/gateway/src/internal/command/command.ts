@@ -154,6 +154,20 @@ export const dispatch = (
   })
 
 const parse = (commands: ReadonlyArray<Command>, args: ReadonlyArray<string>) =>
+  Effect.tap(parsed(commands, args), ({ positionals, values }) => {
+    const [flag] = Object.entries(values).find(([, value]) => [value].flat().some(isBlank)) ?? []
+    if (flag !== undefined) return new UsageError({ reason: `--${flag} is empty`, remedy: giveOrLeaveOut })
+    // A shell's variable that is not set, in quotes.
+    return positionals.some(isBlank)
+      ? new UsageError({ reason: "an argument is empty", remedy: giveOrLeaveOut })
+      : Effect.void
+  })
+
+const isBlank = (value: unknown): boolean => typeof value === "string" && value.trim() === ""
+
+const giveOrLeaveOut = "give it a value, or leave it out"
+
+const parsed = (commands: ReadonlyArray<Command>, args: ReadonlyArray<string>) =>
   Effect.try({
     try: () =>
       parseArgs({
@@ -170,7 +184,7 @@ const parse = (commands: ReadonlyArray<Command>, args: ReadonlyArray<string>) =>
         }
       }),
     catch: (error) =>
-      new UsageError({ reason: error instanceof Error ? error.message.split(". ")[0]! : String(error) })
+      new UsageError({ reason: error instanceof Error ? error.message.split(/\.\s/)[0]! : String(error) })
   })
 
 const lines = (rows: ReadonlyArray<readonly [string, string]>): string => {

@@ -49,16 +49,16 @@ With --workers signals are for the process that was started; those that it start
   run: ({ files, values }, terminal) =>
     Effect.gen(function* () {
       const path = yield* single(files)
-      const port = values.port === undefined ? undefined : Number(values.port)
-      if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+      const port = values.port === undefined ? undefined : integerOf(values.port)
+      if (port !== undefined && !(port <= 65_535)) {
         return yield* new UsageError({ reason: "--port takes a number from 0 to 65535" })
       }
       const format = values.log ?? (terminal.isTty ? "pretty" : "json")
       if (format !== "json" && format !== "pretty") {
         return yield* new UsageError({ reason: "--log takes json or pretty" })
       }
-      const workers = values.workers === "auto" ? availableParallelism() : Number(values.workers ?? 1)
-      if (!(Number.isInteger(workers) && workers >= 1)) {
+      const workers = values.workers === "auto" ? availableParallelism() : integerOf(values.workers ?? "1")
+      if (!(workers >= 1)) {
         return yield* new UsageError({ reason: "--workers takes a number from 1 on, or auto" })
       }
       const settled = (config: Config): Config => ({
@@ -123,6 +123,9 @@ With --workers signals are for the process that was started; those that it start
       )
     }).pipe(Effect.scoped)
 })
+
+/** Not what else JavaScript takes for a number, such as `0x50`. */
+const integerOf = (text: string): number => (/^\d+$/.test(text) ? Number(text) : Number.NaN)
 
 /** A gateway that logs. Of alerts their parent logs what all workers have seen. */
 const start = (

@@ -123,8 +123,10 @@ const substitute = (document: Yaml.Document.Parsed, env: Env): Wrong | undefined
 
 const replace = (text: string, env: Env): Either.Either<string, Reason> => {
   let wrong: Reason | undefined
+  let named = ""
   const replaced = text.replace(/\$\{(?:([A-Za-z_]\w*)\})?/g, (_, name: string | undefined) => {
     const value = name === undefined ? undefined : env[name]
+    named = name ?? named
     wrong ??=
       name === undefined
         ? { reason: "cannot read what follows ${", remedy: `write \${NAME} with letters, digits and _` }
@@ -133,6 +135,10 @@ const replace = (text: string, env: Env): Either.Either<string, Reason> => {
           : undefined
     return value ?? ""
   })
+  // Nothing that comes from outside is meant to be nothing.
+  if (named !== "" && replaced.trim() === "") {
+    wrong ??= { reason: `environment variable ${named} is empty`, remedy: "set it before the start" }
+  }
   return wrong === undefined ? Either.right(replaced) : Either.left(wrong)
 }
 
