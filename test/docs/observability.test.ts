@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import { Log } from "@understudy/gateway"
 import { ProviderError } from "@understudy/http"
 import { Alerts } from "@understudy/otel"
-import { Effect, Stream } from "effect"
+import { Cause, Effect, Stream } from "effect"
 import { ask, chatBody, get } from "../support/caller.ts"
 import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
@@ -120,6 +121,9 @@ describe("the guide to what can be seen", () => {
         yield* eventually(() => logged("reload").length === 2)
         process.kill(workersOf(running)[0] ?? 0, "SIGKILL")
         yield* eventually(() => logged("worker").length === 2)
+        // No program meets one that we know of.
+        const bug = Log.defect("req_1", Cause.die(new TypeError("a bug")), new Date())
+        lines.push(JSON.parse(Log.render(bug, "json")))
         const messages = named("`message`")
         assert.sameMembers([...messages], [...new Set(lines.map((line) => String(line["message"])))])
         for (const message of messages) {

@@ -7,6 +7,7 @@ import type * as Attempt from "@understudy/core/Attempt"
 import type * as Health from "@understudy/core/Health"
 import type { Logged } from "@understudy/core/Log"
 import * as Metrics from "@understudy/otel/Metrics"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import * as Ref from "effect/Ref"
@@ -81,6 +82,8 @@ export const start = (
     readonly metrics?: Metrics.Metrics | undefined
     /** Hears that an alert of the file begins or ends to fire. */
     readonly onAlert?: ((status: Health.AlertStatus) => void) | undefined
+    /** Hears of every bug that a request or a synthetic check has met; its message may quote what a caller has said. */
+    readonly onDefect?: ((requestId: string | undefined, cause: Cause.Cause<unknown>) => void) | undefined
     /** Hears what happens in synthetic checks. */
     readonly onProbe?: ((requestId: string, event: Logged) => void) | undefined
     /** Whether prompts and answers go onto spans. Default: they go nowhere. */
@@ -97,8 +100,16 @@ export const start = (
       peers: options.among?.peers,
       draining: Effect.map(Ref.get(accepting), (accepting) => !accepting)
     })
+    const { onDefect = () => {} } = options
+    const hearDefect = (requestId: string | undefined, event: Attempt.Event) => {
+      if (event._tag !== "AttemptEnded") return
+      const { cause } = event.attempt
+      if (cause !== undefined && Cause.isDie(cause)) onDefect(requestId, cause)
+    }
     const house: Serving.House = {
+      onDefect,
       onEvent: (requestId, event) => {
+        hearDefect(requestId, event)
         counted.listener(event)
         if (event._tag === "TierEnded") return
         status.hear(requestId, event)
@@ -131,12 +142,14 @@ export const start = (
     const { url } = yield* Server.serve({
       ...config.server,
       handedOver: options.among?.handedOver,
+      onDefect: (cause) => onDefect(undefined, cause),
       handler: (request) => Effect.flatMap(serving.use, ({ handler }) => handler(request))
     })
     yield* Effect.addFinalizer(() => Ref.set(accepting, false))
     const told = {
       result: status.probed,
       event: (requestId: string, event: Attempt.Event) => {
+        hearDefect(requestId, event)
         counted.synthetic(event)
         serving.current().checks?.listener(event)
         if (event._tag === "TierEnded") return

@@ -1,18 +1,21 @@
 /**
  * The log: one line for every attempt and every run, for every tier that its breaker kept from being asked and every
  * change of a breaker, for every alert that begins or ends to fire, for where the gateway listens, for every file that is
- * read anew, and for every worker that ends and starts anew.
+ * read anew, for every worker that ends and starts anew, and for every bug that shows.
  *
  * @since 0.1.0
  */
 import type * as Health from "@understudy/core/Health"
 import * as Core from "@understudy/core/Log"
 import { logDetails } from "@understudy/http/Provider"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import type { ConfigError } from "./Config.ts"
 import { many } from "./internal/drawing/figures.ts"
 import { percent } from "./internal/drawing/percent.ts"
+import { framesOf } from "./internal/frames.ts"
 
 /**
  * How lines are written: for machines or for people.
@@ -31,7 +34,16 @@ export type Format = "json" | "pretty"
 export interface Entry {
   readonly timestamp: string
   readonly level: "INFO" | "WARN" | "ERROR"
-  readonly message: "attempt" | "run" | "refused" | "breaker" | "alert" | "listening" | "reload" | "worker"
+  readonly message:
+    | "attempt"
+    | "run"
+    | "refused"
+    | "breaker"
+    | "alert"
+    | "listening"
+    | "reload"
+    | "worker"
+    | "defect"
   readonly [field: string]: string | number | boolean | undefined
 }
 
@@ -177,6 +189,33 @@ export const worker = (
 }
 
 /**
+ * What the log says of a bug that a request or a synthetic check has met: its kind and where it is, but not its message.
+ *
+ * @example
+ * import { Cause } from "effect"
+ * import { Log } from "@understudy/gateway"
+ *
+ * const entry = Log.defect("req_1", Cause.die(new TypeError("what a caller has said")), new Date(0))
+ *
+ * console.log(entry.level, entry.message, entry["error_type"]) // => ERROR defect TypeError
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const defect = (requestId: string | undefined, cause: Cause.Cause<unknown>, at: Date): Entry => {
+  const thrown = Option.getOrUndefined(Cause.dieOption(cause))
+  const isError = thrown instanceof Error
+  return {
+    timestamp: at.toISOString(),
+    level: "ERROR",
+    message: "defect",
+    request_id: requestId,
+    error_type: isError ? (/^\w+$/.exec(thrown.name)?.[0] ?? "Error") : typeof thrown,
+    stack: isError ? framesOf(thrown) : undefined
+  }
+}
+
+/**
  * One line.
  *
  * @example
@@ -231,6 +270,10 @@ const pretty = (entry: Entry): string => {
       return restart_in_ms === undefined
         ? `${time} x worker  ${worker} ${reason}`
         : `${time} x worker  ${worker} ended by ${reason}, another one starts in ${restart_in_ms} ms`
+    }
+    case "defect": {
+      const [at] = String(entry["stack"] ?? "at an unknown place").split("\n")
+      return `${time} x defect  ${error_type} ${at} (${entry["request_id"] ?? "no request"})`
     }
     case "alert": {
       const rate = entry["success_rate"]

@@ -8,6 +8,7 @@ import { Server as NetServer, type Socket } from "node:net"
 import * as Thin from "@understudy/core/Thin"
 import type { Handler, Request } from "@understudy/http/OpenAiRouter"
 import type { Upstream } from "@understudy/http/Upstream"
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -67,6 +68,8 @@ export interface Options {
   readonly drain: Duration.Duration
   /** How long a connection may lie idle. Default: 75 seconds. */
   readonly keepAlive?: Duration.Duration | undefined
+  /** Hears of a bug that broke a connection. Default: nobody does. */
+  readonly onDefect?: ((cause: Cause.Cause<unknown>) => void) | undefined
   /** The connections that another process hands over. Default: it listens on `host` and `port` itself. */
   readonly handedOver?: HandedOver | undefined
 }
@@ -109,7 +112,7 @@ export interface Options {
  */
 export const serve = (options: Options): Effect.Effect<{ readonly url: string }, ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { drain, handedOver, handler, host, maxBody, port } = options
+    const { drain, handedOver, handler, host, maxBody, onDefect, port } = options
     const stallMillis = Math.min(Duration.toMillis(options.stallTimeout), longestTimer)
     const requests = yield* Requests.make
     const latest = new Map<Socket, Http.ServerResponse>()
@@ -154,6 +157,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
         }),
         (exit) => {
           if (Exit.isSuccess(exit)) return
+          if (Cause.isDie(exit.cause)) onDefect?.(exit.cause)
           if (outgoing.destroyed || !Exit.isInterrupted(exit)) outgoing.destroy()
           else if (!outgoing.headersSent) Refusals.answerWith(outgoing, Refusals.stopping())
           else if (farewell !== undefined) outgoing.end(farewell)

@@ -88,6 +88,38 @@ describe("a line of the log, byte for byte", () => {
     )
   })
 
+  it("of a bug: its kind and its place, and nothing that it quotes", () => {
+    const secret = "zYxQ\n    at zYxQ (zYxQ:1:1)\n    at last zYxQ:1:1"
+    const thrown = (error: Error) => Log.defect("req_1", Cause.die(error), new Date(0))
+    class Odd extends Error {
+      override name = secret
+    }
+    for (const error of [new TypeError(secret), new Odd(secret), new Error("")]) {
+      const entry = thrown(error)
+      const [first = "", ...rest] = String(entry["stack"]).split("\n")
+      assert.match(`${first} ${rest.at(-1)}`, /^at .*Log\.test\.ts:\d+:\d+\)? at .*:\d+:\d+\)?$/)
+      for (const format of ["json", "pretty"] as const) {
+        const line = Log.render(entry, format)
+        for (const quoted of ["zYxQ", "\n"]) assert.notInclude(line, quoted)
+        assert.include(line, error.name === secret ? "Error" : error.name)
+        assert.include(line, "req_1")
+      }
+    }
+    const changed = new Error(secret)
+    assert.include(changed.stack, secret)
+    changed.message = "said otherwise"
+    assert.isUndefined(thrown(changed)["stack"])
+    const text = Log.defect(undefined, Cause.die(secret), new Date(0))
+    assert.strictEqual(
+      Log.render(text, "json"),
+      '{"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","message":"defect","error_type":"string"}'
+    )
+    assert.strictEqual(
+      Log.render(text, "pretty"),
+      "00:00:00.000 x defect  string at an unknown place (no request)"
+    )
+  })
+
   it("of any time, whatever the time of the line before", () => {
     const times = [0, 7, 999, 1000, 1099, 60_000, -1, -1000, 1.7e12, 1.7e12 + 42, 0, 2.6e14, -6.3e13]
     for (const at of times.map((millis) => new Date(millis))) {

@@ -2,7 +2,7 @@ import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import type { Handler, Response } from "@understudy/http/OpenAiRouter"
 import { respond } from "@understudy/http/Upstream"
-import { Duration, Effect, Fiber, Stream } from "effect"
+import { Cause, Duration, Effect, Fiber, Stream } from "effect"
 import { ask, call, exchange, get } from "../../../test/support/caller.ts"
 import { eventually } from "../../../test/support/eventually.ts"
 import * as Server from "../src/Server.ts"
@@ -132,15 +132,21 @@ describe("Server.serve", () => {
     "a status that HTTP does not know": () => Effect.succeed({ ...ok(text("a")), status: 7 })
   }
   for (const [name, handler] of Object.entries(broken)) {
-    it.scopedLive(`${name}: the connection breaks, the server goes on`, () =>
+    it.scopedLive(`${name}: the connection breaks, the server goes on, and tells of it`, () =>
       Effect.gen(function* () {
-        const { url } = yield* serve((request) =>
-          request.path === "/good" ? Effect.succeed(ok(text("good"))) : Effect.suspend(() => handler(request))
+        const defects: Array<unknown> = []
+        const { url } = yield* serve(
+          (request) =>
+            request.path === "/good"
+              ? Effect.succeed(ok(text("good")))
+              : Effect.suspend(() => handler(request)),
+          { onDefect: (cause) => void defects.push(...Cause.defects(cause)) }
         )
         const cut = yield* ask(url)
         assert.isFalse(cut.whole)
         assert.isUndefined(cut.headers["set-cookie"])
         assert.strictEqual((yield* get(url, "/good")).text, "good")
+        assert.lengthOf(defects, 1)
       })
     )
   }

@@ -211,9 +211,10 @@ describe("a report", () => {
       '{"message":"attempt","level":"INFO","timestamp":"soon","route":"chat"}',
       '{"message":"run","level":"INFO","timestamp":"2026-11-25T10:00:00Z"}',
       '{"message":"GET /","level":"info","timestamp":"2026-11-25T10:00:00Z","route":"/"}',
+      '{"timestamp":"2026-11-25T10:00:00Z","level":"ERROR","message":"defect","request_id":"req_1"}',
       run("success", { latency_ms: "fast", fallback: 7, served_by: null })
     )
-    assert.deepStrictEqual(lines, { ours: 1, synthetic: 0, foreign: 8, broken: 3 })
+    assert.deepStrictEqual(lines, { ours: 2, synthetic: 0, foreign: 8, broken: 3 })
     assert.strictEqual(routes[0]?.runs, 1)
     assert.strictEqual(text(reviewed()), "No line of a run.")
     assert.include(page(reviewed("x")), "No line of a run. 1 line broken")

@@ -100,6 +100,8 @@ export type Handler = (request: Request) => Effect.Effect<Response, never, Scope
  * OpenAI's error envelope. What answers `GET` answers `HEAD` with the same: a server leaves the body out.
  *
  * - `onEvent` hears the events of every run, with the id the caller was given as `x-request-id`.
+ * - `onDefect` hears, with the same id, of what is answered with a 500 and is in no event: a bug outside of any attempt. Its
+ *   message may quote a request.
  * - `admission` bounds the runs that are under way at once, from before their body is read until their answer
  *   is sent. Default: no bound. Whoever is turned away gets a 503 `overloaded` with `retry-after: 1`.
  * - `pages` answers `GET` and `HEAD` at paths of one's own, whoever may call the rest. A browser asks for the key and sends it as
@@ -124,12 +126,14 @@ export const make = (options: {
   readonly callers: Callers
   readonly admission?: Admission.Admission | undefined
   readonly onEvent?: ((requestId: string, event: Attempt.Event) => void) | undefined
+  readonly onDefect?: ((requestId: string, cause: Cause.Cause<unknown>) => void) | undefined
   readonly pages?: Readonly<Record<string, (request: Request) => Effect.Effect<Response>>> | undefined
   readonly ready?: Effect.Effect<boolean> | undefined
 }): Handler => {
   const {
     admission = Admission.unbounded,
     callers,
+    onDefect = () => {},
     onEvent = () => {},
     pages = {},
     ready = Effect.succeed(true)
@@ -177,14 +181,16 @@ export const make = (options: {
             onEvent(requestId, event)
           }
           const run = serves === "chat" && chat.right.stream ? answerStream : answerWhole
-          const otherwise = (cause: Cause.Cause<unknown>): Effect.Effect<Response> =>
-            Cause.isInterruptedOnly(cause)
-              ? Effect.failCause(cause as Cause.Cause<never>)
-              : Effect.succeed(
-                  withHeaders(failure.response(route.name, attempts, cause), {
-                    "x-understudy-attempts": String(attempts.length)
-                  })
-                )
+          const otherwise = (cause: Cause.Cause<unknown>): Effect.Effect<Response> => {
+            if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+            const isTold = attempts.some(({ errorType }) => errorType === "defect")
+            if (Cause.isDie(cause) && !isTold) onDefect(requestId, cause)
+            return Effect.succeed(
+              withHeaders(failure.response(route.name, attempts, cause), {
+                "x-understudy-attempts": String(attempts.length)
+              })
+            )
+          }
           const answer = run(route, chat.right, { timeout: timeout.right, listener, otherwise })
           return withCallersTrace(answer, request)
         }
@@ -224,7 +230,11 @@ export const make = (options: {
         Effect.suspend(() => dispatch(request, requestId)),
         {
           onSuccess: named,
-          onFailure: (cause) => (Cause.isDie(cause) ? named(internalError) : Effect.failCause(cause))
+          onFailure: (cause) => {
+            if (!Cause.isDie(cause)) return Effect.failCause(cause)
+            onDefect(requestId, cause)
+            return named(internalError)
+          }
         }
       )
     })

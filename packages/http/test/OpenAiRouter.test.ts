@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as Attempt from "@understudy/core/Attempt"
+import * as Backoff from "@understudy/core/Backoff"
 import * as Policy from "@understudy/core/Policy"
-import { Effect, Exit, Fiber, Random, Redacted, Schema, Stream, TestClock } from "effect"
+import { Cause, Effect, Exit, Fiber, Random, Redacted, Schedule, Schema, Stream, TestClock } from "effect"
 import * as Callers from "../src/Callers.ts"
 import { collect } from "../src/internal/bytes/bytes.ts"
 import * as OpenAiRouter from "../src/OpenAiRouter.ts"
@@ -243,6 +244,39 @@ describe("OpenAiRouter", () => {
       const { body, headers, status } = yield* ask(throwing, request("/health/ready", { method: "GET" }))
       assert.deepStrictEqual([status, JSON.parse(body).error.code], [500, "internal_error"])
       assert.isDefined(headers["x-request-id"])
+    })
+  )
+
+  it.effect("tells of a bug that is in no event whose request it was, and of no other", () =>
+    Effect.gen(function* () {
+      const heard: Array<readonly [string | undefined, unknown]> = []
+      const onDefect = (requestId: string, cause: Cause.Cause<unknown>) =>
+        void heard.push([requestId, Cause.squash(cause)])
+      const buggy = provider({ complete: () => Effect.die("of an attempt") })
+      const policy = Schema.decodeSync(Policy.Policy)({ tiers: [{ name: "tier" }] })
+      const schedule = Schedule.mapEffect(Schedule.forever, () => Effect.die("between attempts"))
+      const backoff = Backoff.fromSchedule(schedule)
+      const tiers = [{ ...policy.tiers[0], backoff, provider: fails("overloaded"), model: "model" }] as const
+      const between = yield* Route.make("between", { ...policy, tiers })
+      const handler = router([yield* route("chat", buggy), between], {
+        onDefect,
+        ready: Effect.die("at once")
+      })
+      const asked = (model: string) =>
+        ask(handler, request("/v1/chat/completions", { body: Effect.succeed(bytes(`{"model":"${model}"}`)) }))
+      const answers = [
+        yield* asked("chat"),
+        yield* asked("between"),
+        yield* ask(handler, request("/health/ready", { method: "GET" }))
+      ]
+      for (const { body, status } of answers) {
+        assert.deepStrictEqual([status, JSON.parse(body).error.code], [500, "internal_error"])
+      }
+      const ids = answers.map(({ headers }) => headers["x-request-id"])
+      assert.deepStrictEqual(heard, [
+        [ids[1], "between attempts"],
+        [ids[2], "at once"]
+      ])
     })
   )
 

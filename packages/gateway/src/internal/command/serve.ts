@@ -150,6 +150,7 @@ const start = (
       among,
       capturesContent: GenAi.capturesContent(env),
       onAlert: among === undefined ? (status) => log(Log.alert(status, new Date())) : undefined,
+      onDefect: (id, cause) => log(Log.defect(id, cause, new Date())),
       onProbe: (id, event) => log({ ...Log.entry(id, event, new Date()), synthetic: true })
     }
   )

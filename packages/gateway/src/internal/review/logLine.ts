@@ -93,7 +93,7 @@ const known = (line: Readonly<Record<string, unknown>>): Line | undefined => {
   if (Number.isNaN(at) || line["level"] === undefined) return undefined
   if (kind === "listening") return { kind: "start", at }
   if (kind === "worker" && text("reason") !== "") return { kind: "end", at, worker: number("worker") }
-  if (kind === "reload" || kind === "worker") return { kind: "else" }
+  if (kind === "reload" || kind === "worker" || kind === "defect") return { kind: "else" }
   const route = text("route")
   if (route === "") return undefined
   // A breaker is the same for checks and for users.

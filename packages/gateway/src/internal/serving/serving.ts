@@ -8,6 +8,7 @@ import * as OpenAiRouter from "@understudy/http/OpenAiRouter"
 import type { Provider } from "@understudy/http/Provider"
 import * as Route from "@understudy/http/Route"
 import * as Arr from "effect/Array"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Record from "effect/Record"
 import type * as Scope from "effect/Scope"
@@ -35,6 +36,8 @@ export interface Serving {
 export interface House {
   /** Without an id what happens in no run. */
   readonly onEvent: (requestId: string | undefined, event: Attempt.Event) => void
+  /** Of what is in no event. */
+  readonly onDefect?: ((requestId: string, cause: Cause.Cause<unknown>) => void) | undefined
   readonly pages: Readonly<
     Record<string, (request: OpenAiRouter.Request) => Effect.Effect<OpenAiRouter.Response>>
   >

@@ -30,7 +30,7 @@ export const response = (
   if (failed?.reason === "deadline") {
     return ours(504, "deadline_exceeded", `The deadline of ${route} passed before a tier answered.`, list)
   }
-  if (last?.errorType === "defect") {
+  if (Cause.isDie(cause)) {
     return ours(500, "internal_error", "The gateway failed to handle this request.", list)
   }
   if (
