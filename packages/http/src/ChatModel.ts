@@ -18,6 +18,7 @@ import type { ParseError } from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
+import { decodeJson } from "./internal/model/decode.ts"
 import type { Completion, ObjectCompletion, ObjectRequest, Part } from "./internal/model/model.ts"
 import * as internal from "./internal/model/model.ts"
 import type { Request, ToolCall } from "./internal/model/request.ts"
@@ -74,8 +75,8 @@ export interface ChatModel {
     request: Request
   ) => Effect.Effect<Completion, ProviderError | AllTiersFailed<ProviderError>>
   /**
-   * Asks for JSON that fits a schema. An answer that does not is of no use: its attempt fails as `invalid_output`, is
-   * tried again, and then the next tier is asked; no breaker counts it.
+   * Asks for JSON that fits a schema. An answer that does not, or is nested deeper than 512 levels, is of no use: its
+   * attempt fails as `invalid_output`, is tried again, and then the next tier is asked; no breaker counts it.
    */
   readonly completeObject: <A, I, R>(
     request: ObjectRequest<A, I, R>
@@ -297,7 +298,7 @@ type ContextOf<P> = P extends Effect.Effect<Provider, infer _E, infer R> ? R : n
 
 /**
  * Decodes the arguments of a tool call; where the model gave none they are an empty object. What it says of those
- * that do not fit is for the model, which can mend them: it quotes them.
+ * that do not fit is for the model, which can mend them: it quotes them. JSON deeper than 512 levels does not fit anything.
  *
  * @example
  * import { Effect, Schema } from "effect"
@@ -314,7 +315,7 @@ type ContextOf<P> = P extends Effect.Effect<Provider, infer _E, infer R> ? R : n
 export const decodeArguments = <A, I, R>(
   schema: Schema.Schema<A, I, R>
 ): ((call: ToolCall) => Effect.Effect<A, ParseError, R>) => {
-  const decode = Schema.decode(Schema.parseJson(schema))
+  const decode = decodeJson(schema)
   return ({ arguments: json }) => decode(json.trim() === "" ? "{}" : json)
 }
 

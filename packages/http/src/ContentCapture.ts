@@ -10,8 +10,8 @@ import * as Json from "./internal/bytes/json.ts"
 import * as Utf8 from "./internal/bytes/utf8.ts"
 import * as Content from "./internal/model/content.ts"
 import { makeReader, type Reply, read } from "./internal/model/reply.ts"
+import { eventsOf } from "./internal/stream/follow.ts"
 import type { Part, Provider } from "./Provider.ts"
-import * as Sse from "./Sse.ts"
 
 /**
  * A provider that puts what it is asked and what it answers on the spans of tiers, as `gen_ai.input.messages` and
@@ -72,11 +72,10 @@ export const capture = (
 }
 
 const reading = () => {
-  const events = Sse.make()
   const reply = makeReader()
   return {
-    hear: ({ bytes }: Part): void => {
-      for (const { data = "" } of events.push(bytes)) {
+    hear: (part: Part): void => {
+      for (const { data = "" } of eventsOf(part)) {
         const json = Json.parse(data)
         if (json !== undefined) reply.push(json)
       }

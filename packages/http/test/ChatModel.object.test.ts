@@ -11,6 +11,17 @@ const weather = says({ content: '{"city":"Oslo","degrees":"-3"}' })
 const formats = (asked: ReadonlyArray<Asked>) =>
   asked.map(({ response_format: format }) => [format?.json_schema?.["name"], format?.json_schema?.["strict"]])
 
+/** Whoever decodes it goes down with it. */
+interface Tree extends Schema.Schema.Type<typeof Leaf> {
+  readonly kids: ReadonlyArray<Tree>
+}
+const Leaf = Schema.Struct({ name: Schema.optional(Schema.String) })
+const Tree = Schema.Struct({
+  ...Leaf.fields,
+  kids: Schema.Array(Schema.suspend((): Schema.Schema<Tree> => Tree))
+}).annotations({ identifier: "Tree" })
+const tree = (levels: number) => '{"kids":['.repeat(levels / 2) + "]}".repeat(levels / 2)
+
 describe("ChatModel: an object", () => {
   it.effect("is decoded, beside all there is of the answer", () =>
     Effect.gen(function* () {
@@ -72,6 +83,20 @@ describe("ChatModel: an object", () => {
     })
   )
 
+  it.effect("that is nested too deep is one that does not fit", () =>
+    Effect.gen(function* () {
+      const { chat } = scripted({
+        large: [says({ content: tree(20_000) })],
+        small: [says({ content: tree(512) })]
+      })
+      const { attempts, servedBy } = yield* (yield* chat).completeObject({ ...hi, schema: Tree })
+      assert.deepStrictEqual(
+        [servedBy.tier, ...attempts.map(({ errorType }) => errorType)],
+        ["standby", "invalid_output", undefined]
+      )
+    })
+  )
+
   it.effect("may need services to be decoded", () =>
     Effect.gen(function* () {
       class Unit extends Context.Tag("Unit")<Unit, string>() {}
@@ -104,6 +129,16 @@ describe("ChatModel.decodeArguments", () => {
       for (const json of ['{"city":7}', '{"city', "[]"]) {
         assert.strictEqual((yield* decode(json))._tag, "Left")
       }
+    })
+  )
+
+  it.effect("refuses what is nested too deep, and says so", () =>
+    Effect.gen(function* () {
+      const decode = (json: string) =>
+        ChatModel.decodeArguments(Tree)({ id: "c1", name: "plant", arguments: json })
+      assert.hasAllKeys(yield* decode(tree(512)), ["kids"])
+      const error = yield* Effect.flip(decode(tree(20_000)))
+      assert.strictEqual(error.message, "Expected JSON of at most 512 levels, actual is deeper; nest it less")
     })
   )
 })

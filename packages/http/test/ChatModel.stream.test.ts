@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
-import type { ChatModel } from "../src/index.ts"
+import { ChatModel, type Provider, Sandbox } from "../src/index.ts"
 import { type Act, delta, fails, hi, scripted, stop, streams } from "./chatModels.ts"
 
 type Scripts = Parameters<typeof scripted>[0]
@@ -317,6 +317,23 @@ describe("ChatModel: a stream", () => {
         ["Other", "Other", "TextDelta"]
       )
       assert.deepStrictEqual([finished.text, finished.finishReason], ["b", "stop"])
+    })
+  )
+})
+
+describe("ChatModel: a stream of a provider of one's own", () => {
+  it.effect("is read however large its events are", () =>
+    Effect.gen(function* () {
+      const content = "x".repeat(9 * 1024 * 1024)
+      const bytes = new TextEncoder().encode(streams(delta({ content }), stop).body)
+      const provider: Provider.Provider = {
+        ...Sandbox.make({ name: "own" }),
+        stream: () => Stream.toPull(Stream.make({ bytes, content: true, usage: undefined }))
+      }
+      const { stream } = yield* ChatModel.make({ tiers: [{ name: "primary", provider, model: "large" }] })
+      const finished = Option.getOrThrow(yield* Stream.runLast(stream(hi)))
+      assert(finished._tag === "Finished")
+      assert.deepStrictEqual([finished.text.length, finished.finishReason], [content.length, "stop"])
     })
   )
 })

@@ -3,16 +3,17 @@ import * as Fallback from "@understudy/core/Fallback"
 import * as FallbackStream from "@understudy/core/FallbackStream"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
 import type { ChatModel } from "../../ChatModel.ts"
 import type * as Provider from "../../Provider.ts"
 import * as ProviderError from "../../ProviderError.ts"
 import type { Route } from "../../Route.ts"
-import * as Sse from "../../Sse.ts"
 import * as Json from "../bytes/json.ts"
 import * as Utf8 from "../bytes/utf8.ts"
+import { eventsOf } from "../stream/follow.ts"
+import { decodeJson } from "./decode.ts"
 import { type Delta, makeReader, type Reply, read } from "./reply.ts"
 import { encode, type Request } from "./request.ts"
 
@@ -107,7 +108,7 @@ export const fromRoute = (route: Route): ChatModel => {
       Effect.suspend(() => served(Fallback.mapAttempts(ask(request), Effect.map(readAnswer)))),
     completeObject: ({ name, schema, strict, ...request }) =>
       Effect.suspend(() => {
-        const decode = Schema.decode(Schema.parseJson(schema))
+        const decode = decodeJson(schema)
         const readObject = (answer: Provider.Answer) => {
           const completion = readAnswer(answer)
           return Effect.mapBoth(decode(completion.text), {
@@ -140,12 +141,11 @@ const readAnswer = ({ body }: Provider.Answer) => {
 
 const readStream = <E>(chunks: Stream.Stream<Provider.Part, E>): Stream.Stream<Part, E> =>
   Stream.suspend(() => {
-    const events = Sse.make()
     const reply = makeReader()
     return chunks.pipe(
       Stream.mapConcat(
-        ({ bytes }): ReadonlyArray<Part> =>
-          events.push(bytes).flatMap(({ data = "" }) => {
+        (part): ReadonlyArray<Part> =>
+          eventsOf(part).flatMap(({ data = "" }) => {
             const json = Json.parse(data)
             return json === undefined ? [] : reply.push(json)
           })
