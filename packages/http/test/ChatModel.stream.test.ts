@@ -216,6 +216,28 @@ describe("ChatModel: a stream", () => {
           [0, { index: 0, ...named("f", "1}") }],
           [1, { index: 0, ...named("g", b) }]
         ],
+        [
+          [0, { index: 0, ...named("f", '{"x":') }],
+          [0, { index: 0, ...goesOn("1}") }],
+          [1, { index: 0, ...named("f", '{"y":') }],
+          [1, { index: 0, ...named("f", "{}") }],
+          [1, { index: 0, ...goesOn("}") }]
+        ],
+        [
+          [0, { index: 0, ...named("f", "") }],
+          [0, { index: 0, ...goesOn('{"x":') }],
+          [0, { index: 0, ...goesOn("1} ") }],
+          [0, { index: 0, ...named("f", "") }],
+          [1, { index: 0, ...goesOn('{"y"') }],
+          [1, { index: 0, ...goesOn(":2}") }]
+        ],
+        // What is too much is of no other call.
+        [
+          [0, { index: 0, ...named("f", '{"x":1}') }],
+          [0, { index: 0, ...named("f", "}") }],
+          [0, { index: 0, ...goesOn("{") }],
+          [1, { index: 1, ...named("f", b) }]
+        ],
         // An id that comes late, and one that changes with every piece: poolsideai/pool#9.
         [
           [0, { index: 0, ...named("f", '{"x":') }],

@@ -25,7 +25,7 @@ export const makeReader = () => {
   const latest = new Map<number | undefined, Call>()
 
   const open = ({ id, name, number }: Parts): Call => {
-    const call: Call = { index: calls.length, number, id, name, arguments: "", isWhole: false, rest: {} }
+    const call: Call = { index: calls.length, number, id, name, arguments: "", isNamedAgain: false, rest: {} }
     calls.push(call)
     return call
   }
@@ -37,14 +37,15 @@ export const makeReader = () => {
 
   return {
     push: (value: unknown): ReadonlyArray<Piece> => {
-      const piece = parts(value)
-      if (piece === undefined) return []
-      const found = find(piece)
+      const said = parts(value)
+      if (said === undefined) return []
+      const found = find(said)
+      const piece = found?.isNamedAgain ? { ...said, name: said.name ?? found.name } : said
       const call = found === undefined || begins(piece, found) ? open(piece) : found
       const { arguments: text, id, name, number, rest } = piece
+      call.isNamedAgain = name !== undefined && text === "" && call.arguments !== ""
       call.id ??= id
       call.name ??= name
-      if (text !== "") call.isWhole = call.arguments === "" && Json.asObject(Json.parse(text)) !== undefined
       call.arguments += text
       merge(call.rest, rest)
       if (call.id !== undefined) byId.set(call.id, call)
@@ -72,21 +73,27 @@ interface Call extends Parts {
   id: string | undefined
   name: string | undefined
   arguments: string
-  /** Whether its arguments came in one piece, which is all of them. */
-  isWhole: boolean
+  /** Whether its last piece was its name and nothing more, behind arguments: the next one may be of one more call. */
+  isNamedAgain: boolean
 }
 
 /**
  * Whether a piece is not of the call that its id or number is of, but of one more: adapters of Gemini number every call 0
- * (omnigent-ai/omnigent#28), some without an id (NousResearch/hermes-agent#62937), and others do not number them at all.
+ * (omnigent-ai/omnigent#28), some without an id (NousResearch/hermes-agent#62937), and others do not number them at all. Two calls
+ * of one name are told apart by the first one's arguments being whole, in however many pieces they came.
  * What has no name goes on with a call, and so does what says the name again as arguments go on.
  */
 const begins = ({ arguments: text, id, name, number }: Parts, call: Call): boolean => {
   if (name === undefined) return false
   if (call.name !== undefined && call.name !== name) return true
   if (id !== undefined && call.id !== undefined) return id !== call.id
-  return number === undefined ? call.arguments !== "" : call.isWhole && text !== ""
+  if (number === undefined) return call.arguments !== ""
+  return text.trimStart().startsWith("{") && isWhole(call.arguments)
 }
+
+/** Nothing can follow these arguments. */
+const isWhole = (text: string): boolean =>
+  text.trimEnd().endsWith("}") && Json.asObject(Json.parse(text)) !== undefined
 
 const parts = (value: unknown): Parts | undefined => {
   const fields = Json.asObject<string>(value)
