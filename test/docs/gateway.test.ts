@@ -125,7 +125,7 @@ describe("the reference of the file", () => {
       return [of, amountOf(amount)]
     })
     assert.deepStrictEqual(
-      table(guide, "of").map((row) => row.slice(0, 2)),
+      table(guide, "what").map((row) => row.slice(0, 2)),
       fixed
     )
   })
@@ -133,36 +133,28 @@ describe("the reference of the file", () => {
 
 const limits: ReadonlyArray<readonly [of: string, file: string, pattern: RegExp]> = [
   ["a request's headers", "gateway/src/internal/network/refusals.ts", /maxHeaderSize = (.*)/],
-  ["the time that they take", "gateway/src/Server.ts", /headersTimeout: (.*),/],
-  ["the time that a whole request takes", "gateway/src/Server.ts", /requestTimeout: (.*),/],
-  ["the depth of a request's JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
+  ["time to receive them", "gateway/src/Server.ts", /headersTimeout: (.*),/],
+  ["time to receive a whole request", "gateway/src/Server.ts", /requestTimeout: (.*),/],
+  ["nesting of a request's JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
+  ["idle time of a connection", "gateway/src/Server.ts", /keepAlive \?\? (Duration\.seconds\(\d+\))/],
   [
-    "the time that a connection lies idle",
-    "gateway/src/Server.ts",
-    /keepAlive \?\? (Duration\.seconds\(\d+\))/
-  ],
-  [
-    "requests of a connection behind another one",
+    "pipelined requests waiting on a connection",
     "gateway/src/internal/network/queues.ts",
     /(mostQueued = .*)/
   ],
-  ["the way to an upstream", "gateway/src/Server.ts", /connectWithin = (.*)/],
-  [
-    "an upstream's answer that is no stream",
-    "http/src/internal/provider/dialect.ts",
-    /maxAnswerBytes = (.*)/
-  ],
-  ["the depth of its JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
-  ["an upstream's error", "http/src/internal/provider/dialect.ts", /maxErrorBytes = (.*)/],
-  ["the time that it takes", "http/src/internal/provider/dialect.ts", /errorWithin = (.*)/],
+  ["time to connect to an upstream", "gateway/src/Server.ts", /connectWithin = (.*)/],
+  ["an upstream's whole answer", "http/src/internal/provider/dialect.ts", /maxAnswerBytes = (.*)/],
+  ["nesting of its JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
+  ["the body of an upstream's error", "http/src/internal/provider/dialect.ts", /maxErrorBytes = (.*)/],
+  ["time to receive it", "http/src/internal/provider/dialect.ts", /errorWithin = (.*)/],
   ["one event of a stream", "http/src/Sse.ts", /maxEventBytes \?\? (.*)/],
-  ["the depth of its JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
+  ["nesting of its JSON", "http/src/internal/bytes/depth.ts", /(maxDepth = .*)/],
   [
-    "what a stream says before its first content",
+    "what a stream sends before its first content",
     "http/src/internal/stream/chatStream.ts",
     /maxPreambleBytes = (.*)/
   ],
-  ["what follows its last `finish_reason`", "http/src/internal/stream/grace.ts", /grace = (.*)/]
+  ["time after a stream's last `finish_reason`", "http/src/internal/stream/grace.ts", /grace = (.*)/]
 ]
 
 /** As the guide writes what the source does: bytes, milliseconds, a duration in words, levels, or requests. */

@@ -17,9 +17,9 @@ import type { Next } from "./Outcome.ts"
 /**
  * How an attempt ended, as logs, spans and metrics name it.
  *
- * `timeout` is an attempt that ran out of its own time, or was cut short by its tier's timeout or the run's deadline.
- * `ignored` says nothing about the tier's health: the caller's mistake or slowness, an answer of no use. `interrupted` is an attempt
- * whose caller left, or had its answer from another tier first.
+ * `timeout`: the attempt exceeded its own timeout, or was cut short by its tier's timeout or the run's deadline.
+ * `ignored`: it says nothing about the tier's health (the caller's mistake or slowness, an unusable answer).
+ * `interrupted`: the caller left, or another tier answered first.
  *
  * @since 0.1.0
  * @category models
@@ -35,7 +35,7 @@ export type AttemptOutcome = "success" | "failure" | "timeout" | "ignored" | "in
 export interface Attempt<out E> {
   readonly tier: string
   readonly labels: Labels
-  /** What its tier's span begins with, whether or not anybody keeps it. */
+  /** The initial attributes of its tier's span, whether or not that span is sampled. */
   readonly attributes: Readonly<Record<string, unknown>>
   /** Counts from 1 within the tier. */
   readonly number: number
@@ -47,28 +47,31 @@ export interface Attempt<out E> {
   readonly duration: Duration.Duration
   /** For a stream, from its start to its commit point. */
   readonly firstToken: Duration.Duration | undefined
-  /** For a stream that has begun, how the pieces of its content came. */
+  /** For a stream that has begun, the time between its pieces of content. */
   readonly pace: Pace | undefined
-  /** What it used up, as far as it has told with {@link recordUsage}: a failed one too. */
+  /** What it consumed, as far as it reported that with {@link recordUsage}; failed attempts included. */
   readonly usage: Usage | undefined
   /** How long the run waited before it. */
   readonly waited: Duration.Duration
-  /** The wait that the other side asked for. */
+  /** The wait requested by the upstream. */
   readonly retryAfter: Duration.Duration | undefined
-  /** What the run did next; `undefined` where the attempt was its last word. */
+  /** What the run did next; `undefined` if it ended with this attempt. */
   readonly next: Next | undefined
   readonly span: SpanIds | undefined
 }
 
 /**
- * How long a stream took for the pieces of its content, for each after the first from the end of the one before. Time in
- * which its caller has yet to take what is there does not count, and pieces that came in one took nothing.
+ * The times between a stream's pieces of content, one for every piece after the first. Time during which the caller has
+ * not yet taken what is there does not count, and pieces that arrive together count as zero apart.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Pace {
-  /** How many took no longer than each of {@link paceBounds}, and longer than the bound before; and at last how many took longer. */
+  /**
+   * A histogram: for each of {@link paceBounds}, the times up to that bound and above the one before; last, the times
+   * above all of them.
+   */
   readonly counts: ReadonlyArray<number>
   /** All of them together. */
   readonly seconds: number
@@ -77,7 +80,7 @@ export interface Pace {
 export { paceBounds } from "./internal/run/pace.ts"
 
 /**
- * What an attempt used up, by its unit: `input_tokens` and `output_tokens`, for example.
+ * What an attempt consumed, by unit: `input_tokens` and `output_tokens`, for example.
  *
  * @since 0.1.0
  * @category models
@@ -87,7 +90,7 @@ export interface Usage {
 }
 
 /**
- * What a tier is labelled with, such as its model and provider.
+ * A tier's labels, such as its model and provider.
  *
  * @since 0.1.0
  * @category models
@@ -97,7 +100,7 @@ export interface Labels {
 }
 
 /**
- * Where a span is to be found.
+ * Identifies a span.
  *
  * @since 0.1.0
  * @category models
@@ -105,12 +108,12 @@ export interface Labels {
 export interface SpanIds {
   readonly traceId: string
   readonly spanId: string
-  /** Whether anybody keeps it. */
+  /** Whether it is recorded. */
   readonly sampled: boolean
 }
 
 /**
- * A tier that its breaker kept from being asked.
+ * A tier that was not asked because its breaker refused.
  *
  * @since 0.1.0
  * @category models
@@ -122,7 +125,7 @@ export interface Refusal {
 }
 
 /**
- * The end of a tier that was asked: it has given its answer, to the end of a stream, or was given up.
+ * The end of a tier that was asked: it has given its whole answer, including a stream to its end, or was given up.
  *
  * @since 0.1.0
  * @category models
@@ -130,15 +133,15 @@ export interface Refusal {
 export interface TierEnded {
   readonly _tag: "TierEnded"
   readonly run: string
-  /** Its last attempt, which says what it came to; the others have the numbers before. */
+  /** Its last attempt, whose outcome is the tier's; the earlier ones have lower numbers. */
   readonly last: Attempt<unknown>
-  /** From the start of its first attempt, waits included: as long as its span. */
+  /** From the start of its first attempt, including waits: the duration of its span. */
   readonly duration: Duration.Duration
   readonly span: SpanIds | undefined
 }
 
 /**
- * How a run ended: `rejected` is the caller's mistake or slowness, `cancelled` a caller that left.
+ * How a run ended. `rejected` is the caller's mistake or slowness, `cancelled` a caller that left.
  *
  * @since 0.1.0
  * @category models
@@ -146,9 +149,9 @@ export interface TierEnded {
 export type RunOutcome = "success" | "failure" | "rejected" | "cancelled"
 
 /**
- * What happens in a run, in order. An attempt's event comes when the attempt has ended: for a stream, when its last
- * element has been taken or the caller has left. What is said of its tier follows it. A `BreakerChanged` names the run
- * and tier that the breaker belongs to, which may be another one that what happened here concerns too.
+ * The events of a run, in order. An attempt's event comes when the attempt has ended: for a stream, when its last
+ * element has been taken or the caller has left. The event of its tier follows it. A `BreakerChanged` names the run and
+ * tier that the breaker belongs to, which may differ from those that caused the change.
  *
  * @since 0.1.0
  * @category models
@@ -181,8 +184,8 @@ export interface RunEnded {
   readonly labels: Labels | undefined
   readonly fallback: boolean
   /**
-   * Why the first tier did not serve where another did: what its last attempt failed of, `circuit_open` where its
-   * breaker refused, `hedge` where another was faster.
+   * If another tier served, why the first did not: the error type of its last attempt, `circuit_open` if its breaker
+   * refused, `hedge` if another tier was faster.
    */
   readonly fallbackReason: string | undefined
   readonly errorType: string | undefined
@@ -193,8 +196,8 @@ export interface RunEnded {
 }
 
 /**
- * Hears every event of the runs below it. It is called in the run's own fiber and must return at once; what it
- * throws is dropped.
+ * Receives every event of the runs below it. It is called in the run's own fiber and must return at once; exceptions it
+ * throws are ignored.
  *
  * @example
  * import { Effect } from "effect"
@@ -215,8 +218,8 @@ export class Listener extends Context.Reference<Listener>()("@understudy/core/At
 }) {}
 
 /**
- * Tells what the attempt that runs this has used up, for its record and its event. Of what is told of a unit more than
- * once the last counts. Outside an attempt it does nothing.
+ * Reports what the current attempt has consumed, for its record and event. If a unit is reported more than once, the
+ * last report counts. Outside an attempt it does nothing.
  *
  * @example
  * import { Effect } from "effect"
@@ -241,8 +244,8 @@ export const recordUsage = (usage: Usage): Effect.Effect<void> =>
   })
 
 /**
- * Sets attributes on the span of the tier whose attempt runs this. They are asked for only where somebody keeps that
- * span; where that throws, none are set.
+ * Sets attributes on the tier span of the current attempt. They are computed only if that span is sampled; if computing
+ * them throws, none are set.
  *
  * @example
  * import { Effect } from "effect"
@@ -259,6 +262,6 @@ export const annotateTier = (attributes: LazyArg<Readonly<Record<string, unknown
   Effect.withFiberRuntime(({ currentContext }) => {
     const span = Context.get(currentContext, Underway)?.open.tierSpan
     if (!span?.sampled) return Effect.void
-    // Nothing that is told of an attempt can fail it.
+    // Telemetry must not fail the attempt.
     return Effect.ignore(Effect.try(() => annotate(span, attributes())))
   })

@@ -1,9 +1,9 @@
 /**
  * Retry timing as data.
  *
- * A `Backoff` says how often a tier is tried again and how long to wait before each retry. Being plain data it
- * can be printed, read from a file and bounded before anything runs; {@link schedule} compiles it to a
- * `Schedule` for use outside a tier.
+ * A `Backoff` says how often a tier is retried and how long to wait before each retry. As plain data it can be printed,
+ * read from a file and bounded before anything runs; {@link schedule} compiles it to a `Schedule` for use outside a
+ * tier.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleInterval from "effect/ScheduleInterval"
 
 /**
- * How a wait is spread below its cap, so that callers that failed together do not come back together.
+ * How a wait is randomized below its cap, so that callers that failed together do not retry together.
  *
  * With `cap = min(max, base · factor^(retry − 1))`:
  * - `none`: the cap itself
@@ -23,8 +23,8 @@ import * as ScheduleInterval from "effect/ScheduleInterval"
  * - `equal`: uniform in `[cap / 2, cap)`
  * - `decorrelated`: uniform in `[base, 3 · previous)`, at most `max`; `factor` plays no part
  *
- * The cap is taken before the jitter, so no wait is longer than `max`.
- * Source: "Exponential Backoff And Jitter", AWS Architecture Blog.
+ * The cap is applied before the jitter, so no wait is longer than `max`. Source: "Exponential Backoff And Jitter", AWS
+ * Architecture Blog.
  *
  * @since 0.1.0
  * @category models
@@ -32,7 +32,7 @@ import * as ScheduleInterval from "effect/ScheduleInterval"
 export type Jitter = "none" | "full" | "equal" | "decorrelated"
 
 /**
- * When a tier is tried again, as data.
+ * How often and when a tier is retried, as data.
  *
  * @since 0.1.0
  * @category models
@@ -45,7 +45,7 @@ export interface Backoff {
   /** No wait of this backoff is longer. */
   readonly max: Duration.Duration
   readonly jitter: Jitter
-  /** Says it all in place of the rest: see {@link fromSchedule}. */
+  /** Replaces all other fields: see {@link fromSchedule}. */
   readonly schedule?: Schedule.Schedule<unknown> | undefined
 }
 
@@ -129,11 +129,11 @@ export const constant = (options: {
 export const none: Backoff = exponential({ times: 0 })
 
 /**
- * Any `Schedule`, for timing that is no data: it is asked after every attempt whose outcome says retry, with the
- * attempt's error, and the retries end when it does.
+ * Uses any `Schedule`, for timing that cannot be expressed as data. It is stepped with the attempt's error after every
+ * attempt whose outcome says retry, and the retries end when it does.
  *
- * Nothing is known of it before: its retries and their waits count as infinite, in `Policy.worstCase` too. A
- * deadline, a breaker, a budget and a `Retry-After` that asks for more hold as for every other backoff.
+ * Its bounds are unknown: its retries and their waits count as infinite, also in `Policy.worstCase`. A deadline, a
+ * breaker, a budget and a longer `Retry-After` apply as with any other backoff.
  *
  * @example
  * import { Effect, Schedule } from "effect"
@@ -158,7 +158,7 @@ export const fromSchedule = (schedule: Schedule.Schedule<unknown>): Backoff => (
 })
 
 /**
- * The longest the wait before a retry can be; retries count from 1. Finite for any retry number.
+ * The longest possible wait before a retry; retries count from 1. Finite for any retry number.
  *
  * @example
  * import { Duration } from "effect"
@@ -172,8 +172,8 @@ export const fromSchedule = (schedule: Schedule.Schedule<unknown>): Backoff => (
 export const largest = (self: Backoff, retry: number): Duration.Duration => Duration.millis(cap(self, retry))
 
 /**
- * Draws the wait before a retry from `Random`; retries count from 1. `previous` is the wait before, which only
- * `decorrelated` looks at (`base` for the first).
+ * Draws the wait before a retry from `Random`; retries count from 1. `previous` is the previous wait, used only by
+ * `decorrelated` (`base` for the first).
  *
  * @example
  * import { Duration, Effect, Random } from "effect"

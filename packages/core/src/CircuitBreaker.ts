@@ -1,11 +1,11 @@
 /**
- * Stops asking a tier that keeps failing, and finds out with few probes when it is well again.
+ * Stops asking a tier that keeps failing, and detects with few probes when it has recovered.
  *
- * The machine is a pure function, {@link step}; a breaker is that function behind one `modify` of a {@link Store}.
- * Nothing runs in the background: an open breaker becomes half-open when the first call after its time asks for
- * admission, and a probe that was never heard of again is noticed by whoever comes next.
+ * The state machine is a pure function, {@link step}; a breaker is that function behind one `modify` of a
+ * {@link Store}. Nothing runs in the background: an open breaker becomes half-open when the first call after `openFor`
+ * asks for admission, and a probe that never reported is noticed by the next call.
  *
- * The names are those of Effect v4's `CircuitBreaker`, so that moving on later renames little.
+ * The names follow Effect v4's `CircuitBreaker`, to keep a later migration small.
  *
  * @since 0.1.0
  */
@@ -61,7 +61,7 @@ export { stateNames } from "./internal/breaker/state.ts"
 export type { Window } from "./internal/breaker/window.ts"
 
 /**
- * Opens after `failures` failures in a row. Ignored outcomes neither add to the row nor break it.
+ * Opens after `failures` consecutive failures. Ignored outcomes neither count nor reset the count.
  *
  * @example
  * import { CircuitBreaker } from "@understudy/core"
@@ -74,13 +74,13 @@ export type { Window } from "./internal/breaker/window.ts"
 export const consecutive: (failures: number) => Consecutive = configs.consecutive
 
 /**
- * Opens at a failure that brings the share of failures to `threshold` or above: of the last `size` calls, or of
- * those of the last `window`, once there have been `minimumCalls`.
+ * Opens on a failure that brings the failure rate to `threshold` or above, over the last `size` calls or those of the
+ * last `window`, once there have been `minimumCalls`.
  *
  * **Details**
  * - Defaults: `threshold: 0.5`, `size: 100`, `minimumCalls` as `size`, or 10 over a `window`, `buckets: 10`.
- * - A window passes a bucket at a time, by the clock: a call leaves it after its length at the latest and a bucket
- *   less at the earliest, however long nobody called.
+ * - A window slides one bucket at a time, by the clock: a call leaves it after `window` at the latest, and at most one
+ *   bucket earlier, regardless of traffic.
  *
  * @example
  * import { CircuitBreaker } from "@understudy/core"
@@ -94,8 +94,8 @@ export const consecutive: (failures: number) => Consecutive = configs.consecutiv
 export const rate: (options: Share) => Rate = configs.rate
 
 /**
- * Opens at a call longer than `after` that brings the share of such calls to `threshold` or above. Failures count
- * as slow too when they took longer. The options are otherwise those of {@link rate}.
+ * Opens on a call longer than `after` that brings the share of such calls to `threshold` or above. Failures that took
+ * longer count as slow too. The other options are those of {@link rate}.
  *
  * @example
  * import { CircuitBreaker } from "@understudy/core"
@@ -144,23 +144,24 @@ export const initial: State = states.initial
  * The breaker's whole behaviour: a total function of its state and one event.
  *
  * **Details**
- * - Closed admits everything. A failure opens it when any trigger of `trip` says so, or at once when its outcome
- *   has `trip: true`; a call slower than a `slow` trigger's `after` may too. Nothing else ever does.
- * - The n-th opening in a row lasts `openFor · factor^(n-1)`, at most `maxOpenFor`, then up to `jitter` longer; and
- *   at least until the failure's `retryAfter`, at most `maxOpenFor`.
- * - Open refuses while `now < until`; the call at `until` or later makes it half-open and is the first probe.
- * - Half-open admits `probes` calls at once, and never more than can matter. `successesToClose` of them close it,
- *   `failuresToOpen` open it again, a `trip` does at once. An ignored outcome gives its place back, and a slow
- *   success counts as a failure where there is a `slow` trigger. A probe that is not reported within its `lease`
- *   has failed at that instant.
- * - A `Retract` makes a failure of a success that was reported before. A half-open breaker loses that probe's, if it
- *   counted as one. A closed one does not know them apart, and takes the last: what triggers look back on is as if it
- *   had failed then.
- * - A report whose permit is of an older epoch, or was reported before, changes nothing but the count `late`;
- *   so does a `Retract`.
- * - A `Trip` opens it from any state but isolated; of an open one it begins the time anew, as the next opening in a row.
- * - Isolated refuses everything until as many releases as isolations have come; a reset does not end it.
- * - With `observeOnly` a call that would be refused is admitted all the same, and its report changes nothing.
+ * - Closed admits everything. A failure opens it when any trigger of `trip` says so, or at once when its outcome has
+ *   `trip: true`; a call slower than a `slow` trigger's `after` may too. Nothing else does.
+ * - The n-th consecutive opening lasts `openFor · factor^(n-1)`, at most `maxOpenFor`, plus up to `jitter` of that; and
+ *   at least the failure's `retryAfter`, capped at `maxOpenFor`.
+ * - Open refuses while `now < until`; the first call at `until` or later makes it half-open and is the first probe.
+ * - Half-open admits `probes` concurrent calls, and never more than can affect the result. `successesToClose` of them
+ *   close it, `failuresToOpen` open it again, a `trip` does at once. An ignored outcome frees its slot, and a slow
+ *   success counts as a failure if there is a `slow` trigger. A probe that is not reported within its `lease` fails at
+ *   that instant.
+ * - A `Retract` turns a success that was reported before into a failure. A half-open breaker drops that probe's
+ *   success, if it counted one. A closed one cannot tell successes apart and takes the last: its triggers then see that
+ *   call as failed.
+ * - A report whose permit belongs to an older epoch, or was already reported, only increments `late`; so does such a
+ *   `Retract`.
+ * - A `Trip` opens it from any state but isolated; if it is open already, its time starts over as the next consecutive
+ *   opening.
+ * - Isolated refuses everything until there have been as many releases as isolations; a reset does not end it.
+ * - With `observeOnly`, a call that would be refused is admitted anyway, and its report changes nothing.
  *
  * @example
  * import { CircuitBreaker, Outcome } from "@understudy/core"
@@ -180,8 +181,8 @@ export const initial: State = states.initial
 export const step: (config: Config, state: State, event: Event) => readonly [Decision, State] = machine.step
 
 /**
- * The instant before which no call can be admitted as things stand: of an open breaker the end of its time, of an
- * isolated one never, otherwise any. Milliseconds of `Deadline.now`.
+ * The earliest instant at which a call can be admitted in this state: `until` if open, `Infinity` if isolated,
+ * otherwise 0. In milliseconds of `Deadline.now`.
  *
  * @example
  * import { CircuitBreaker } from "@understudy/core"
@@ -194,8 +195,8 @@ export const step: (config: Config, state: State, event: Event) => readonly [Dec
 export const notBefore: (state: State) => number = machine.notBefore
 
 /**
- * Makes a closed breaker. The options are those of {@link config}; `key` names it in errors and events, and its
- * state in the `store`, by default in memory.
+ * Makes a closed breaker. The options are those of {@link config}; `key` identifies it in errors, in events, and in the
+ * `store` (default: in memory).
  *
  * @example
  * import { Effect } from "effect"
@@ -221,8 +222,8 @@ export const make = (
 }
 
 /**
- * Makes one breaker for each key, all of the same options: what gives tiers that share a credential the same
- * breaker. It keeps every key it was ever asked for.
+ * Makes one breaker per key, all with the same options, so that tiers with the same credential can share one. Keys are
+ * never evicted.
  *
  * @example
  * import { Effect } from "effect"
@@ -253,9 +254,9 @@ export const keyed = (
 }
 
 /**
- * Runs an effect behind a breaker, without a tier around it: refused with `CircuitOpen`, or run and its exit
- * reported as `classify` judges it (by default any typed failure or defect counts). Interruption alone is ignored,
- * whatever `classify` says. A `classify` that throws leaves the breaker as it was and kills the call.
+ * Runs an effect behind a breaker, without a tier: it is either refused with `CircuitOpen`, or run and its exit
+ * reported as `classify` decides (by default any typed failure or defect counts). Interruption alone is always ignored.
+ * A `classify` that throws leaves the breaker unchanged and is a defect of the call.
  *
  * @example
  * import { Effect } from "effect"
@@ -298,7 +299,7 @@ export const execute: {
     const classify = options?.classify ?? ((exit) => Outcome.fromExit(exit, Outcome.classifyError))
     const judge = (exit: Exit.Exit<A, E>) =>
       Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause) ? Outcome.ignored() : classify(exit)
-    // One mask around all three: a call that was admitted is reported, whatever becomes of it.
+    // One mask around all three, so that every admitted call is reported, even if it is interrupted.
     return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(breaker.admit, ({ permit }) =>
         Effect.onExit(restore(self), (exit) =>
@@ -317,8 +318,8 @@ export const execute: {
 )
 
 /**
- * Hears every report before whoever made it goes on, with the transition that came of it: for what the news of one
- * breaker means to others. Shares the state of `self`.
+ * Calls `f` with every report and the transition it caused, before the reporter continues, so that one breaker can
+ * affect others. Shares the state of `self`.
  *
  * @example
  * import { Effect } from "effect"

@@ -1,8 +1,8 @@
 /**
  * The instants that bound an attempt, a tier and a whole run.
  *
- * A deadline is absolute and travels in the fiber, so that a policy inside another can shorten the time that is
- * left but never lengthen it.
+ * A deadline is an absolute instant that travels in the fiber, so that a nested policy can shorten the remaining time
+ * but never extend it.
  *
  * @since 0.1.0
  */
@@ -21,14 +21,14 @@ import { after } from "./internal/fiber/timer.ts"
 import { inForce } from "./internal/run/underway.ts"
 
 /**
- * The name of the bound that ended something.
+ * The name of a bound that was exceeded.
  *
  * - `attemptTimeout`: one attempt took too long
  * - `firstToken`: the first element of an attempt's stream took too long
  * - `timeout`: all attempts and waits of a tier together took too long
  * - `deadline`: the run took too long
- * - `idle`: a stream already given to the caller fell silent
- * - `maxStream`: a stream already given to the caller took too long, or its caller did to take it
+ * - `idle`: a stream fell silent after its commit point
+ * - `maxStream`: a stream took too long after its commit point, or its caller took too long to read it
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +36,7 @@ import { inForce } from "./internal/run/underway.ts"
 export type Bound = "attemptTimeout" | "firstToken" | "timeout" | "deadline" | "idle" | "maxStream"
 
 /**
- * Something was cut short, and by which bound.
+ * Something was cut short by the named bound.
  *
  * @example
  * import { Duration } from "effect"
@@ -53,8 +53,8 @@ export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
   readonly bound: Bound
   readonly limit: Duration.Duration
   /**
-   * Of a `maxStream`, how long the stream waited for its caller to take what was there. Only where that is more than a
-   * hundredth of it: then it was not the tier that took too long.
+   * For `maxStream`, how long the stream waited for its caller to read it. Set only if that is more than a hundredth of
+   * the limit: then it was not the tier that took too long.
    */
   readonly unread?: Duration.Duration | undefined
 }> {
@@ -66,7 +66,7 @@ export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
 
 /**
  * The instant by which the current run must have its answer, in milliseconds of the `Clock`'s monotonic time;
- * `Infinity` where nothing bounds it, as in a stream that has begun.
+ * `Infinity` if it is unbounded, as in a stream that has begun.
  *
  * @example
  * import { Effect } from "effect"
@@ -84,8 +84,8 @@ export class Current extends Context.Reference<Current>()("@understudy/core/Dead
 }) {}
 
 /**
- * Now, in milliseconds of the `Clock`'s monotonic time: the scale of {@link Current}. Wall-clock steps do not
- * move it.
+ * Now, in milliseconds of the `Clock`'s monotonic time, the scale of {@link Current}. It is not affected by changes of
+ * the wall clock.
  *
  * @example
  * import { Effect, TestClock, TestContext } from "effect"
@@ -123,12 +123,12 @@ export const within = (duration: Duration.DurationInput): Effect.Effect<number> 
   )
 
 /**
- * `Effect.timeoutOption` for what is bounded at every call and nearly always in time: one fiber with a timer beside it, in
- * place of two fibers and a race, and no timer at all for what needs no time.
+ * A cheaper `Effect.timeoutOption`, for what runs on every call and is nearly always in time: one fiber and a timer in
+ * place of two fibers and a race, and no timer at all for an effect that completes at once.
  *
  * **Details**
- * - What is cut short is interrupted, and not waited for beyond what it can do at once.
- * - What it sets of its fiber's locals is lost.
+ * - An effect that times out is interrupted, and not waited for beyond what it can do at once.
+ * - Changes it makes to `FiberRef`s are lost.
  *
  * @example
  * import { Effect, Option } from "effect"

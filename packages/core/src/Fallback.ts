@@ -19,8 +19,8 @@ import type { Compiled, TierPolicy } from "./Policy.ts"
 /**
  * An ordered list of tiers that *is* an `Effect`: `yield*` it, `pipe` it, or compose it further.
  *
- * It fails with the tier's own error where that error is the caller's to see (its outcome says abort, or the
- * fallback is a single tier without retries), and with {@link AllTiersFailed} otherwise.
+ * It fails with the tier's own error if that error is meant for the caller (its outcome says abort, or the fallback is
+ * a single tier without retries), and with {@link AllTiersFailed} otherwise.
  *
  * @since 0.1.0
  * @category models
@@ -34,12 +34,12 @@ export type { Served } from "./internal/run/ladder.ts"
 export { AllTiersFailed } from "./internal/run/ladder.ts"
 
 /**
- * Asks `that` when `self` has no answer.
+ * Asks `that` if `self` has no answer.
  *
  * **Details**
- * - Associative: however tiers are grouped, the same attempts happen at the same times. A group that was given
- *   bounds of its own by {@link within} or {@link atMost} keeps them.
- * - The next tier starts as soon as the one before it is given up; it waits for nothing.
+ * - Associative: however tiers are grouped, the same attempts happen at the same times. A group with its own bounds
+ *   ({@link within}, {@link atMost}) keeps them.
+ * - The next tier starts as soon as the one before it is given up, without a wait.
  * - Interruption, and an error whose outcome says abort, ask no further tier.
  *
  * @example
@@ -76,13 +76,14 @@ export const orElse: {
 )
 
 /**
- * `orElse` that does not wait for the end: when `self`'s last tier has not answered `after` its start, `that`
- * starts beside it, and at once when it fails before. The first answer wins, the others are interrupted.
+ * `orElse` that does not wait for `self` to fail: if its last tier has not answered within `after` of its start, `that`
+ * starts alongside it; if it fails earlier, `that` starts at once. The first answer wins, and the others are
+ * interrupted.
  *
  * **Details**
  * - An interrupted loser counts for no breaker; its finalizers run.
- * - A failure that aborts ends both sides. The run fails when nothing is under way any more.
- * - Only for calls that may be made twice.
+ * - A failure that aborts ends both sides. Otherwise the run fails when no attempt is left.
+ * - Use it only for calls that may be made twice.
  *
  * Source: J. Dean, L. A. Barroso, "The Tail at Scale", 2013; gRPC proposal A6 for the start upon a failure.
  *
@@ -127,8 +128,8 @@ export const hedge: {
 )
 
 /**
- * Bounds the whole run, all its tiers, attempts and waits. The bound starts with the run; a shorter one already
- * in force stays in force.
+ * Bounds the whole run, with all its tiers, attempts and waits. The bound starts with the run; a shorter deadline that
+ * is already in force stays in force.
  *
  * @example
  * import { Effect } from "effect"
@@ -160,7 +161,7 @@ export const within: {
 )
 
 /**
- * Caps the tiers that one run may start. A tier whose breaker refuses is not started.
+ * Limits how many tiers one run may start. A tier whose breaker refuses does not count as started.
  *
  * @example
  * import { Effect } from "effect"
@@ -225,8 +226,8 @@ export const named: {
 )
 
 /**
- * Changes what every attempt does: what an answer must pass before it is one, for example. That becomes part of the
- * attempt, under its bounds and in its scope, and its failures are judged as the tier's own, among which they must be.
+ * Changes the effect of every attempt, to validate answers for example. `f` becomes part of the attempt: it runs within
+ * its bounds and scope, and its failures, which must be among the tier's own, are classified like those.
  *
  * @example
  * import { Effect } from "effect"
@@ -268,13 +269,13 @@ export const mapAttempts: {
 )
 
 /**
- * The tiers of a policy, each with its effect. The policy is compiled once, for its breakers are its memory; the
- * fallback is cheap to make, and may be made for every run.
+ * The tiers of a policy, each with its effect. Compile the policy once, since it holds the breakers' state; the
+ * fallback is cheap, and may be made for every run.
  *
  * **Details**
- * - `effect` is called when an attempt starts, and never for a tier that is not asked. What it throws is a defect
- *   of that attempt.
- * - `classify` judges a typed error, by default as `Outcome.classifyError` does.
+ * - `effect` is called when an attempt starts, and never for a tier that is not asked. What it throws is a defect of
+ *   that attempt.
+ * - `classify` maps a typed error to its outcome. Default: `Outcome.classifyError`.
  *
  * @example
  * import { Effect, Either } from "effect"
@@ -310,9 +311,9 @@ export const fromPolicy = <Tier extends TierPolicy, A, E, R>(
 }
 
 /**
- * Runs the fallback and says how its answer came about: which tier served it, and every attempt on the way.
+ * Runs the fallback and returns how its answer came about: the tier that served it, and every attempt on the way.
  *
- * With a `listener` that one hears what happens, in place of `Attempt.Listener`; default: none of its own.
+ * A `listener` receives the run's events in place of `Attempt.Listener`. Default: none.
  *
  * @example
  * import { Effect } from "effect"

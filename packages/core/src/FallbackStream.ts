@@ -1,10 +1,9 @@
 /**
- * Tiers of streams composed into one stream that is given to the caller from its first content on.
+ * Stream tiers composed into one stream, which is emitted from its first content on.
  *
- * Until an element that counts has come, nothing has been given and the next tier can still take over unseen.
- * From this commit point on the stream is that tier's alone: it is never started again, and whatever goes wrong is
- * the caller's to see. Only a tier that says how it goes on from what was given, see {@link Transcript}, may take over
- * then.
+ * Until the first element that counts as content, nothing is emitted and the next tier can take over unnoticed. From
+ * this commit point on, the stream belongs to that tier: it is never restarted, and the caller sees its failures. Only
+ * a tier that says how it continues from what was emitted, see {@link Transcript}, may take over then.
  *
  * @since 0.1.0
  */
@@ -28,8 +27,8 @@ import type { Compiled, TierPolicy } from "./Policy.ts"
 import type * as Tier from "./Tier.ts"
 
 /**
- * The stream of one tier as its caller sees it: from the commit point on it can fail with the tier's own error
- * or fall silent.
+ * The stream of one tier after its commit point: it can fail with the tier's own error, or because it fell silent or
+ * took too long.
  *
  * @since 0.1.0
  * @category models
@@ -55,18 +54,19 @@ export type { Transcript } from "./internal/run/ladder.ts"
 export type { Pull } from "./internal/run/pull.ts"
 
 /**
- * Makes a tier of a stream.
+ * Makes a tier from a stream.
  *
  * **Details**
- * - `isContent` tells the elements that count: the first of them is the commit point, and only they end a
+ * - `isContent` selects the elements that count as content: the first of them is the commit point, and only they end a
  *   silence. Default: every element.
- * - `firstToken` bounds an attempt's way to its first content, `timeout` all of the tier's attempts and waits.
- * - `idle` bounds the silence between two pieces of content after the commit point, `maxStream` the whole stream.
- *   Time in which the caller does not take what is there counts for neither side's silence; `maxStream` goes on, but
- *   ends the stream as `slow_caller` then, which no breaker counts. Default: unbounded.
- * - A losing tier's scope is closed before the next tier starts; the winner's when its stream ends. A stream that is
- *   out of time and does not let go is left behind, so that a bound is a bound.
- * - `transcript` and `resume` are how a stream that breaks off is gone on with, see {@link Transcript}. Default: not.
+ * - `firstToken` bounds an attempt's time to its first content, `timeout` all of the tier's attempts and waits.
+ * - `idle` bounds the silence between two pieces of content after the commit point, `maxStream` the whole stream. Time
+ *   during which elements wait for the caller is no silence; `maxStream` keeps running, but then ends the stream as
+ *   `slow_caller`, which no breaker counts. Default: unbounded.
+ * - A losing tier's scope is closed before the next tier starts; the winner's when its stream ends. A stream that
+ *   exceeds a bound and resists interruption is left behind, so that bounds are hard.
+ * - `transcript` and `resume` say how to continue a stream that breaks off, see {@link Transcript}. Default: not at
+ *   all.
  *
  * @example
  * import { Chunk, Effect, Stream } from "effect"
@@ -106,16 +106,16 @@ export const tier = <A, E, R, S = never, R2 = never>(
 }
 
 /**
- * The tiers of a policy, each with its stream. The policy is compiled once, for its breakers are its memory; the
- * fallback is cheap to make, and may be made for every run.
+ * The tiers of a policy, each with its stream. Compile the policy once, since it holds the breakers' state; the
+ * fallback is cheap, and may be made for every run.
  *
  * **Details**
- * - `stream` is called when an attempt starts, and never for a tier that is not asked. What it throws is a defect
- *   of that attempt.
- * - `isContent` tells the elements that count, as in {@link tier}. `classify` judges a typed error, by default as
- *   `Outcome.classifyError` does.
- * - `transcript` is kept of every tier's stream; `resume` says which of them go on with one that breaks off, and how,
- *   see {@link Transcript}. Default: none does.
+ * - `stream` is called when an attempt starts, and never for a tier that is not asked. What it throws is a defect of
+ *   that attempt.
+ * - `isContent` selects the elements that count as content, as in {@link tier}. `classify` maps a typed error to its
+ *   outcome. Default: `Outcome.classifyError`.
+ * - `transcript` accumulates what every tier's stream emits; `resume` says which tiers continue a stream that breaks
+ *   off, and how, see {@link Transcript}. Default: none.
  *
  * @example
  * import { Chunk, Effect, Either, Stream } from "effect"
@@ -156,12 +156,12 @@ export const fromPolicy = <Tier extends TierPolicy, A, E, R, S = never, R2 = nev
 }
 
 /**
- * The same of streams that are opened and read by hand, and not composed of `Stream`s, whose layers cost many times
- * what is done at an element: for who passes on much of what others make.
+ * {@link fromPolicy} for streams that are opened and pulled by hand. Use it to forward many elements cheaply: the
+ * layers of a composed `Stream` cost many times what is done per element.
  *
  * **Details**
- * - `open` is run once for every attempt, in a scope that closes when the attempt's stream has ended or is given up.
- *   What it gives is read from one fiber, one pull at a time, as that of `Stream.toPull` is.
+ * - `open` runs once per attempt, in a scope that closes when the attempt's stream has ended or is given up. Its result
+ *   is pulled from one fiber, one pull at a time, like that of `Stream.toPull`.
  * - `resume` opens the rest of a stream in the same way.
  *
  * @example
@@ -220,7 +220,7 @@ export const fromPolicyPull = <Tier extends TierPolicy, A, E, R, S = never, R2 =
 }
 
 /**
- * Asks `that` when `self` fails before its commit point. Associative, as `Fallback.orElse`.
+ * Asks `that` if `self` fails before its commit point. Associative, like `Fallback.orElse`.
  *
  * @example
  * import { Chunk, Effect, Stream } from "effect"
@@ -260,7 +260,7 @@ export const orElse: {
 )
 
 /**
- * Bounds the run's way to its commit point. What comes after is bounded by the tier's `idle` and `maxStream`.
+ * Bounds the run up to its commit point. After that the tier's `idle` and `maxStream` apply.
  *
  * @example
  * import { Effect, Stream } from "effect"
@@ -292,7 +292,7 @@ export const within: {
 )
 
 /**
- * Caps the tiers that one run may start.
+ * Limits how many tiers one run may start.
  *
  * @example
  * import { Effect, Stream } from "effect"
@@ -355,10 +355,10 @@ export const named: {
 )
 
 /**
- * Runs the fallback to its commit point: succeeds with the serving tier's stream and how it came about, before
- * any of it is consumed. Leaving the scope before the stream's end closes the tier's connection.
+ * Runs the fallback to its commit point: succeeds with the serving tier's stream and how it came about, before any of
+ * it is consumed. Closing the scope before the stream's end closes the tier's connection.
  *
- * With a `listener` that one hears what happens, in place of `Attempt.Listener`; default: none of its own.
+ * A `listener` receives the run's events in place of `Attempt.Listener`. Default: none.
  *
  * @example
  * import { Effect, Stream } from "effect"
@@ -382,8 +382,8 @@ export const served = <A, E, R>(
 > => given(self.ladder, streamed, options?.listener)
 
 /**
- * The same as {@link served} for who reads the stream by hand. It has ended when a pull fails, with `None` or an error;
- * whoever stops reading before that has to leave the scope.
+ * {@link served} with a stream that is pulled by hand. It has ended when a pull fails, with `None` or an error; to stop
+ * reading before that, close the scope.
  *
  * @example
  * import { Chunk, Effect, Stream } from "effect"
@@ -410,7 +410,8 @@ const streamed = <A, E>(pull: Pull<A, E>, close: Close): Stream.Stream<A, E> =>
   Stream.ensuringWith(Stream.repeatEffectChunkOption(pull), close)
 
 const fromLadder = <A, E, R>(ladder: FallbackStream<A, E, R>["ladder"]): FallbackStream<A, E, R> =>
-  // Effect offers no class to extend for a Stream, so the ladder rides on a stream made of it: late, for who pulls never asks.
+  // Effect has no Stream class to extend, so the ladder is attached to a stream made from it, lazily since those who
+  // pull never need it.
   Object.assign(
     Stream.suspend(() => Stream.unwrapScoped(Effect.map(given(ladder, streamed), ({ value }) => value))),
     { ladder }

@@ -1,10 +1,10 @@
 /**
- * How well tiers and models have done lately: success rate, latency and fallback rate over a rolling window, and
- * the alert on them.
+ * The recent health of tiers and models: success rate, latency and fallback rate over a rolling window, and alerts on
+ * them.
  *
- * It listens to the events of runs. What it keeps does not grow with traffic: a window is twenty slices of time, of
- * which the oldest leaves as a whole, and latencies are counted in bins, so that a quantile is within 1 % of the
- * latency that it stands for, from a millisecond to a day. To hear an event takes the same time at any traffic.
+ * It listens to the events of runs. Its memory does not grow with traffic: a window has twenty slices of time, of which
+ * the oldest is dropped as a whole, and latencies are counted in bins, so that a quantile is within 1 % of the true
+ * latency, from a millisecond to a day. Recording an event takes constant time.
  *
  * @since 0.1.0
  */
@@ -22,19 +22,19 @@ export type { Part, Watched } from "./internal/health/part.ts"
 export type { Slice } from "./internal/health/rolling.ts"
 
 /**
- * Calls for help when a tier serves too small a share of the runs it is due in.
+ * Fires when a tier serves too small a share of the runs it is due in.
  *
  * **Details**
- * - It fires when the success rate over the window `over` is below `successBelow`, with at least `atLeast` runs to
- *   judge by.
- * - It clears when the rate is clearly above: halfway from `successBelow` to 1, again with `atLeast` runs; or when
- *   the window is empty, for then nobody calls.
+ * - It fires when the success rate over the window `over` is below `successBelow`, with at least `atLeast` runs in the
+ *   window.
+ * - It clears when the rate is clearly above, halfway from `successBelow` to 1, again with at least `atLeast` runs; or
+ *   when the window is empty because there are no calls.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Alert {
-  /** The name of the runs it watches; every run that has such a tier where undefined. */
+  /** The name of the runs it watches. Default: every run that has such a tier. */
   readonly run?: string | undefined
   readonly tier: string
   readonly successBelow: number
@@ -43,7 +43,7 @@ export interface Alert {
 }
 
 /**
- * What an alert has to say now.
+ * The current state of an alert.
  *
  * @since 0.1.0
  * @category models
@@ -51,7 +51,7 @@ export interface Alert {
 export interface AlertStatus {
   readonly alert: Alert
   readonly firing: boolean
-  /** The runs of the window it judges by. */
+  /** The runs in its window. */
   readonly due: number
   readonly served: number
   readonly successRate: number | undefined
@@ -67,12 +67,12 @@ export interface Verdict {
   readonly tier: string
   readonly labels: Labels
   readonly served: boolean
-  /** Where it did, from the start of the attempt to its commit point. */
+  /** If it did, the time from the start of the attempt to its commit point. */
   readonly latency: Duration.Duration | undefined
 }
 
 /**
- * What the runs of a window say of a tier or a model. A rate is `undefined` where there is nothing to divide by.
+ * The figures of a tier or a model over a window. A rate is `undefined` if there were no runs to compute it from.
  *
  * @since 0.1.0
  * @category models
@@ -80,22 +80,22 @@ export interface Verdict {
 export interface Stats {
   /**
    * The runs it was due in: it was asked, or its breaker refused. A run that ended in this tier by the caller's own
-   * mistake, or because the caller left, is none of them.
+   * mistake, or because the caller left, does not count.
    */
   readonly due: number
-  /** Those of them that it gave their answer; a stream that broke off is none. */
+  /** The runs it answered; a stream that broke off does not count. */
   readonly served: number
   readonly successRate: number | undefined
   /** From the start of the attempt that served to its commit point: the whole answer, or a stream's first content. */
   readonly latency: Latency | undefined
-  /** The runs that it answered in place of their first tier. */
+  /** The runs it answered in place of their first tier. */
   readonly fallbacks: number
-  /** Their share of all runs that had an answer, of the same name or, for a model, of all names it is asked under. */
+  /** Their share of all answered runs of the same name or, for a model, of all run names that ask it. */
   readonly fallbackRate: number | undefined
 }
 
 /**
- * The latency that half, 95 % and 99 % of the answers did not exceed.
+ * Latency percentiles: 50, 95 and 99.
  *
  * @since 0.1.0
  * @category models
@@ -129,7 +129,7 @@ export interface ModelHealth extends Stats {
 }
 
 /**
- * All runs of one name. Those that were rejected or cancelled are not due.
+ * All runs of one name. Rejected and cancelled runs are not due.
  *
  * @since 0.1.0
  * @category models
@@ -139,7 +139,7 @@ export interface RunHealth extends Omit<Stats, "latency"> {
 }
 
 /**
- * What was seen over a window, by name. What had no event in it is not listed.
+ * The figures of a window, by name. Whatever had no event in it is not listed.
  *
  * @since 0.1.0
  * @category models
@@ -149,12 +149,12 @@ export interface Snapshot {
   readonly runs: ReadonlyArray<RunHealth>
   readonly tiers: ReadonlyArray<TierHealth>
   readonly models: ReadonlyArray<ModelHealth>
-  /** Events left out since the start, because there were already 1000 tiers or names of runs in the window. */
+  /** Events ignored since the start because the window already had 1000 tiers or run names. */
   readonly uncounted: number
 }
 
 /**
- * Hears of runs, and says how they have gone lately.
+ * Listens to runs, and reports their recent health.
  *
  * @since 0.1.0
  * @category models
@@ -165,9 +165,9 @@ export interface Health {
   readonly snapshot: Effect.Effect<Snapshot>
   /** In the order in which they were given. */
   readonly alerts: Effect.Effect<ReadonlyArray<AlertStatus>>
-  /** What `snapshot` is made of, for {@link together}. */
+  /** What `snapshot` is computed from, for {@link together}. */
   readonly part: Effect.Effect<Part>
-  /** What `alerts` are judged by, for {@link judge}. */
+  /** What `alerts` are computed from, for {@link judge}. */
   readonly watched: Effect.Effect<ReadonlyArray<Watched>>
 }
 
@@ -201,8 +201,7 @@ export const alert = (options: {
 }
 
 /**
- * Makes a health that has heard of nothing. It looks back on `over`, by default 5 minutes; every alert on its own
- * time.
+ * Makes an empty health. Its window is `over`, by default 5 minutes; every alert has its own.
  *
  * @example
  * import { Effect } from "effect"
@@ -246,7 +245,7 @@ export const make = (options?: {
 }
 
 /**
- * What several have seen, as if one had. Their windows must be of the same length; that of none is 5 minutes.
+ * Merges what several instances have seen. Their windows must be of equal length; that of an empty list is 5 minutes.
  *
  * @example
  * import { Effect } from "effect"
@@ -273,8 +272,8 @@ export const together = (parts: ReadonlyArray<Part>): Effect.Effect<Snapshot> =>
   })
 
 /**
- * What alerts have to say of what several have seen. Whether one fires depends on whether it did: `before` is what
- * they said last.
+ * The state of alerts over what several instances have seen. Since an alert has hysteresis, it depends on its previous
+ * state, `before`.
  *
  * @example
  * import { Effect } from "effect"
@@ -309,8 +308,7 @@ export const judge = (
   )
 
 /**
- * What an event says of the success rate of a tier, for whoever counts by himself; `undefined` where it says
- * nothing.
+ * What an event says about a tier's success rate, for those who count themselves; `undefined` if nothing.
  *
  * @example
  * import { Duration } from "effect"

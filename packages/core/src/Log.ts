@@ -1,5 +1,5 @@
 /**
- * The log of runs: a line for every attempt, every run, every refusal and every change of a breaker.
+ * The log of runs: one line for every attempt, run, refusal and breaker transition.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import * as Attempt from "./Attempt.ts"
 import { stateNames } from "./internal/breaker/state.ts"
 
 /**
- * One line of the log, by its fields. Nothing in it comes from a request or an answer, and it has no control characters.
+ * The fields of one log line. None comes from a request or an answer, and none contains control characters.
  *
  * @since 0.1.0
  * @category models
@@ -25,21 +25,21 @@ export interface Line {
 }
 
 /**
- * What a log has of attempts beside what every attempt has: what is to be said of their errors and of what they used up,
- * which only those know who made the tiers. Each writes its fields into the line; one that is `undefined` keeps its place.
+ * Additional fields of an attempt's line, about its error and its usage, which only the makers of the tiers can
+ * interpret. Each function writes its fields into the line; an `undefined` field keeps its place.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Details {
-  /** Of the typed error that the attempt failed of, `undefined` where there is none. Its place is before the outcome. */
+  /** Fields of the attempt's typed error, `undefined` if there is none. Written before the outcome. */
   readonly error: (fields: Line, error: unknown) => void
-  /** Of what the attempt used up, as far as it has told. Its place is after the type of its error. */
+  /** Fields of the attempt's usage, as far as it was reported. Written after the error type. */
   readonly usage: (fields: Line, usage: Attempt.Usage | undefined) => void
 }
 
 /**
- * What has a line: every event but the end of a tier, which its attempts and the run tell of.
+ * The events that have a line: all but the end of a tier, which the lines of its attempts and the run already describe.
  *
  * @since 0.1.0
  * @category models
@@ -47,8 +47,7 @@ export interface Details {
 export type Logged = Exclude<Attempt.Event, Attempt.TierEnded>
 
 /**
- * How much an event matters: an attempt that failed is a warning, and so is a breaker that opens; a run that failed is
- * an error.
+ * The level of an event: a failed attempt or a breaker that opens is a warning, a failed run is an error.
  *
  * @example
  * import { Duration } from "effect"
@@ -93,12 +92,12 @@ export const message = {
 } as const satisfies Readonly<Record<Logged["_tag"], string>>
 
 /**
- * Adds the fields of an event to a line that has begun, and gives that line back.
+ * Adds the fields of an event to a line, and returns that line.
  *
  * **Details**
- * - The place comes first, `route`, `tier` and the tier's labels; then what happened, and `trace_id` and `span_id` where
- *   there is a span.
- * - `details` adds to an attempt's line what it knows of its error and of what it used up. Default: nothing.
+ * - First come `route`, `tier` and the tier's labels; then what happened, and `trace_id` and `span_id` if there is a
+ *   span.
+ * - `details` adds fields about an attempt's error and usage. Default: nothing.
  *
  * @example
  * import { Duration } from "effect"
@@ -113,7 +112,7 @@ export const message = {
  * @category writing
  */
 export const write = <L extends Line>(line: L, event: Logged, details?: Details): L => {
-  // Field by field, in the order of the line: to add to what was spread takes V8 many times as long.
+  // Field by field, in the order of the line: adding to a spread object takes V8 many times as long.
   const fields: Line = line
   fields["route"] = clean(event.run)
   switch (event._tag) {
@@ -154,10 +153,10 @@ export const write = <L extends Line>(line: L, event: Logged, details?: Details)
 }
 
 /**
- * Logs the runs of a program through Effect's `Logger`: with the loggers, the least level and the annotations of the
- * fiber that the run is in, the fields as annotations. Whoever listens already still does.
+ * Logs the runs of a program through Effect's `Logger`, with the loggers, minimum level and annotations of the run's
+ * fiber, and the fields as annotations. A listener that is already in place keeps receiving events.
  *
- * With `attempts: false` there is no line for an attempt; default: there is. What `details` adds is in those lines; default:
+ * `attempts: false` omits the lines of attempts; default: `true`. `details` adds fields to those lines; default:
  * nothing.
  *
  * @example
@@ -191,7 +190,7 @@ export const layer = (options?: {
         try {
           listening(event)
         } catch {
-          // It cannot keep the log from hearing of it.
+          // A listener that throws must not keep the event from the log.
         }
       }
       if (event._tag === "TierEnded") return
@@ -235,6 +234,6 @@ const trace = (fields: Line, span: Attempt.SpanIds | undefined): void => {
 
 const control = /[\p{Cc}\u2028\u2029]/u
 
-/** Names are what files and programs make them: nothing in one may end a line or speak to a terminal. */
+/** Names come from files and programs: none may end a line or contain terminal escapes. */
 const clean = (text: string): string =>
   control.test(text) ? text.replace(/[\p{Cc}\u2028\u2029]/gu, "") : text

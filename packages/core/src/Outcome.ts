@@ -1,6 +1,6 @@
 /**
- * One classification of how an attempt ended, from which everything else follows: whether it is tried again,
- * whether the next tier is asked, what the circuit breaker counts, what logs, spans and metrics say.
+ * The one classification of how an attempt ended. It decides whether the tier is retried, whether the next tier is
+ * asked, what the circuit breaker counts, and what logs, spans and metrics say.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,8 @@ import { DeadlineExceeded } from "./Deadline.ts"
 import { cutShort, interrupted, overtime, pastDeadline, slowCaller } from "./internal/run/ours.ts"
 
 /**
- * What the run does after a failed attempt: try the same tier again, ask the next tier, or stop and give the
- * caller this very failure.
+ * What the run does after a failed attempt: retry the same tier, ask the next tier, or stop and fail with this very
+ * failure.
  *
  * @since 0.1.0
  * @category models
@@ -25,8 +25,8 @@ export type Next = "retry" | "nextTier" | "abort"
  *
  * - `Success` counts for the tier's breaker.
  * - `Failure` counts against it.
- * - `Ignored` says nothing about the tier's health: the caller's own mistake, an answer that is whole but of no
- *   use, an attempt that was cut short before its own time was over, or the caller left.
+ * - `Ignored` says nothing about the tier's health: the caller's own mistake, a complete but unusable answer, an
+ *   attempt that was cut short before its own timeout, or a caller that left.
  *
  * @since 0.1.0
  * @category models
@@ -54,9 +54,9 @@ export interface Failure {
   readonly next: Next
   /** Low-cardinality name for logs, spans and metrics. */
   readonly errorType: string
-  /** The wait the other side asked for. */
+  /** The wait requested by the upstream. */
   readonly retryAfter: Duration.Duration | undefined
-  /** Opens the breaker at once, whatever it has counted so far. */
+  /** Opens the breaker at once, regardless of its triggers. */
   readonly trip: boolean
 }
 
@@ -96,8 +96,8 @@ export const success: Success = { _tag: "Success" }
 /**
  * A failure that counts against the tier.
  *
- * Defaults: `next: "retry"`, `errorType: "failure"`, no hint, `trip: false`. A hint longer than the tier's
- * `maxRetryAfter` is not waited for: the next tier is asked and the breaker opens until then.
+ * Defaults: `next: "retry"`, `errorType: "failure"`, no `retryAfter`, `trip: false`. A `retryAfter` longer than the
+ * tier's `maxRetryAfter` is not waited for: the next tier is asked, and the breaker opens until then.
  *
  * @example
  * import { Outcome } from "@understudy/core"
@@ -143,7 +143,7 @@ export const ignored = (options?: {
 })
 
 /**
- * Judges a typed error of a tier.
+ * Maps a tier's typed error to its outcome.
  *
  * @since 0.1.0
  * @category models
@@ -151,8 +151,8 @@ export const ignored = (options?: {
 export type Classify<in E> = (error: E) => Outcome
 
 /**
- * The classifier of a tier that names none: every typed error is worth a retry and counts against the breaker;
- * its `_tag`, where it has one, is the error type.
+ * The default classifier: every typed error is worth a retry and counts against the breaker; its `_tag`, if it has one,
+ * is the error type.
  *
  * @example
  * import { Outcome } from "@understudy/core"
@@ -176,12 +176,12 @@ export const classifyError: Classify<unknown> = (error) =>
  * Classifies any exit of an attempt.
  *
  * **Details**
- * - A typed failure goes to `classify`, also when an interruption came with it.
- * - `DeadlineExceeded` of the attempt's own bound (`attemptTimeout`, `firstToken`, `idle`, `maxStream`) is a
- *   failure: the next tier is asked, or this one again with `retryTimeouts`. Cut short by the tier's `timeout`
- *   or the run's `deadline` it is ignored, for it had not used up its own time, and so is a `maxStream` in which the
+ * - A typed failure goes to `classify`, even if combined with an interruption.
+ * - `DeadlineExceeded` of the attempt's own bound (`attemptTimeout`, `firstToken`, `idle`, `maxStream`) is a failure:
+ *   the next tier is asked, or this one again with `retryTimeouts`. An attempt cut short by the tier's `timeout` or the
+ *   run's `deadline` is ignored, since it had not exceeded its own bound, and so is a `maxStream` during which the
  *   stream waited for its caller.
- * - A defect is a failure that aborts: a bug is not answered by asking somebody else.
+ * - A defect is a failure that aborts: asking another tier does not fix a bug.
  * - Interruption alone is ignored, always.
  *
  * @example
@@ -200,7 +200,7 @@ export const fromExit = <A, E>(
   options?: { readonly retryTimeouts?: boolean | undefined }
 ): Outcome => {
   if (Exit.isSuccess(exit)) return success
-  // By far the most causes are a failure and nothing else.
+  // Fast path: most causes are a single typed failure.
   const error = Cause.isFailType(exit.cause) ? Option.some(exit.cause.error) : Cause.failureOption(exit.cause)
   if (Option.isNone(error)) {
     return Cause.isInterruptedOnly(exit.cause) ? interrupted : failure({ next: "abort", errorType: "defect" })

@@ -1,8 +1,8 @@
 /**
  * Tiers as plain data: what a file says, with every default filled in.
  *
- * A policy can be read, printed and bounded before anything runs. Decoding refuses what could not work (no tier,
- * two tiers of one name, a number out of range) and keys it does not know.
+ * A policy can be read, printed and bounded before anything runs. Decoding rejects what cannot work (no tier, two tiers
+ * of one name, a number out of range) and unknown keys.
  *
  * @since 0.1.0
  */
@@ -39,7 +39,7 @@ export type { Bounds, TierBounds, WorstCase } from "./internal/policy/worstCase.
  */
 export interface TierPolicy {
   readonly name: string
-  /** Bounds the tier, all its attempts and waits together. */
+  /** Bounds all attempts and waits of the tier together. */
   readonly timeout: Duration.Duration
   /** Bounds one attempt. */
   readonly attemptTimeout: Duration.Duration
@@ -50,14 +50,14 @@ export interface TierPolicy {
   /** Bounds the whole length of a stream after the commit point. */
   readonly maxStream: Duration.Duration
   readonly backoff: Backoff.Backoff
-  /** The longest wait asked for by the other side that is waited for. */
+  /** The longest requested wait that is waited out. */
   readonly maxRetryAfter: Duration.Duration
-  /** Whether an attempt that ran into its timeout is tried again. */
+  /** Whether an attempt that timed out is retried. */
   readonly retryTimeouts: boolean
   readonly breaker: CircuitBreaker.Config
   /**
-   * In a run for a whole answer, how long the tier may leave it open before the next one is asked beside it; the first
-   * answer wins. Default: not at all, and never in a stream.
+   * In a run for a whole answer, how long the tier may take before the next one is asked alongside it; the first answer
+   * wins. Default: no hedge; never in a stream.
    */
   readonly hedge?: { readonly after: Duration.Duration } | undefined
 }
@@ -71,15 +71,15 @@ export interface TierPolicy {
 export interface Policy<out Tier extends TierPolicy = TierPolicy> {
   /** Bounds the run. */
   readonly deadline: Duration.Duration
-  /** How many tiers one run may ask; all of them where undefined. */
+  /** How many tiers one run may ask. Default: all. */
   readonly maxTiers: number | undefined
   readonly tiers: Arr.NonEmptyReadonlyArray<Tier>
-  /** When to call for help. */
+  /** When to alert. */
   readonly alert?: Alert | undefined
 }
 
 /**
- * A policy as files write it; `Extra` is what each tier says beyond this.
+ * A policy in its file form; `Extra` are additional fields of each tier.
  *
  * @since 0.1.0
  * @category models
@@ -92,7 +92,7 @@ export interface PolicyFile<out Extra = {}> {
 }
 
 /**
- * A tier as files write it.
+ * A tier in its file form.
  *
  * @since 0.1.0
  * @category models
@@ -100,7 +100,7 @@ export interface PolicyFile<out Extra = {}> {
 export interface TierFile extends Schema.Struct.Encoded<typeof file.tierFields> {}
 
 /**
- * An alert as files write it.
+ * An alert in its file form.
  *
  * @since 0.1.0
  * @category models
@@ -108,8 +108,8 @@ export interface TierFile extends Schema.Struct.Encoded<typeof file.tierFields> 
 export interface AlertFile extends Schema.Schema.Encoded<typeof file.Alert> {}
 
 /**
- * A duration as files write it: Effect's own text or a short form such as `20s`, `250ms`, `1.5s` or `1h30m`.
- * Negative durations are refused; the short form is what it encodes to.
+ * A duration in its file form: Effect's own text or a short form such as `20s`, `250ms`, `1.5s` or `1h30m`. Negative
+ * durations are rejected; it encodes to the short form.
  *
  * @example
  * import { Duration, Schema } from "effect"
@@ -124,7 +124,7 @@ export interface AlertFile extends Schema.Schema.Encoded<typeof file.Alert> {}
 export const DurationText: Schema.Schema<Duration.Duration, string> = fields.DurationText
 
 /**
- * The name of a tier, or any other text that goes into log lines, metric labels and HTTP headers as it is.
+ * The name of a tier, or any other text that appears verbatim in log lines, metric labels and HTTP headers.
  *
  * @example
  * import { Schema } from "effect"
@@ -138,7 +138,7 @@ export const DurationText: Schema.Schema<Duration.Duration, string> = fields.Dur
 export const Name: Schema.Schema<string> = fields.Name
 
 /**
- * The schema of a policy whose tiers have further fields: what a gateway adds to say where a tier leads to.
+ * The schema of a policy whose tiers have additional fields, such as a gateway's provider and model.
  *
  * @example
  * import { Schema } from "effect"
@@ -166,10 +166,11 @@ export const struct = <Extra extends Schema.Struct.Fields>(
  * **Details**
  * - Defaults: `deadline: 60s`, `maxTiers` all; of a tier `timeout: 30s`, `attemptTimeout` and `firstToken` as its
  *   timeout, `idle: 4m`, `maxStream: 15m`; `retry` and `breaker` as in {@link Backoff.exponential} and
- *   {@link CircuitBreaker.config}, with `maxRetryAfter: 5s` and `onTimeout: false`. Of an `alert`, which is off
- *   unless there is one, `successBelow: 0.95`, `over: 5m`, `atLeast: 20`.
+ *   {@link CircuitBreaker.config}, with `maxRetryAfter: 5s` and `onTimeout: false`. Of an `alert`, which is off unless
+ *   there is one, `successBelow: 0.95`, `over: 5m`, `atLeast: 20`.
  * - An unknown key is an error, whatever the options of the decoder say.
- * - It encodes to the file form with every default written out; what few say of a breaker, only where it differs.
+ * - It encodes to the file form with every default written out, except for the rarer fields of a breaker, which are
+ *   written only if they differ from the default.
  *
  * @example
  * import { Schema } from "effect"
@@ -216,16 +217,16 @@ export const decodeUnknown = (input: unknown): Either.Either<Policy, ParseResult
 export const decode: (policy: PolicyFile) => Either.Either<Policy, ParseResult.ParseError> = decodeUnknown
 
 /**
- * The most that one run of a policy can take, in attempts and in time, for each tier and in all.
+ * The worst case of one run of a policy, in attempts and in time, per tier and in total.
  *
  * **Details**
- * - A tier takes its `timeout`, or all its attempts at their longest and all its waits at their largest, whichever
- *   is less. The largest wait is that of its backoff or its `maxRetryAfter`, for a hint up to that is waited out.
- * - The run takes what its tiers take together, or its `deadline`, whichever is less; with `maxTiers`, those tiers
- *   that take most, for breakers decide which ones are asked.
- * - An attempt takes at most its `attemptTimeout`. For a run of a stream say `stream: true`: the way to its commit
- *   point, on which an attempt takes at most its `firstToken`.
- * - Where nothing bounds it, the duration is infinite.
+ * - A tier takes its `timeout`, or the sum of its longest attempts and longest waits, whichever is less. The longest
+ *   wait is that of its backoff or its `maxRetryAfter`, since a `retryAfter` up to that is waited out.
+ * - The run takes the sum of its tiers, or its `deadline`, whichever is less; with `maxTiers`, the sum of the longest
+ *   ones, since breakers decide which tiers are asked.
+ * - An attempt takes at most its `attemptTimeout`. With `stream: true`, the result is for a streamed run up to its
+ *   commit point, where an attempt takes at most its `firstToken`.
+ * - If nothing bounds it, the duration is infinite.
  *
  * @example
  * import { Duration, Either } from "effect"
@@ -249,16 +250,15 @@ export const worstCase: (policy: Policy, options?: { readonly stream?: boolean |
   bounds.worstCase
 
 /**
- * When a run can come to each of a policy's tiers, counted from its start.
+ * When a run can reach each of a policy's tiers, counted from its start.
  *
  * **Details**
- * - It comes to a tier at once when those above it refuse with what is not worth a retry, or their breakers are open;
- *   no sooner than `retried` when each of them was tried as often as it may be.
- * - It comes there by `hanging` when none of them says anything. That is `undefined` where the deadline is over by then,
- *   or as many as `maxTiers` have been asked: nobody gets an answer from this tier while those above hang, until their
- *   breakers are open.
- * - It comes there by `latest` or not at all.
- * - As in {@link worstCase}, a run of a stream is bounded on the way to its commit point.
+ * - It reaches a tier at once if those above it fail without a retry, or their breakers are open; and no sooner than
+ *   `retried` if each of them uses up all its attempts.
+ * - It reaches the tier by `hanging` if all of those hang. That is `undefined` if the deadline is over by then, or
+ *   `maxTiers` tiers have been asked: then this tier answers nobody while those above hang, until their breakers open.
+ * - It reaches the tier by `latest` or not at all.
+ * - As in {@link worstCase}, a streamed run is bounded up to its commit point.
  *
  * @example
  * import { Duration, Either } from "effect"
@@ -283,8 +283,8 @@ export const reach: (
 ) => ReadonlyArray<TierReach> = reaches.reach
 
 /**
- * Looks for what a policy says and cannot mean: bounds that never come into play, tiers that are not reached when
- * they are needed, waits that cannot lead to an attempt. No finding is no proof that a policy is a good one.
+ * Finds settings that cannot have their intended effect: bounds that never apply, tiers that are not reached when they
+ * are needed, waits that cannot lead to an attempt. No findings do not mean that the policy is good.
  *
  * @example
  * import { Either } from "effect"
@@ -302,7 +302,7 @@ export const reach: (
 export const lint: (policy: Policy) => ReadonlyArray<Finding> = checks.lint
 
 /**
- * Makes the breakers of a policy, closed, each with the key `{name}/{tier}`.
+ * Makes a policy's breakers, closed, each with the key `{name}/{tier}`.
  *
  * @example
  * import { Effect, Either } from "effect"

@@ -1,12 +1,12 @@
 /**
- * Bounds how many of the calls to a provider may be retries, so that retrying does not become the outage.
+ * Limits the share of calls to a provider that may be retries, so that retries do not become the outage.
  *
- * A budget is a bucket of tokens. A retry or a hedge takes one, a success puts a tenth of one back, and time alone
- * puts back a few, for a caller of little traffic would otherwise never earn its next retry. First attempts are
- * free, those of later tiers too: an empty budget sends a run on to its next tier, it does not fail it.
+ * A budget is a token bucket. A retry or a hedge takes one token, a success returns a tenth, and a few are refilled
+ * over time, since a caller with little traffic would otherwise never earn its next retry. First attempts are free,
+ * also on later tiers: an empty budget sends a run to its next tier and does not fail it.
  *
- * The bucket is a pure function, {@link step}; a budget is that function behind one `Ref.modify`. It is shared by
- * being passed on: tiers that are given the same budget draw from the same bucket.
+ * The bucket is a pure function, {@link step}; a budget is that function behind one `Ref.modify`. Tiers that are given
+ * the same budget draw from the same bucket.
  *
  * @since 0.1.0
  */
@@ -15,30 +15,30 @@ import * as Ref from "effect/Ref"
 import * as Deadline from "./Deadline.ts"
 
 /**
- * How large a bucket is, and what fills it.
+ * The size of a bucket, and how it is refilled.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Config {
-  /** The tokens that the bucket holds, and starts with. */
+  /** The capacity of the bucket, which starts full. */
   readonly max: number
-  /** The tokens that a success puts back: `0.1` lets one call in ten be a retry. */
+  /** The tokens that a success returns: `0.1` allows one call in ten to be a retry. */
   readonly perSuccess: number
-  /** The tokens that every second puts back, whatever else happens. */
+  /** The tokens refilled every second, regardless of traffic. */
   readonly minPerSecond: number
 }
 
 /**
- * The state of a bucket. Tokens are counted in thousandths, so that ten deposits of a tenth are a whole one, and
- * times in milliseconds of `Deadline.now`.
+ * The state of a bucket. Tokens are counted in thousandths, so that ten deposits of a tenth make exactly one, and times
+ * in milliseconds of `Deadline.now`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface State {
   readonly thousandths: number
-  /** Up to when time has been paid for. */
+  /** The instant up to which the refill has been credited. */
   readonly paidUntil: number
 }
 
@@ -67,12 +67,11 @@ export type Event =
 export const initial = (config: Config): State => ({ thousandths: config.max * 1_000, paidUntil: 0 })
 
 /**
- * The bucket's whole behaviour: a total function of its state and one event, which says whether a token was
- * granted.
+ * The bucket's whole behaviour: a total function of its state and one event, which returns whether a token was granted.
  *
  * **Details**
  * - A withdrawal takes a whole token or nothing.
- * - The bucket never holds more than `max`, wherever its tokens come from.
+ * - The bucket never holds more than `max`.
  *
  * @example
  * import { RetryBudget } from "@understudy/core"
@@ -93,7 +92,7 @@ export const step = (config: Config, state: State, event: Event): readonly [gran
       const paid = refill(config, state, event.now)
       return paid.thousandths >= token ? [true, add(config, paid, -token)] : [false, paid]
     }
-    // Neither needs the time: what a bucket earns adds up to the same in any order.
+    // Neither needs the time: the refill is the same in any order.
     case "Deposit":
       return [false, add(config, state, config.perSuccess * token)]
     case "Refund":
@@ -104,7 +103,7 @@ export const step = (config: Config, state: State, event: Event): readonly [gran
 const token = 1_000
 
 const refill = (config: Config, state: State, now: number): State => {
-  // Fibers read the clock before they come to the bucket, and may come in another order.
+  // Fibers read the clock before they reach the bucket, so events may arrive out of order.
   const paidUntil = Math.max(state.paidUntil, now)
   const earned = (paidUntil - state.paidUntil) * config.minPerSecond
   return add(config, { thousandths: state.thousandths, paidUntil }, earned)
@@ -123,18 +122,18 @@ const add = (config: Config, { paidUntil, thousandths }: State, more: number): S
  */
 export interface RetryBudget {
   readonly config: Config
-  /** Takes a token for a retry or a hedge; `false` where there is none, and then it must not be made. */
+  /** Takes a token for a retry or a hedge; `false` if there is none, and then it must not be made. */
   readonly withdraw: Effect.Effect<boolean>
   /** A call has succeeded. */
   readonly deposit: Effect.Effect<void>
-  /** Gives a token back that was taken for an attempt which never started. */
+  /** Returns a token that was taken for an attempt that never started. */
   readonly refund: Effect.Effect<void>
   /** The tokens there are now. */
   readonly balance: Effect.Effect<number>
 }
 
 /**
- * A {@link Config} of which anything may be left to its default.
+ * A {@link Config} with all fields optional.
  *
  * @since 0.1.0
  * @category models
@@ -192,7 +191,7 @@ export const make = (options?: Options): Effect.Effect<RetryBudget> => {
 }
 
 /**
- * Makes one budget for each key, all of the same options: what gives every tier the budget of its provider.
+ * Makes one budget per key, all with the same options, so that tiers of one provider can share a budget.
  *
  * @example
  * import { Effect } from "effect"

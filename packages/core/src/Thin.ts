@@ -1,6 +1,6 @@
 /**
- * A few things of Effect's own with less of what makes them general: for what runs at every call, where to make them and to
- * keep them while the call waits would cost more than the call.
+ * Leaner, less general versions of a few Effect primitives, for code that runs on every call. There, creating the
+ * general ones and holding them while the call waits would cost more than the call.
  *
  * @since 0.1.0
  */

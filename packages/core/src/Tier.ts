@@ -27,7 +27,7 @@ import type { RetryBudget } from "./RetryBudget.ts"
 export interface Tier<out A, out E, out R> extends Fallback<A, E, R> {}
 
 /**
- * What every tier may be told, whether it runs an effect or a stream.
+ * The options of every tier, whether it runs an effect or a stream.
  *
  * @since 0.1.0
  * @category models
@@ -35,27 +35,27 @@ export interface Tier<out A, out E, out R> extends Fallback<A, E, R> {}
 export interface Options<in E> {
   /** Names the tier in records, logs, spans and metrics. */
   readonly name: string
-  /** What else to say of it there, such as its model and provider. Default: nothing. */
+  /** Further labels there, such as its model and provider. Default: none. */
   readonly labels?: Labels | undefined
-  /** Bounds all attempts and waits of the tier together, to its commit point. Default: unbounded. */
+  /** Bounds all attempts and waits of the tier together, up to its commit point. Default: unbounded. */
   readonly timeout?: Duration.DurationInput | undefined
   /** How often and when to try again. Default: not at all. */
   readonly backoff?: Backoff | undefined
   /**
-   * The longest wait asked for by the other side that is waited out; a longer one opens the breaker until then
-   * and sends the run to the next tier at once. Default: 5 seconds.
+   * The longest requested wait that is waited out; a longer one opens the breaker until then and sends the run to the
+   * next tier at once. Default: 5 seconds.
    */
   readonly maxRetryAfter?: Duration.DurationInput | undefined
-  /** Whether an attempt that ran out of its own time is tried again. Default: false, the next tier is asked. */
+  /** Whether an attempt that exceeded its own timeout is retried. Default: false, the next tier is asked. */
   readonly retryTimeouts?: boolean | undefined
   /** Asked before every attempt and told how each ended. May be shared. Default: none. */
   readonly breaker?: CircuitBreaker | undefined
   /**
-   * What retries and hedges draw on; may be shared, by tiers of one provider for example. Where it is empty the
-   * next tier is asked instead. Default: none, no such limit.
+   * The budget that retries and hedges draw on; may be shared, by tiers of one provider for example. If it is empty,
+   * the next tier is asked instead. Default: none, unlimited.
    */
   readonly budget?: RetryBudget | undefined
-  /** Judges a typed error. Default: `Outcome.classifyError`, worth a retry and counted by the breaker. */
+  /** Maps a typed error to its outcome. Default: `Outcome.classifyError`, worth a retry and counted by the breaker. */
   readonly classify?: Classify<E> | undefined
   /** The tier's span. Default name: `tier {name}`. */
   readonly span?:
@@ -67,15 +67,15 @@ export interface Options<in E> {
 }
 
 /**
- * Makes a tier of an effect. With nothing but a name it is the effect itself, and fails with the effect's own
- * cause.
+ * Makes a tier from an effect. With nothing but a name it behaves like the effect itself, and fails with the effect's
+ * own cause.
  *
  * **Details**
- * - Every attempt runs in a `Scope` of its own, closed before anything else starts.
- * - `attemptTimeout` bounds one attempt; default unbounded. An attempt that does not let itself be interrupted is
- *   left behind, so that a bound is a bound.
- * - From the outside in: tier timeout, retry, breaker, attempt timeout, attempt. So the breaker counts attempts,
- *   and a half-open breaker is probed by one attempt.
+ * - Every attempt runs in its own `Scope`, which is closed before anything else starts.
+ * - `attemptTimeout` bounds one attempt. Default: unbounded. An attempt that resists interruption is left behind, so
+ *   that bounds are hard.
+ * - From the outside in: tier timeout, retry, breaker, attempt timeout, attempt. Hence the breaker counts attempts, and
+ *   a half-open breaker is probed by one attempt.
  *
  * @example
  * import { Effect } from "effect"
@@ -112,13 +112,13 @@ export const make = <A, E, R>(
   )
 
 /**
- * Provides a tier's services from a layer: the same program under another layer is another tier.
+ * Provides a tier's services from a layer, so that one program under different layers makes different tiers.
  *
  * **Details**
- * - The layer is built for every attempt, in the attempt's scope and within its bounds; one that is dear to build
- *   is better built once (`Layer.build`) and given as `Layer.succeedContext`.
- * - Its errors must be among the tier's, for the tier's classifier judges them too.
- * - Given a fallback of several tiers it provides each of them.
+ * - The layer is built for every attempt, in the attempt's scope and within its bounds. An expensive one is better
+ *   built once (`Layer.build`) and passed as `Layer.succeedContext`.
+ * - Its errors must be among the tier's, since the tier's classifier handles them too.
+ * - A fallback of several tiers has the layer provided to each of them.
  *
  * @example
  * import { Context, Effect, Layer } from "effect"

@@ -1,5 +1,5 @@
 /**
- * How many requests may be under way at once, and how many may wait for a place.
+ * Limits how many requests may be in flight, and how many may wait for a free place.
  *
  * @since 0.1.0
  */
@@ -9,33 +9,33 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 
 /**
- * The door of a server.
+ * Admits requests to a server.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Admission {
-  /** Waits for a place and keeps it until the scope closes; `false` where there is none to be had. */
+  /** Waits for a place and holds it until the scope closes; `false` if the request is turned away. */
   readonly enter: Effect.Effect<boolean, never, Scope.Scope>
 }
 
 /**
- * How many a server lets in at once.
+ * The limits of a server.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Limits {
-  /** Requests under way at once. */
+  /** Requests in flight at once. */
   readonly maxInFlight: number
   /** Requests that wait for a place; one more is turned away at once. */
   readonly maxQueue: number
-  /** How long one waits at most. */
+  /** The longest wait for a place. */
   readonly maxWait: Duration.DurationInput
 }
 
 /**
- * Lets everybody in.
+ * Admits every request.
  *
  * @example
  * import { Effect } from "effect"
@@ -49,7 +49,7 @@ export interface Limits {
 export const unbounded: Admission = { enter: Effect.succeed(true) }
 
 /**
- * Places for so many, given in the order in which they are asked for. Whoever stops waiting leaves the queue.
+ * Admits requests in order of arrival, up to the limits. An interrupted waiter leaves the queue.
  *
  * @example
  * import { Effect } from "effect"
@@ -94,7 +94,7 @@ export const make = ({ maxInFlight, maxQueue, maxWait }: Limits): Admission => {
   const waited = (guest: Guest): Effect.Effect<boolean> =>
     Effect.map(Effect.timeoutOption(called(guest), longest), () => {
       queue.delete(guest)
-      // It may have been called in the very moment in which it gave up.
+      // It may have been admitted at the very moment it timed out.
       return guest.admitted
     })
 
@@ -107,9 +107,9 @@ export const make = ({ maxInFlight, maxQueue, maxWait }: Limits): Admission => {
           closed = true
           if (guest) depart(guest)
         })
-      // Before it arrives, so that nothing can come between the two.
+      // Registered before it arrives, so that nothing can come in between.
       return Effect.flatMap(Scope.addFinalizerExit(scope, departs), () => {
-        // Nobody would give its place back.
+        // In a closed scope, its place would never be freed.
         if (closed) return Effect.succeed(false)
         guest = arrive()
         return guest.admitted || !queue.has(guest) ? Effect.succeed(guest.admitted) : waited(guest)

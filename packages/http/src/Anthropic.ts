@@ -1,9 +1,9 @@
 /**
- * A provider that speaks Anthropic's Messages API. Requests of OpenAI's chat completions are put in its words and its
- * answers in theirs, both whole and streamed.
+ * A provider that speaks Anthropic's Messages API. Chat completion requests are translated into it and its answers
+ * back, both whole and streamed.
  *
- * What has no counterpart is refused before anything is sent, with the field's name and a remedy, so that nothing
- * of a request is lost in silence: the next tier is asked, and if there is none the caller is told.
+ * A field without a counterpart is refused before anything is sent, with its name and a remedy, so that nothing of a
+ * request is silently lost: the next tier is asked, and if there is none, the caller is told.
  *
  * @since 0.1.0
  */
@@ -24,7 +24,7 @@ import type { Quirks } from "./Quirks.ts"
 import type { Upstream } from "./Upstream.ts"
 
 /**
- * An account of Anthropic's.
+ * An Anthropic account.
  *
  * @since 0.1.0
  * @category models
@@ -34,26 +34,26 @@ export interface Options extends Quirks {
   /** Without its version path. Default: `https://api.anthropic.com`. */
   readonly baseUrl?: string | undefined
   readonly apiKey?: Redacted.Redacted | undefined
-  /** Sent with every request, over the ones of ours; such as `anthropic-beta`, or another `anthropic-version`. */
+  /** Sent with every request, overriding ours; such as `anthropic-beta`, or another `anthropic-version`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** The most tokens of an answer whose request names no `max_completion_tokens` or `max_tokens`. Default: 16384. */
+  /** The most tokens of an answer if the request has no `max_completion_tokens` or `max_tokens`. Default: 16384. */
   readonly maxTokens?: number | undefined
-  /** What its errors mean where the table does not know, or knows otherwise; asked before the table. */
+  /** Rows for its errors, which take precedence over `ErrorTable.table`. */
   readonly errors?: ReadonlyArray<Row> | undefined
   readonly upstream: Upstream
 }
 
 /**
- * An account of Anthropic's as a provider.
+ * An Anthropic account as a provider.
  *
  * **Details**
- * - Sends `anthropic-version: 2023-06-01`, the last one that takes `temperature` and `top_p`.
- * - Numbers, JSON schemas and the arguments of tools go through as they are written, in both directions.
- * - Thinking is passed over; its tokens are counted.
- * - A field without a counterpart, and one that the model does not take, is a failure of kind `unsupported`.
- * - An error is put into OpenAI's envelope, with its status and message.
- * - Otherwise as `OpenAiCompatible.make`: no headers of the caller's, no redirects, and a stream that is cut short
- *   is a failure.
+ * - Sends `anthropic-version: 2023-06-01`, the last one that accepts `temperature` and `top_p`.
+ * - Numbers, JSON schemas and tool arguments pass through verbatim in both directions.
+ * - Thinking is left out; its tokens are counted.
+ * - A field without a counterpart, or one that the model does not accept, is a failure of kind `unsupported`.
+ * - An error is translated into OpenAI's envelope, with its status and message.
+ * - Otherwise like `OpenAiCompatible.make`: none of the caller's headers are sent, redirects are not followed, and a
+ *   truncated stream is a failure.
  *
  * @example
  * import { Effect, Redacted } from "effect"

@@ -1,6 +1,6 @@
 /**
- * A provider that is a resource of Azure OpenAI. It speaks OpenAI's protocol under other URLs and with another
- * header for the key; a model is the name of a deployment.
+ * An Azure OpenAI resource as a provider. It speaks OpenAI's protocol with other URLs and another header for the key; a
+ * model is the name of a deployment.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import type { Quirks } from "./Quirks.ts"
 import type { Upstream } from "./Upstream.ts"
 
 /**
- * A resource of Azure OpenAI.
+ * An Azure OpenAI resource.
  *
  * @since 0.1.0
  * @category models
@@ -23,23 +23,23 @@ export interface Options extends Quirks {
   readonly baseUrl: string
   /** A dated API version, such as `2024-10-21`. Default: the `v1` API, which needs none. */
   readonly apiVersion?: string | undefined
-  /** Sent as `api-key`. Whoever has a token instead sends it in `headers`. */
+  /** Sent as `api-key`. To use a token instead, send it in `headers`. */
   readonly apiKey?: Redacted.Redacted | undefined
-  /** Sent with every request, over the ones of ours. */
+  /** Sent with every request, overriding ours. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** What its errors mean where the table does not know, or knows otherwise; asked before the table. */
+  /** Rows for its errors, which take precedence over `ErrorTable.table`. */
   readonly errors?: ReadonlyArray<Row> | undefined
   readonly upstream: Upstream
 }
 
 /**
- * A resource of Azure OpenAI as a provider.
+ * An Azure OpenAI resource as a provider.
  *
  * **Details**
- * - With an `apiVersion` it asks `{baseUrl}/openai/deployments/{model}/chat/completions?api-version={apiVersion}`,
+ * - With an `apiVersion` it calls `{baseUrl}/openai/deployments/{model}/chat/completions?api-version={apiVersion}`,
  *   without one `{baseUrl}/openai/v1/chat/completions`; embeddings are at `embeddings` in place of `chat/completions`.
- * - Bytes, errors, bounds and streams are as in `OpenAiCompatible.make`. The chunks in which Azure tells of its
- *   content filter are passed on as they come; they are no content.
+ * - Bytes, errors, bounds and streams are as in `OpenAiCompatible.make`. The chunks with Azure's content filter results
+ *   are passed on unchanged and do not count as content.
  *
  * @example
  * import { Effect } from "effect"

@@ -1,5 +1,5 @@
 /**
- * Who may call: the gateway's own API keys.
+ * The gateway's own API keys, which decide who may call it.
  *
  * @since 0.1.0
  */
@@ -8,18 +8,18 @@ import * as Redacted from "effect/Redacted"
 import * as Utf8 from "./internal/bytes/utf8.ts"
 
 /**
- * Who may ask.
+ * Decides who may call.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Callers {
-  /** Whether this `Authorization` header is a known key's. */
+  /** Whether this `Authorization` header contains a known key. */
   readonly admits: (authorization: string | undefined) => Effect.Effect<boolean>
 }
 
 /**
- * Admits everybody: for a gateway that only this machine can reach.
+ * Admits everybody, for a gateway that only this machine can reach.
  *
  * @example
  * import { Effect } from "effect"
@@ -33,8 +33,7 @@ export interface Callers {
 export const anyone: Callers = { admits: () => Effect.succeed(true) }
 
 /**
- * Admits the bearers of these keys. Only SHA-256 digests of them are kept, and compared in a time that does not
- * depend on where they differ.
+ * Admits the bearers of these keys. Only their SHA-256 digests are kept, and they are compared in constant time.
  *
  * @example
  * import { Effect, Redacted } from "effect"

@@ -1,10 +1,9 @@
 /**
- * Thin views over chat completions: what the pipeline must know of a request, a chunk and an answer, read without
- * touching their bytes.
+ * Thin views over chat completions: what the pipeline needs to know of a request, a chunk and an answer, read without
+ * changing their bytes.
  *
- * Parsing JSON and writing it again loses large integers, duplicate keys and number formats. So bytes stay as
- * they came, a view is read beside them, and the one thing that changes between tiers, the model's name, is cut
- * in.
+ * Parsing JSON and writing it again loses large integers, duplicate keys and number formats. So the bytes are kept, a
+ * view is read from them, and the model's name, the one thing that differs between tiers, is replaced in place.
  *
  * @since 0.1.0
  */
@@ -18,28 +17,28 @@ import { readChoices, readUsage } from "./internal/provider/choice.ts"
 import { isError } from "./internal/provider/errorBody.ts"
 
 /**
- * What the gateway looks at of a request; everything else is in its bytes.
+ * The parts of a request that the gateway uses; everything else stays in its bytes.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ChatRequest {
-  /** What the caller asked for: the name of a route. */
+  /** The model requested by the caller: the name of a route. */
   readonly model: string
   readonly stream: boolean
-  /** How many choices it asks for, where that is more than one. */
+  /** How many choices it asks for, if more than one. */
   readonly n?: number | undefined
   /**
-   * What was said of the answer already: to be answered is what comes after. Only for a provider that goes on from
-   * there, see `Provider.prefill`; the body says nothing of it.
+   * The beginning of the answer, which is to be continued. Only for a provider that can, see `Provider.prefill`; it is
+   * not part of the body.
    */
   readonly prefix?: string | undefined
-  /** The request as it came. */
+  /** The request's original bytes. */
   readonly body: Uint8Array
 }
 
 /**
- * A request that no tier could answer. Its message holds nothing of the request.
+ * A request that no tier could answer. Its message contains nothing of the request.
  *
  * @example
  * import { Either } from "effect"
@@ -61,13 +60,13 @@ export class InvalidRequest extends Data.TaggedError("InvalidRequest")<{
 }> {}
 
 /**
- * Reads what the router must know. Where a key is there twice the last one counts, as for `JSON.parse`.
+ * Reads what the router needs. Of duplicate keys the last one counts, as in `JSON.parse`.
  *
  * **Details**
- * - `stream` is a boolean or `null`: a server that takes `1` or `"true"` for it would answer with a stream whom we
- *   take to have asked for a whole answer.
- * - `Model`, `STREAM` and their like are refused: servers written in Go take them for the keys that they look like, and
- *   the caller would choose the model.
+ * - `stream` must be a boolean or `null`: a server that accepts `1` or `"true"` would send a stream where we expect a
+ *   whole answer.
+ * - `Model`, `STREAM` and the like are refused: servers written in Go match keys case-insensitively, so that the caller
+ *   would choose the model.
  *
  * @example
  * import { Either } from "effect"
@@ -120,8 +119,8 @@ export const readRequest = (body: Uint8Array): Either.Either<ChatRequest, Invali
 }
 
 /**
- * The same request for another model: the name is put in the place of every `model` of the outermost object, and
- * every other byte stays. Assumes a body that {@link readRequest} accepted.
+ * The same request for another model: replaces every `model` of the outermost object, and leaves every other byte
+ * unchanged. Assumes a body that {@link readRequest} accepted.
  *
  * @example
  * import { ChatCompletion } from "@understudy/http"
@@ -137,7 +136,7 @@ export const withModel = (body: Uint8Array, model: string): Uint8Array =>
   RawJson.update(body, ["model"], () => Utf8.encode(JSON.stringify(model)))
 
 /**
- * Tokens, where the upstream counted them.
+ * Token counts, as far as the upstream reported them.
  *
  * @since 0.1.0
  * @category models
@@ -145,16 +144,16 @@ export const withModel = (body: Uint8Array, model: string): Uint8Array =>
 export interface Usage {
   readonly input: number | undefined
   readonly output: number | undefined
-  /** Of the input, what the provider had kept. */
+  /** Input tokens read from the provider's cache. */
   readonly cacheRead?: number | undefined
-  /** Of the input, what the provider keeps from now on. */
+  /** Input tokens written to the provider's cache. */
   readonly cacheWrite?: number | undefined
-  /** Of the output, what nobody reads. */
+  /** Output tokens used for reasoning. */
   readonly reasoning?: number | undefined
 }
 
 /**
- * What one event of a stream says.
+ * The content of one event of a stream.
  *
  * @since 0.1.0
  * @category models
@@ -162,7 +161,7 @@ export interface Usage {
 export type Chunk = Malformed | Done | Failed | Delta
 
 /**
- * Not JSON, or not what was to be expected in its place.
+ * Not JSON, or not the expected shape.
  *
  * @since 0.1.0
  * @category models
@@ -172,7 +171,7 @@ export interface Malformed {
 }
 
 /**
- * The stream's `[DONE]`. It proves nothing: some servers send it after an error.
+ * The stream's `[DONE]`. It does not prove that the answer is complete: some servers send it after an error.
  *
  * @since 0.1.0
  * @category models
@@ -193,30 +192,30 @@ export interface Failed {
 }
 
 /**
- * What a chunk of a stream adds.
+ * A chunk of an answer.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Delta {
   readonly _tag: "Delta"
-  /** The answer's own name. */
+  /** The id of the answer. */
   readonly id: string | undefined
-  /** The model that the upstream says it is. */
+  /** The model named by the upstream. */
   readonly model: string | undefined
   /**
-   * Whether it holds anything a reader would see: content, reasoning, a refusal, a tool call, audio, or the end
-   * of a choice. A role alone or empty content is not.
+   * Whether it contains anything a reader would see: content, reasoning, a refusal, a tool call, audio, or the end of a
+   * choice. A role alone or empty content does not count.
    */
   readonly meaningful: boolean
-  /** The highest index of a choice in this chunk and one more; 0 where it has none. */
+  /** The highest index of a choice in this chunk plus one; 0 if it has none. */
   readonly choices: number
   /** The choices that it adds anything to that a reader would see. */
   readonly added: ReadonlyArray<number>
-  /** The choices that this chunk ends, whatever for but an error. */
+  /** The choices that this chunk finishes, for any reason but an error. */
   readonly finished: ReadonlyArray<number>
   readonly finishReasons: ReadonlyArray<string>
-  /** Whether the upstream gave a choice up; look at this before `meaningful`. */
+  /** Whether the upstream gave up a choice; check this before `meaningful`. */
   readonly failed: boolean
   readonly usage: Usage | undefined
 }
@@ -243,7 +242,7 @@ export const readChunk = (data: string): Chunk => {
   if (isError(json)) return { _tag: "Error", body: data }
   const chunk = Json.asObject<"id" | "model" | "choices" | "usage">(json)
   if (chunk === undefined) return malformed
-  // Clients look into the choices of whatever they get.
+  // Clients expect `choices` in every chunk.
   if (!Array.isArray(chunk.choices) && !Json.isGiven(chunk.usage)) return malformed
   let failed = false
   let choices = 0
@@ -274,7 +273,7 @@ export const readChunk = (data: string): Chunk => {
 }
 
 /**
- * What a complete answer says.
+ * The content of a complete answer.
  *
  * @since 0.1.0
  * @category models
@@ -282,24 +281,24 @@ export const readChunk = (data: string): Chunk => {
 export type CompleteAnswer = Malformed | Failed | Answer
 
 /**
- * A whole answer, in the upstream's bytes.
+ * A whole answer, with the upstream's bytes.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Answer {
   readonly _tag: "Answer"
-  /** Its own name. */
+  /** The id of the answer. */
   readonly id: string | undefined
-  /** The model that the upstream says it was. */
+  /** The model named by the upstream. */
   readonly model: string | undefined
   readonly finishReasons: ReadonlyArray<string>
   readonly usage: Usage | undefined
 }
 
 /**
- * Reads a complete answer. One without a choice, or with a choice that has no message, is malformed; one whose
- * error stands beside or inside its choices is an error.
+ * Reads a complete answer. Without a choice, or with a choice that has no message, it is malformed; with an error
+ * beside or inside its choices, it is an error.
  *
  * @example
  * import { ChatCompletion } from "@understudy/http"
@@ -332,7 +331,10 @@ export const readAnswer = (body: Uint8Array): CompleteAnswer => {
   }
 }
 
-/** What we look at or write ourselves, as Go's `encoding/json` folds it; upper case folds `ſ` as well. */
+/**
+ * The keys that we read or write ourselves, compared as Go's `encoding/json` folds them; upper-casing folds `ſ` as
+ * well.
+ */
 const ours = new Map((["model", "messages", "stream"] as const).map((key) => [key.toUpperCase(), key]))
 const longest = "messages".length
 

@@ -1,7 +1,7 @@
 /**
- * A chat model that answers although one of its tiers does not: the typed client of chat completions.
+ * A chat model with fallback: the typed client of chat completions.
  *
- * It is a {@link Route} of the application's own, asked in types in place of bytes: the same engine, spans and events.
+ * It wraps a {@link Route} and uses types in place of bytes: the engine, spans and events are the same.
  *
  * @since 0.1.0
  */
@@ -64,13 +64,13 @@ export type {
 } from "./internal/model/request.ts"
 
 /**
- * A policy of the application's own that speaks chat completions.
+ * A policy of chat completions, as a client.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ChatModel {
-  /** Asks for the whole answer of the first tier that has one. */
+  /** Returns the whole answer of the first tier that has one. */
   readonly complete: (
     request: Request
   ) => Effect.Effect<Completion, ProviderError | AllTiersFailed<ProviderError>>
@@ -82,9 +82,9 @@ export interface ChatModel {
     request: ObjectRequest<A, I, R>
   ) => Effect.Effect<ObjectCompletion<A>, ProviderError | AllTiersFailed<ProviderError>, R>
   /**
-   * Streams the answer of the first tier that says anything. What fails before that is unseen; what breaks after it
-   * is gone on with by a tier that can, see `Route.Continue`, or fails the stream, which ends with `Finished` or not
-   * at all.
+   * Streams the answer of the first tier that emits content. Failures before that are not visible. A stream that breaks
+   * off later is continued by a tier that can, see `Route.Continue`, or fails; a successful stream always ends with
+   * `Finished`.
    */
   readonly stream: (
     request: Request
@@ -95,7 +95,7 @@ export interface ChatModel {
 }
 
 /**
- * The model that an application asks, as a service.
+ * The chat model of an application, as a service.
  *
  * @example
  * import { Effect } from "effect"
@@ -118,19 +118,19 @@ export const ChatModel: Context.Tag<ChatModel, ChatModel> = Context.GenericTag<C
 )
 
 /**
- * What a tier of a chat model says beside its policy and its provider.
+ * The options of a tier beside its policy and provider.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TierOptions extends Quirks.Quirks {
   readonly model: string
-  /** How it goes on with a streamed answer that a tier above began and broke off. Default: not at all. */
+  /** How it continues a stream that broke off on a tier above. Default: not at all. */
   readonly continue?: Route.Continue | undefined
 }
 
 /**
- * The policy in the words of `Policy.PolicyFile`, whose defaults hold, with a provider and a model for each tier.
+ * A policy in its file form, `Policy.PolicyFile`, with the same defaults, and a provider and a model for each tier.
  *
  * @since 0.1.0
  * @category models
@@ -141,7 +141,7 @@ export interface Options extends Policy.PolicyFile<TierOptions & { readonly prov
 }
 
 /**
- * Makes a chat model and the circuit breakers of its tiers. Fails where the policy says what cannot be.
+ * Makes a chat model and the circuit breakers of its tiers. Fails if the policy is invalid.
  *
  * @example
  * import { Effect } from "effect"
@@ -173,7 +173,7 @@ export const make = ({ name = "chat", ...policy }: Options): Effect.Effect<ChatM
   )
 
 /**
- * Asks a route in types.
+ * A typed client of a route.
  *
  * @example
  * import { Policy } from "@understudy/core"
@@ -228,13 +228,13 @@ export const layer = (policy: Options): Layer.Layer<ChatModel, ParseError> =>
  * @category models
  */
 export interface TierConfig extends OrConfig<Policy.TierFile & TierOptions> {
-  /** One that is made already, or how to make it: see `Provider.fromConfig`. */
+  /** A provider, or an effect that makes one: see `Provider.fromConfig`. */
   readonly provider: Provider | Effect.Effect<Provider, unknown, unknown>
 }
 
 /**
- * {@link layer}, where any field of the policy and of its tiers may be left to the configuration, and any provider
- * made of services such as `Upstream`.
+ * {@link layer} in which any field of the policy and of its tiers may be a `Config`, and any provider may require
+ * services such as `Upstream`.
  *
  * @example
  * import { Config, ConfigProvider, Effect, Layer } from "effect"
@@ -283,7 +283,7 @@ export const layerConfig = <const Tiers extends Arr.NonEmptyReadonlyArray<TierCo
       const loaded = yield* load(policy)
       return yield* make({ ...loaded, tiers: yield* Effect.forEach(tiers, loadTier) })
     })
-    // How each provider is made, and of what, an array of them does not say; its type does.
+    // The services of the providers cannot be inferred from the array; the declared type has them.
   ) as Layer.Layer<ChatModel, never>
 
 const loadTier = ({ provider, ...tier }: TierConfig) =>
@@ -297,8 +297,8 @@ type ErrorOf<P> = P extends Effect.Effect<Provider, infer E, infer _R> ? E : nev
 type ContextOf<P> = P extends Effect.Effect<Provider, infer _E, infer R> ? R : never
 
 /**
- * Decodes the arguments of a tool call; where the model gave none they are an empty object. What it says of those
- * that do not fit is for the model, which can mend them: it quotes them. JSON deeper than 512 levels does not fit anything.
+ * Decodes the arguments of a tool call; missing ones are an empty object. Its error is meant for the model, which can
+ * correct them, and therefore quotes them. JSON deeper than 512 levels does not fit anything.
  *
  * @example
  * import { Effect, Schema } from "effect"
@@ -324,7 +324,7 @@ const decodePolicy = Schema.decodeUnknown(
     provider: Schema.declare(
       (input): input is Provider =>
         Predicate.hasProperty(input, "complete") && Predicate.hasProperty(input, "stream")
-      // Whatever it is, it may hold a key.
+      // The value is not shown, since it may contain a key.
     ).annotations({ message: () => "expected a provider" }),
     model: Schema.NonEmptyString,
     continue: Schema.optional(Route.Continue),

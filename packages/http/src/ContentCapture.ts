@@ -1,5 +1,5 @@
 /**
- * Prompts and answers on spans, for who asks for that: nothing of either is on any otherwise.
+ * Opt-in capture of prompts and answers on spans. Without it, spans contain neither.
  *
  * @since 0.1.0
  */
@@ -14,15 +14,16 @@ import { eventsOf } from "./internal/stream/follow.ts"
 import type { Part, Provider } from "./Provider.ts"
 
 /**
- * A provider that puts what it is asked and what it answers on the spans of tiers, as `gen_ai.input.messages` and
+ * A provider that records its requests and answers on the spans of tiers, as `gen_ai.input.messages` and
  * `gen_ai.output.messages`.
  *
  * **Details**
- * - They are text in OpenTelemetry's shape for messages. Of images, sounds and files there is only that they were there.
- * - `maxBytes` bounds what is kept of each of the two, the beginning of it; default 65,536. Each message and each part of one
- *   takes 32 of them beside its text, its names and its ids.
- * - Of a stream it is what had come when it ended, however it ended; of several choices the first.
- * - Nothing is done for a span that is not sampled but to read along with streams. Logs and metrics stay without content.
+ * - They are text in OpenTelemetry's message format. Images, audio and files are only mentioned.
+ * - `maxBytes` limits each of the two, keeping the beginning; default 65,536. Each message and each part of one counts
+ *   32 bytes in addition to its text, names and ids.
+ * - For a stream, what had arrived when it ended, however it ended; of several choices, the first.
+ * - For a span that is not sampled, streams are still read along, and nothing else is done. Logs and metrics never
+ *   contain content.
  *
  * @example
  * import { ContentCapture, Sandbox } from "@understudy/http"
@@ -63,7 +64,7 @@ export const capture = (
           asked(request.body),
           Effect.map(
             opened,
-            // Who listens cannot fail the call.
+            // Capturing must not fail the call.
             Effect.tap((parts) => Effect.ignore(Effect.try(() => Chunk.forEach(parts, listener.hear))))
           )
         )

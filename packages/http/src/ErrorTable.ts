@@ -1,8 +1,8 @@
 /**
- * What a provider's failure means, as one table.
+ * The meaning of providers' errors, as one table.
  *
- * Providers name the same failure in many ways, and different failures by the same status: what the body says
- * goes before what the status says.
+ * Providers report the same failure in many ways, and different failures with the same status; so the body takes
+ * precedence over the status.
  *
  * @since 0.1.0
  */
@@ -14,30 +14,30 @@ import { untilReset, waitAsked } from "./internal/provider/waitAsked.ts"
 import * as ProviderError from "./ProviderError.ts"
 
 /**
- * A line of the table. It matches where the status does and, if it names `code` or `text`, one of them too.
+ * A row of the table. It matches if the status matches and, if it has `code` or `text`, one of those as well.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Row {
-  /** Which case of which provider this is. */
+  /** The case and provider it describes. */
   readonly name: string
   readonly kind: ProviderError.Kind
-  /** Statuses, or classes of them such as `5` for 5xx; any where absent. */
+  /** Statuses, or classes such as `5` for 5xx. Default: any. */
   readonly status?: ReadonlyArray<number> | undefined
-  /** Tested on each machine-readable word of the body (code, type, reason and the like), in lower case. */
+  /** Tested against each machine-readable word of the body (code, type, reason and the like), in lower case. */
   readonly code?: RegExp | undefined
   /**
-   * Tested on the body's message, which may quote the caller. A row that opens a breaker should rather look at
-   * `code`, or a caller can open it for everybody.
+   * Tested against the body's message, which may quote the caller. A row that opens a breaker should use `code`
+   * instead, or a caller could open it for everybody.
    */
   readonly text?: RegExp | undefined
-  /** `false` for a failure that another try of the same tier will not mend. */
+  /** `false` for a failure that retrying the same tier does not fix. */
   readonly retry?: boolean | undefined
 }
 
 /**
- * The rows that {@link classify} looks at, first match wins.
+ * The rows of {@link classify}; the first match wins.
  *
  * Sources: the error references of OpenAI, Azure, Anthropic, Google, Mistral, Groq, Together and OpenRouter, the
  * servers of vLLM, llama.cpp and Ollama, Cloudflare.
@@ -52,7 +52,7 @@ export interface Row {
  */
 // biome-ignore format: a table
 export const table: ReadonlyArray<Row> = [
-  // Money. Messages count where the status is not one that a caller's own mistake can bring about.
+  // Money. Messages are considered only with a status that a caller's own mistake cannot cause.
   { name: "OpenRouter: too many requests in flight", kind: "rate_limited", status: [402], code: /^openrouter_in_flight_budget$/ },
   { name: "quota or credit used up", kind: "quota_exhausted", code: /^(insufficient_quota|credit_balance_.*|billing_.*|.*spend_limit.*)$/ },
   { name: "Google: daily quota used up", kind: "quota_exhausted", status: [429], code: /perday/ },
@@ -60,7 +60,7 @@ export const table: ReadonlyArray<Row> = [
   { name: "message: quota or credit used up", kind: "quota_exhausted", status: [402, 403, 429], text: /exceeded your current quota|credit balance is too low/i },
   { name: "Anthropic: credit balance too low", kind: "quota_exhausted", status: [400], text: /^your credit balance is too low/i },
 
-  // Size. An ordinary rate limit says "Limit 9, Used 8, Requested 2", one that can never be met leaves "Used" out.
+  // Size. An ordinary rate limit says "Limit 9, Used 8, Requested 2"; one that can never be met omits "Used".
   { name: "larger than the rate limit", kind: "request_too_large", status: [413, 429], text: /request too large|limit:? \d{1,12},? requested:? \d/i },
   { name: "context length", kind: "context_length", code: /context_length|exceed_context|max_prompt_tokens/ },
   { name: "message: context length", kind: "context_length", status: [2, 400, 403, 413, 422, 5], text: /maximum (context|prompt) length|context (length|window|size)|(prompt|input) is too long|input token.{0,60}exceed|exceed.{0,30}context|`?inputs`? tokens \+/i },
@@ -75,18 +75,18 @@ export const table: ReadonlyArray<Row> = [
   { name: "key or permission", kind: "auth", code: /^(invalid_api_key|api_key_invalid|authentication_error|permission_error|permission_?denied|unsupported_country_region_territory)$/ },
   { name: "Google: message of a bad key", kind: "auth", status: [400], text: /^api key not valid/i },
 
-  // Capacity, and a model that broke off.
+  // Capacity, and a model that stopped in the middle.
   { name: "overloaded", kind: "overloaded", code: /^(server_is_overloaded|overloaded(_error)?|service_unavailable_error|unavailable(_error)?|provider_unavailable|nocapacity|capacity_exceeded|3505)$/ },
   { name: "message: overloaded", kind: "overloaded", status: [429, 5], text: /service tier capacity exceeded|experiencing high demand|overloaded/i },
   { name: "Groq: the model's tool call or JSON is broken", kind: "invalid_output", status: [400], code: /^(tool_use_failed|json_validate_failed)$/ },
 
-  // An error under status 200 that names no status of its own.
+  // An error with status 200 whose body names no status.
   { name: "200: rate limit", kind: "rate_limited", status: [2], code: /^(rate_limit.*|rate_limited|slow_down|resource_exhausted)$/ },
   { name: "200: invalid request", kind: "invalid_request", status: [2], code: /^(invalid_request_error|badrequesterror|invalid_argument)$/ },
   { name: "200: server error", kind: "server_error", status: [2], code: /^(server_error|api_error|internal|internal_?server_?error|timeout_error)$/ },
   { name: "200: any other error", kind: "stream_error", status: [2] },
 
-  // What the status says.
+  // By status alone.
   { name: "3xx", kind: "redirect", status: [3] },
   { name: "401, 403", kind: "auth", status: [401, 403] },
   { name: "402", kind: "quota_exhausted", status: [402] },
@@ -106,7 +106,7 @@ export const table: ReadonlyArray<Row> = [
 ]
 
 /**
- * An answer that is not the completion asked for, or the error inside one.
+ * An answer that is no completion, or the error inside one.
  *
  * @since 0.1.0
  * @category models
@@ -119,15 +119,15 @@ export interface Response {
 }
 
 /**
- * Finds the first row that matches, of `rows` and then of {@link table}. `nowMillis` is the wall clock, for a
+ * Finds the first row that matches, in `rows` and then in {@link table}. `nowMillis` is the wall-clock time, for a
  * `Retry-After` that is a date.
  *
  * **Details**
- * - An error under status 200 is judged by the status that its body names, if it names one.
- * - `x-should-retry` goes before a row's `retry`.
- * - A rate limit that names no wait is waited out as `x-ratelimit-reset-*` says of the limits with nothing left.
- * - The answer is kept whole and redacted, for the caller whose own mistake it was.
- * - Of the body's message 64 KiB are looked at. How much of a body to read is for whoever reads it to bound.
+ * - An error with status 200 is classified by the status that its body names, if any.
+ * - `x-should-retry` takes precedence over a row's `retry`.
+ * - If a rate limit names no wait, the `x-ratelimit-reset-*` of the exhausted limits are used.
+ * - The answer is kept whole and redacted, to be returned to the caller if it was the caller's mistake.
+ * - Only the first 64 KiB of the body's message are examined. Limiting the body itself is up to its reader.
  *
  * @example
  * import { ErrorTable } from "@understudy/http"
@@ -163,9 +163,8 @@ export const classify = (
 }
 
 /**
- * The wait that an answer asks for, at most a day. `retry-after-ms` goes before `retry-after` (seconds, or a date
- * in any of HTTP's three forms), headers before the body's words. What is not a wait, such as zero, a past date or a
- * word, is no hint.
+ * The wait requested by an answer, at most a day. `retry-after-ms` takes precedence over `retry-after` (seconds, or a
+ * date in any of HTTP's three forms), and headers over the body. Zero, a past date or a word count as no request.
  *
  * @example
  * import { Duration } from "effect"
@@ -195,7 +194,7 @@ const matches = ({ code, status, text }: Row, actual: number, error: ErrorBody.E
   return error.codes.some((word) => finds(code, word)) || finds(text, error.text)
 }
 
-/** As `test`, but that a global expression finds the same every time. */
+/** `RegExp.test` without the state of a global expression. */
 const finds = (pattern: RegExp | undefined, text: string): boolean =>
   pattern !== undefined && text.search(pattern) >= 0
 

@@ -1,6 +1,6 @@
 /**
- * A provider that speaks OpenAI's own protocol. The caller's bytes are sent as they came but for the model's name,
- * and the upstream's answer is given back as it came.
+ * A provider that speaks OpenAI's protocol. The caller's bytes are sent unchanged except for the model's name, and the
+ * upstream's answer is returned unchanged.
  *
  * @since 0.1.0
  */
@@ -19,19 +19,19 @@ import type { Upstream } from "./Upstream.ts"
  */
 export interface Options extends Quirks.Quirks {
   readonly name: string
-  /** Which server it is: its quirks are heeded, and those given here as well. Default: OpenAI's own, which has none. */
+  /** Which server it is: its quirks apply, in addition to those given here. Default: OpenAI, without quirks. */
   readonly dialect?: Quirks.Name | undefined
   /** With its version path, such as `https://api.openai.com/v1`. */
   readonly baseUrl: string
   readonly apiKey?: Redacted.Redacted | undefined
-  /** Sent with every request, over the ones of ours. */
+  /** Sent with every request, overriding ours. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /**
-   * Whether its models go on from a last message of the assistant's, and answer with the rest. Default: as is known of
-   * its dialect.
+   * Whether its models continue a final assistant message, and answer with the rest. Default: as is known of its
+   * dialect.
    */
   readonly prefill?: boolean | undefined
-  /** What its errors mean where the table does not know, or knows otherwise; asked before the table. */
+  /** Rows for its errors, which take precedence over `ErrorTable.table`. */
   readonly errors?: ReadonlyArray<Row> | undefined
   /** OpenTelemetry's `gen_ai.provider.name`. Default: the dialect's, such as `openai`. */
   readonly system?: string | undefined
@@ -42,11 +42,11 @@ export interface Options extends Quirks.Quirks {
  * A server that speaks OpenAI's protocol, as a provider.
  *
  * **Details**
- * - Nothing of the caller's headers is sent on, only this provider's own key and headers.
- * - Redirects are not followed, and an upstream's error is read for 2 seconds and to 1 MiB at most, a whole answer
- *   to 64 MiB. What a stream says before its first content is 1 MiB at most.
- * - A stream ends with success only when every choice was finished by the model; a `[DONE]` alone is no proof. Once
- *   all are finished, what else may come, such as usage, is waited for 2 seconds at most.
+ * - None of the caller's headers are sent, only this provider's own key and headers.
+ * - Redirects are not followed. An error's body is read for at most 2 seconds and up to 1 MiB, a whole answer up to 64
+ *   MiB, and a stream up to 1 MiB before its first content.
+ * - A stream succeeds only if the model finished every choice; a `[DONE]` alone is no proof. Once all are finished,
+ *   anything else, such as usage, is waited for at most 2 seconds.
  *
  * @example
  * import { Effect } from "effect"

@@ -1,5 +1,5 @@
 /**
- * The server side of OpenAI's protocol: one request in, one response out, in a shape that any server can adapt.
+ * The server side of OpenAI's protocol: one request in, one response out, in a form that any server can adapt.
  *
  * @since 0.1.0
  */
@@ -38,14 +38,14 @@ import {
 import type { Route } from "./Route.ts"
 
 /**
- * A request, of whatever server.
+ * A request, independent of the server.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Request {
   readonly method: string
-  /** As it stands in the request line, with its query. */
+  /** As in the request line, including the query. */
   readonly path: string
   /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
@@ -53,7 +53,7 @@ export interface Request {
 }
 
 /**
- * A body that nobody will read.
+ * A request body above the limit.
  *
  * @example
  * import { OpenAiRouter } from "@understudy/http"
@@ -70,7 +70,7 @@ export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<{ readonly ma
 }
 
 /**
- * A response, for whatever server.
+ * A response, independent of the server.
  *
  * @since 0.1.0
  * @category models
@@ -78,17 +78,17 @@ export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<{ readonly ma
 export interface Response {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** All of it, or what gives its next bytes, and `undefined` after the last of them. */
+  /** The whole body, or an effect that returns its next bytes, and `undefined` after the last. */
   readonly body: Uint8Array | Effect.Effect<Uint8Array | undefined>
-  /** What a server that cannot let a streamed body go on to its end says last: that it is not whole. */
+  /** Sent last by a server that has to cut off a streamed body, to say that it is incomplete. */
   readonly farewell?: Uint8Array | undefined
 }
 
 export { refusal } from "./internal/router/responses.ts"
 
 /**
- * Answers one request. The scope must stay open until the response's body has been sent or the caller has left;
- * closing it closes the upstream's connection.
+ * Answers one request. The scope must stay open until the response's body has been sent or the caller has left; closing
+ * it closes the upstream connection.
  *
  * @since 0.1.0
  * @category models
@@ -97,16 +97,16 @@ export type Handler = (request: Request) => Effect.Effect<Response, never, Scope
 
 /**
  * The routes of chat completions, embeddings, models and health, each also without `/v1`; everything else is a 404 in
- * OpenAI's error envelope. What answers `GET` answers `HEAD` with the same: a server leaves the body out.
+ * OpenAI's error envelope. `HEAD` gets the same response as `GET`; the server omits the body.
  *
- * - `onEvent` hears the events of every run, with the id the caller was given as `x-request-id`.
- * - `onDefect` hears, with the same id, of what is answered with a 500 and is in no event: a bug outside of any attempt. Its
- *   message may quote a request.
- * - `admission` bounds the runs that are under way at once, from before their body is read until their answer
- *   is sent. Default: no bound. Whoever is turned away gets a 503 `overloaded` with `retry-after: 1`.
- * - `pages` answers `GET` and `HEAD` at paths of one's own, whoever may call the rest. A browser asks for the key and sends it as
- *   the password of `Basic`, which opens nothing else.
- * - `ready` says whether the server still takes requests; default: always.
+ * - `onEvent` receives the events of every run, with the `x-request-id` of its caller.
+ * - `onDefect` hears, with the same id, of what is answered with a 500 and is in no event: a bug outside of any
+ *   attempt. Its message may quote a request.
+ * - `admission` limits the runs in flight, from before their body is read until their answer is sent. Default:
+ *   unlimited. A request that is turned away gets a 503 `overloaded` with `retry-after: 1`.
+ * - `pages` serves `GET` and `HEAD` at additional paths, for the same callers. A browser prompts for the key and sends
+ *   it as the password of `Basic`, which is accepted nowhere else.
+ * - `ready` says whether the server still accepts requests. Default: always.
  *
  * @example
  * import { Effect } from "effect"
@@ -241,11 +241,11 @@ export const make = (options: {
 }
 
 /**
- * The same as an `HttpApp` of `@effect/platform`, to be mounted in an application's own server, below any path: what is
- * left of the path after it is what the router looks at.
+ * {@link make} as an `HttpApp` of `@effect/platform`, to be mounted in an application's own server, below any path: the
+ * router sees the rest of the path.
  *
- * A body of more than `maxBody` bytes, by default 16 MB, is refused with 413 and not read to its end. What else an
- * upstream's answer needs, such as a drain before the process ends, is the server's.
+ * A body of more than `maxBody` bytes, by default 16 MB, is refused with 413 and not read to its end. Anything else,
+ * such as draining before the process ends, is up to the server.
  *
  * @example
  * import { HttpApp, HttpRouter } from "@effect/platform"
@@ -307,7 +307,7 @@ const newRequestId = Effect.withFiberRuntime<string>((fiber) => {
   const random = Context.get(fiber.getFiberRef(DefaultServices.currentServices), Random.Random)
   const half = random.nextIntBetween(0, 2 ** 32)
   return Effect.flatMap(half, (first) =>
-    // As one string: a template keeps the parts that it is made of.
+    // Joined into one flat string, since a template keeps its parts in memory.
     Effect.map(half, (second) => ["req_", hex(first), hex(second)].join(""))
   )
 })

@@ -1,5 +1,5 @@
 /**
- * An upstream account that answers chat completions, and embeddings where it has them, in whatever dialect it speaks.
+ * An upstream account that answers chat completions, and possibly embeddings, in its own dialect.
  *
  * @since 0.1.0
  */
@@ -23,31 +23,31 @@ export interface Provider {
   readonly name: string
   /** OpenTelemetry's `gen_ai.provider.name`. */
   readonly system: string
-  /** Where it is, for spans; `undefined` for one inside the process. */
+  /** Its address, for spans; `undefined` inside the process. */
   readonly server: { readonly address: string; readonly port: number } | undefined
   readonly complete: (
     request: ChatRequest,
     model: string
   ) => Effect.Effect<Answer, ProviderError, Scope.Scope>
   /**
-   * An answer that comes in parts, opened in the scope and read as `Stream.toPull` has it. Ends with `None` only if the
-   * model finished its answer.
+   * A streamed answer, opened in the scope and pulled like `Stream.toPull`. It ends with `None` only if the model
+   * finished its answer.
    */
   readonly stream: (
     request: ChatRequest,
     model: string
   ) => Effect.Effect<Pull<Part, ProviderError>, ProviderError, Scope.Scope>
-  /** One request for embeddings, which has a model and a body as any other; undefined where it makes none. */
+  /** One request for embeddings; undefined if it has none. */
   readonly embeddings?: Provider["complete"] | undefined
   /**
-   * What its stream holds of an answer that a request's `prefix` begins: the `rest`, or the `whole` with the prefix at
-   * its beginning. Default: neither, for it does not go on from a prefix.
+   * What its stream contains if the request has a `prefix`: the `rest`, or the `whole` including the prefix. Default:
+   * it cannot continue a prefix.
    */
   readonly prefill?: "rest" | "whole" | undefined
 }
 
 /**
- * A whole answer, in the bytes the upstream sent.
+ * A whole answer, in the upstream's bytes.
  *
  * @since 0.1.0
  * @category models
@@ -58,21 +58,21 @@ export interface Answer {
 }
 
 /**
- * A piece of a streamed answer: one or more whole server-sent events.
+ * A piece of a streamed answer: one or more complete server-sent events.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Part {
   readonly bytes: Uint8Array
-  /** Whether it holds anything a reader would see; see `ChatCompletion.readChunk`. */
+  /** Whether it contains anything a reader would see; see `ChatCompletion.readChunk`. */
   readonly content: boolean
   readonly usage: Usage | undefined
 }
 
 /**
- * Makes a provider of any kind that sends through the `Upstream` at hand. Any of its options may be left to the
- * configuration; options of which no provider can be made are an error of the configuration too.
+ * Makes a provider of any kind that sends through the `Upstream` service. Any of its options may be a `Config`; invalid
+ * options are a configuration error too.
  *
  * @example
  * import { Config, ConfigProvider, Effect } from "effect"
@@ -108,8 +108,8 @@ export const fromConfig = <Options extends { readonly upstream: Upstream }>(
   )
 
 /**
- * What a log has of attempts that asked a provider: `status`, that of the error, where there was an answer; and
- * `input_tokens` and `output_tokens`, as far as the provider has said.
+ * Additional log fields of attempts that call a provider: `status` of the error, if there was an answer, and
+ * `input_tokens` and `output_tokens`, as far as the provider reported them.
  *
  * @example
  * import { Effect, Logger } from "effect"

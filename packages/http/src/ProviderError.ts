@@ -1,5 +1,5 @@
 /**
- * Why a provider did not answer, and what follows from it.
+ * Why a provider did not answer, and the outcome of that.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type * as Redacted from "effect/Redacted"
 import { stackless } from "./internal/provider/stackless.ts"
 
 /**
- * What went wrong, as logs, spans and metrics name it.
+ * The kind of failure, as named in logs, spans and metrics.
  *
  * | kind | when | retry | next tier | breaker |
  * |---|---|---|---|---|
@@ -38,7 +38,7 @@ import { stackless } from "./internal/provider/stackless.ts"
  * | `stream_error` | an error under status 200 that says no more | yes | yes | failure |
  * | `stream_diverged` | another answer than the one that it was to go on with | no | yes | nothing |
  *
- * A `retry` of yes becomes no where the upstream says so, see {@link ProviderError}.
+ * The upstream can turn a `retry` of yes into no, see {@link ProviderError}.
  *
  * @since 0.1.0
  * @category models
@@ -68,20 +68,20 @@ export type Kind =
   | "stream_diverged"
 
 /**
- * What an upstream answered in place of a completion, for a caller whose own request was wrong.
+ * An upstream's error response, to be returned to a caller whose request was wrong.
  *
  * @since 0.1.0
  * @category models
  */
 export interface UpstreamAnswer {
-  /** The status to pass on; 400 or more, also where the error came under status 200. */
+  /** The status to pass on; 400 or more, even if the error came with status 200. */
   readonly status: number
   readonly contentType: string | undefined
   readonly body: Uint8Array
 }
 
 /**
- * A provider's failure. What it answered is redacted: an upstream's message may quote keys and prompts.
+ * A provider's failure. The upstream's answer is redacted, since it may quote keys and prompts.
  *
  * @example
  * import { ProviderError } from "@understudy/http"
@@ -94,11 +94,11 @@ export interface UpstreamAnswer {
  */
 export class ProviderError extends Data.TaggedError("ProviderError")<{
   readonly kind: Kind
-  /** The HTTP status, where there was an answer. */
+  /** The HTTP status, if there was an answer. */
   readonly status: number | undefined
-  /** The wait that the upstream asked for. */
+  /** The wait requested by the upstream. */
   readonly retryAfter: Duration.Duration | undefined
-  /** `false`: it said that another try is useless. `true` lifts no rule, it only confirms a retry. */
+  /** `false` if the upstream said that a retry is useless. `true` only confirms a retry, and overrides nothing. */
   readonly retry?: boolean | undefined
   readonly answer: Redacted.Redacted<UpstreamAnswer> | undefined
 }> {
@@ -109,7 +109,7 @@ export class ProviderError extends Data.TaggedError("ProviderError")<{
 }
 
 /**
- * A failure of this kind, with nothing else known unless given.
+ * Makes a failure of this kind; other fields default to unknown.
  *
  * @example
  * import { ProviderError } from "@understudy/http"
@@ -178,7 +178,7 @@ const verdicts: {
 export const kinds: ReadonlyArray<Kind> = Record.keys(verdicts)
 
 /**
- * The classifier of a tier that asks a provider: the table of {@link Kind} as a function.
+ * The classifier of a tier that calls a provider: the table of {@link Kind} as a function.
  *
  * @example
  * import { ProviderError } from "@understudy/http"

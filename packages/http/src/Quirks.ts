@@ -1,9 +1,8 @@
 /**
- * What a server does not take as OpenAI does, as small data: parameters to leave out or to call otherwise, and what
- * its errors mean.
+ * The differences between a server and OpenAI, as data: parameters to drop or rename, and the meaning of its errors.
  *
- * Parameters are edited in the request's bytes: everything but the named members of the outermost object stays as
- * it came.
+ * Parameters are edited in the request's bytes: everything but the named members of the outermost object stays
+ * unchanged.
  *
  * @since 0.1.0
  */
@@ -14,30 +13,30 @@ import type { Row } from "./ErrorTable.ts"
 import * as RawJson from "./internal/bytes/rawJson.ts"
 
 /**
- * What a server wants otherwise than OpenAI does.
+ * How a server's parameters differ from OpenAI's.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Quirks {
-  /** Parameters that are left out. Default: none. */
+  /** Parameters to drop. Default: none. */
   readonly drop?: ReadonlyArray<string> | undefined
-  /** Parameters that have another name; where the request has that one as well, it stays alone. Default: none. */
+  /** Parameters to rename; if the request has the new name as well, only that one is kept. Default: none. */
   readonly rename?: Readonly<Record<string, string>> | undefined
 }
 
 /**
- * How a server goes on from a last message of the assistant's.
+ * How a server continues a final assistant message.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Prefill {
-  /** Whether its answer is the rest alone, or the whole with what it goes on from. */
+  /** Whether its answer is only the rest, or the whole including that message. */
   readonly answer: "rest" | "whole"
-  /** What that message has beside its role and content. Default: nothing. */
+  /** Additional fields of that message. Default: none. */
   readonly message?: Readonly<Record<string, unknown>> | undefined
-  /** What the request has beside what the caller says, or in its place. Default: nothing. */
+  /** Fields set in the request, replacing the caller's. Default: none. */
   readonly request?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -51,7 +50,7 @@ export interface Preset extends Quirks {
   /** OpenTelemetry's `gen_ai.provider.name`. */
   readonly system: string
   readonly errors?: ReadonlyArray<Row> | undefined
-  /** Undefined where it answers such a message anew, or nobody knows. */
+  /** Undefined if it does not continue such a message, or nobody knows. */
   readonly prefill?: Prefill | undefined
 }
 
@@ -73,7 +72,7 @@ export type Name =
   | "ollama"
   | "llama.cpp"
 
-// They are about keeping books and caches, and change nothing in an answer.
+// These concern accounting and caching, and do not change an answer.
 const bookkeeping = [
   "store",
   "user",
@@ -85,8 +84,8 @@ const bookkeeping = [
 ]
 
 /**
- * The known servers. What changes an answer is never dropped: a server that does not take it says so, and for the
- * ones that refuse what they do not know that is `unsupported`, so that the next tier is asked.
+ * The known servers. Parameters that change an answer are never dropped: a server that does not support one says so,
+ * and for servers that refuse unknown parameters that is `unsupported`, so that the next tier is asked.
  *
  * @example
  * import { Quirks } from "@understudy/http"
@@ -100,7 +99,7 @@ export const presets: { readonly [_ in Name]: Preset } = {
   openai: { system: "openai" },
   mistral: {
     system: "mistral_ai",
-    // Its streams end with the usage, asked for or not.
+    // Its streams always end with the usage.
     drop: [...bookkeeping, "stream_options"],
     rename: { max_completion_tokens: "max_tokens", seed: "random_seed" },
     prefill: { answer: "whole", message: { prefix: true } },
@@ -128,7 +127,7 @@ export const presets: { readonly [_ in Name]: Preset } = {
         status: [404],
         text: /no endpoints found that (support|can handle)/i
       },
-      // Of one request with more tokens than are paid for: smaller ones are answered.
+      // For a single request with more tokens than are paid for; smaller ones are still answered.
       {
         name: "OpenRouter: more tokens than the credits are for",
         kind: "request_too_large",
@@ -154,13 +153,13 @@ export const presets: { readonly [_ in Name]: Preset } = {
     system: "vllm",
     prefill: { answer: "rest", request: { continue_final_message: true, add_generation_prompt: false } }
   },
-  // It takes no notice of the new name, and would go on without end.
+  // It ignores the new name, and would generate without a limit.
   ollama: { system: "ollama", rename: { max_completion_tokens: "max_tokens" } },
   "llama.cpp": { system: "llama.cpp" }
 }
 
 /**
- * Both: what either drops is dropped, and of two new names for one parameter the second one's is taken.
+ * Combines both: drops what either drops; of two new names for one parameter, the second wins.
  *
  * @example
  * import { Quirks } from "@understudy/http"
@@ -178,13 +177,13 @@ export const combine = (self: Quirks, that: Quirks): Quirks => ({
 })
 
 /**
- * The function that puts a request as these quirks want it; without any it gives the very request back.
+ * A function that adapts a request to these quirks; without any it returns the same request.
  *
  * **Details**
- * - `drop` goes before `rename`, and both look at the names that the request came with.
- * - Where several parameters get one name, the first one in the request is taken and the others are left out.
- * - A parameter that the request has twice is dropped twice and renamed twice.
- * - Throws a `RangeError` for `model`, `messages` and `stream`, without which there is no request.
+ * - `drop` takes precedence over `rename`, and both refer to the original names.
+ * - If several parameters get the same name, the first one in the request is kept and the others are dropped.
+ * - Duplicate parameters are all dropped or renamed.
+ * - Throws a `RangeError` for `model`, `messages` and `stream`, which are essential.
  *
  * @example
  * import { Quirks } from "@understudy/http"
@@ -221,7 +220,7 @@ export const adapt = ({ drop = [], rename = {} }: Quirks): ((request: ChatReques
 }
 
 /**
- * What every request needs, and no quirk can take.
+ * The fields that no quirk may change, since every request needs them.
  *
  * @example
  * import { Quirks } from "@understudy/http"
@@ -241,7 +240,7 @@ const refused = (at: string | number) => ({
 })
 
 /**
- * Quirks as fields of the schema of a file.
+ * Schema fields of quirks, for files.
  *
  * @example
  * import { Either, Schema } from "effect"

@@ -1,5 +1,5 @@
 /**
- * A name callers ask for, and the tiers behind it.
+ * A name that callers ask for, and the policy behind it.
  *
  * @since 0.1.0
  */
@@ -28,12 +28,12 @@ import * as Quirks from "./Quirks.ts"
  */
 export interface Route {
   readonly name: string
-  /** What callers may ask it for. */
+  /** The endpoint it serves. */
   readonly serves: "chat" | "embeddings"
   readonly tiers: Arr.NonEmptyReadonlyArray<RouteTier>
   /** The breakers of the tiers, in their order. */
   readonly breakers: Arr.NonEmptyReadonlyArray<RouteBreaker>
-  /** Whether any tier's breaker lets calls through now, or is half-open. */
+  /** Whether any tier's breaker admits calls now, or is half-open. */
   readonly available: Effect.Effect<boolean>
   /** One run for a whole answer. */
   readonly complete: (request: ChatRequest) => Fallback.Fallback<Answer, ProviderError, never>
@@ -42,21 +42,21 @@ export interface Route {
 }
 
 /**
- * A tier, the provider it asks and the model.
+ * A tier, with its provider and model.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RouteTier extends Policy.TierPolicy, Quirks.Quirks {
   readonly provider: Provider
-  /** What the provider calls the model. */
+  /** The model's name at the provider. */
   readonly model: string
   /**
-   * Whose vectors it makes, such as `text-embedding-3-small`: the tier then answers requests for embeddings, and those
-   * alone. All tiers of its route must say the same, for vectors of different models do not compare.
+   * The model of its vectors, such as `text-embedding-3-small`: the tier then answers only requests for embeddings. All
+   * tiers of a route must have the same, since vectors of different models cannot be compared.
    */
   readonly embeddings?: string | undefined
-  /** How it goes on with a streamed answer that a tier above began and broke off. Default: not at all. */
+  /** How it continues a stream that broke off on a tier above. Default: not at all. */
   readonly continue?: Continue | undefined
 }
 
@@ -73,21 +73,20 @@ export interface RouteBreaker {
 }
 
 /**
- * How a tier goes on with a streamed answer that another one began and broke off.
+ * How a tier continues a stream that broke off on another tier.
  *
- * - `prefill`: it is given what was said as a last message of the assistant's, and what it answers comes after that.
- *   Its provider must be one that goes on from there and does not answer anew, see `Provider.prefill`.
- * - `restart`: it is asked what the first was asked. Its answer is held back while it is what was said; what follows
- *   comes after that. Where it says anything else it is of no use, and fails as `stream_diverged`.
+ * - `prefill`: what was said is sent as a final assistant message, and its answer is appended. Its provider must
+ *   continue such a message and not start over, see `Provider.prefill`.
+ * - `restart`: it gets the same request. Its answer is held back as long as it repeats what was said; what follows is
+ *   appended. If it differs, it fails as `stream_diverged`.
  *
  * **Details**
- * - Only text of a single choice is gone on with: nothing with a call of a tool in it, or thoughts, or a refusal, and
- *   nothing that has ended. A request that asks for a form of the answer, such as JSON, or that ends with a message of
- *   the assistant's own, is not prefilled.
- * - All chunks of the answer have the `id`, `created` and `model` that it began with, and one role. Its `usage` is
- *   what the tier counted that ended it, with `"incomplete": true` beside that.
- * - It is asked as ever: its `firstToken` and `timeout` bound the way to the first words that are new.
- * - Where no tier can, the stream fails with what it broke off with.
+ * - Only text of a single choice is continued: nothing with a tool call, reasoning or a refusal, and nothing that has
+ *   ended. A request for structured output, such as JSON, or one that ends with an assistant message, is not prefilled.
+ * - All chunks have the `id`, `created` and `model` that the answer began with, and one role. Its `usage` is that of
+ *   the tier that ended it, marked `"incomplete": true`.
+ * - It is asked as usual: its `firstToken` and `timeout` bound the time to its first new words.
+ * - If no tier can continue, the stream fails with the original failure.
  *
  * @since 0.1.0
  * @category models
@@ -95,7 +94,7 @@ export interface RouteBreaker {
 export type Continue = typeof Continue.Type
 
 /**
- * The words of a file for {@link Continue}.
+ * The schema of {@link Continue}, for files.
  *
  * @example
  * import { Route } from "@understudy/http"
@@ -117,12 +116,13 @@ export const Continue: Schema.Literal<["prefill", "restart"]> = Schema.Literal(
  * Makes a route and the circuit breakers of its tiers, one each.
  *
  * **Details**
- * - A breaker that opens for what concerns the credential (401, 402, 403, a quota used up) opens those of all tiers
- *   that ask the same provider; each is probed by itself when its time is over, and a probe that fails for the
- *   credential makes the others wait as long again. Everything else opens the tier's own breaker alone.
- * - Routes that share providers are to be made together, by {@link makeAll}.
- * - Throws a `RangeError` that names a tier whose `embeddings` are not those of the first, or whose provider has none.
- * - Throws a `RangeError` for a tier that is to `prefill` and whose provider does not go on from a prefix.
+ * - A breaker that opens because of the credential (401, 402, 403, an exhausted quota) opens those of all tiers with
+ *   the same provider. Each is probed separately after its time, and a probe that fails because of the credential makes
+ *   the others wait as long again. Everything else opens only the tier's own breaker.
+ * - Make routes that share providers together, with {@link makeAll}.
+ * - Throws a `RangeError` that names a tier whose `embeddings` differ from the first tier's, or whose provider has
+ *   none.
+ * - Throws a `RangeError` for a tier with `prefill` whose provider cannot continue a prefix.
  *
  * @example
  * import { Policy } from "@understudy/core"
@@ -152,11 +152,11 @@ export const make = (name: string, policy: Policy.Policy<RouteTier>): Effect.Eff
   Effect.suspend(() => one(name, policy, new Map(), breakerOfItsOwn))
 
 /**
- * Makes routes by their names, whose tiers share the credentials of their providers: what one of them learns about
- * a credential, as {@link make} says, opens the breakers of all.
+ * Makes several routes whose tiers share the credentials of their providers: a failure of a credential, as in
+ * {@link make}, opens the breakers of all.
  *
- * `breaker` gives a tier's circuit breaker, such as the one that it had before a policy was changed; by default each
- * has a new one.
+ * `breaker` supplies a tier's circuit breaker, such as the one it had before a policy was changed. Default: a new one
+ * each.
  *
  * @example
  * import { Policy } from "@understudy/core"

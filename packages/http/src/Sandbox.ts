@@ -1,8 +1,8 @@
 /**
- * A provider without a network: it answers by itself, and fails as it is told, by chance or by a script.
+ * A provider without a network: it makes up its answers, and fails at random or by script.
  *
- * It is an {@link Upstream} that speaks OpenAI's protocol, so that everything above it is the production code. After a
- * last message of the assistant's it says the words that come next.
+ * It is an {@link Upstream} that speaks OpenAI's protocol, so that everything above it is production code. It continues
+ * a final assistant message with the words that come next.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ import type { Provider } from "./Provider.ts"
 import { respond, TransportError, type Upstream } from "./Upstream.ts"
 
 /**
- * What the sandbox plays.
+ * How the sandbox behaves.
  *
  * @since 0.1.0
  * @category models
@@ -29,9 +29,9 @@ export interface Options {
   readonly latency?: Latency | undefined
   /** Time between two words of a stream. Default: 20 ms. */
   readonly chunkEvery?: Duration.DurationInput | undefined
-  /** The share of calls that get an error, and its status; not heeded where there is a script. Default: none. */
+  /** The share of calls that get an error, and its status; ignored if there is a script. Default: none. */
   readonly failure?: { readonly status: number; readonly rate: number } | undefined
-  /** What the calls meet with, one after the other as they come, and from the beginning again. Default: chance alone. */
+  /** The result of each call in turn, starting over at the end. Default: none, results are random. */
   readonly script?: ReadonlyArray<Word | Turn> | undefined
 }
 
@@ -46,8 +46,8 @@ export type Latency =
   | { readonly from: Duration.DurationInput; readonly to: Duration.DurationInput }
 
 /**
- * What a call meets with, in a word: an answer, silence for ever, a connection that breaks before a byte of an
- * answer, or HTML in the answer's place.
+ * The result of a call in one word: an answer, endless silence, a connection that breaks before the answer, or HTML in
+ * its place.
  *
  * @since 0.1.0
  * @category models
@@ -55,30 +55,29 @@ export type Latency =
 export type Word = "ok" | "hang" | "reset" | "nonsense"
 
 /**
- * What a call meets with. With nothing said it is an answer.
+ * The result of a call. Default: an answer.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Turn {
-  /** So many calls in a row. Default: 1. */
+  /** For this many calls in a row. Default: 1. */
   readonly times?: number | undefined
   /** Default: the sandbox's. */
   readonly latency?: Latency | undefined
   /** Default: the sandbox's. */
   readonly chunkEvery?: Duration.DurationInput | undefined
-  /** An error of this status in the answer's place. */
+  /** An error of this status in place of an answer. */
   readonly status?: number | undefined
   /** The error's code. */
   readonly code?: string | undefined
   /** The error's `Retry-After`. */
   readonly retryAfter?: Duration.DurationInput | undefined
   /**
-   * How an answer that has begun breaks off: silence for ever, a connection that breaks, an end before the end, or
-   * an error under status 200.
+   * How an answer breaks off: endless silence, a broken connection, a premature end, or an error with status 200.
    */
   readonly breaks?: "hang" | "reset" | "end" | "error" | undefined
-  /** How many words of it come before that; of an answer that is no stream, as large a share. Default: 0. */
+  /** How many words of it come before that; for a whole answer, the same share of it. Default: 0. */
   readonly after?: number | undefined
 }
 
@@ -110,7 +109,7 @@ export const make = (options: Options & { readonly name: string }): Provider =>
   })
 
 /**
- * The sandbox as the upstream it is; its faults and waits come from `Random` and `Clock`.
+ * The sandbox as an upstream; its faults and waits come from `Random` and `Clock`.
  *
  * @example
  * import { Effect } from "effect"
@@ -131,7 +130,7 @@ export const upstream = (options: Options): Upstream => {
   const script = options.script?.flatMap((turn) => Array<Word | Turn>(timesOf(turn)).fill(turn)) ?? []
   let calls = 0
   const turn = Effect.suspend(() => {
-    // Without a script the remainder is no number, and no index.
+    // Without a script the remainder is `NaN`, which is no index.
     const scripted = script[calls++ % script.length]
     return scripted === undefined ? byChance(options.failure) : Effect.succeed(scripted)
   })

@@ -1,8 +1,7 @@
 /**
  * Server-sent events, read from bytes as they arrive and written back.
  *
- * A reader keeps every event's bytes as they came, so that a stream can be passed on unchanged while a copy of it
- * is looked at.
+ * A reader keeps the bytes of every event, so that a stream can be passed on unchanged while it is inspected.
  *
  * @since 0.1.0
  */
@@ -10,22 +9,22 @@ import * as Data from "effect/Data"
 import * as Utf8 from "./internal/bytes/utf8.ts"
 
 /**
- * One block of a stream, up to and with the blank line that ends it.
+ * One block of a stream, including the blank line that ends it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Event {
-  /** The block's exact bytes; those of all blocks in a row are the stream. */
+  /** The block's exact bytes; concatenated, those of all blocks are the stream. */
   readonly raw: Uint8Array
-  /** The event's name, empty where it has none. */
+  /** The event's name, or empty. */
   readonly event: string
-  /** The lines of `data` joined by `\n`; `undefined` where the block has none, as with comments. */
+  /** The lines of `data` joined by ` `; `undefined` if there are none, as in comments. */
   readonly data: string | undefined
 }
 
 /**
- * Reads one stream. It is not to be used for a second one.
+ * Reads one stream. Use a new reader for every stream.
  *
  * @since 0.1.0
  * @category models
@@ -33,12 +32,12 @@ export interface Event {
 export interface Reader {
   /** The events that this chunk completed. Throws {@link SseTooLarge}. */
   readonly push: (chunk: Uint8Array) => ReadonlyArray<Event>
-  /** The stream is over: the event that was still open, if there is one. Throws {@link SseTooLarge}. */
+  /** Ends the stream, and returns the event that was still open, if any. Throws {@link SseTooLarge}. */
   readonly end: () => ReadonlyArray<Event>
 }
 
 /**
- * An event was larger than the reader's bound, or would not end.
+ * An event exceeded the reader's limit.
  *
  * @example
  * import { Sse } from "@understudy/http"
@@ -60,15 +59,15 @@ export class SseTooLarge extends Data.TaggedError("SseTooLarge")<{
  * A reader at the start of a stream.
  *
  * **Details**
- * - Lines may end in LF, CRLF, CR or a mix, and chunks may be cut anywhere: the events do not depend on it.
- * - A byte order mark is skipped at the start of the stream alone; invalid UTF-8 becomes U+FFFD in `data`, `raw`
- *   keeps it.
- * - A block without data (comments, a name alone) is an event with `data: undefined`. Blank lines before a block
- *   go with it.
- * - An event whose blank line is a CR waits for the next byte, which may be its LF, unless the line before ended
- *   in a bare CR too.
- * - `maxEventBytes` (8 MiB by default) bounds the bytes of one block, and so what the reader holds. Events that
- *   were complete before the one over the bound are returned first; the next call throws.
+ * - Lines may end in LF, CRLF, CR or a mix, and chunks may be cut anywhere, without an effect on the events.
+ * - A byte order mark is skipped only at the start of the stream; invalid UTF-8 becomes U+FFFD in `data`, and stays in
+ *   `raw`.
+ * - A block without data (comments, a name alone) is an event with `data: undefined`. Blank lines before a block belong
+ *   to it.
+ * - An event whose blank line is a CR waits for the next byte, which may be its LF, unless the line before ended in a
+ *   bare CR too.
+ * - `maxEventBytes` (8 MiB by default) limits the bytes of one block, and so what the reader holds. Events that were
+ *   complete before the one over the limit are returned first; the next call throws.
  * - Time is linear in the bytes, memory in the bytes of the open event.
  *
  * @example
@@ -118,7 +117,7 @@ export const make = (options?: { readonly maxEventBytes?: number | undefined }):
     return event
   }
 
-  /** A block that lies in one chunk, which most do, stays where it is. */
+  /** A block within one chunk, as most are, is not copied. */
   const takeFrom = (chunk: Uint8Array, start: number, end: number): Event | undefined => {
     if (heldBytes > 0 || end - start > maxEventBytes) {
       hold(chunk.subarray(start, end))
@@ -152,7 +151,7 @@ export const make = (options?: { readonly maxEventBytes?: number | undefined }):
         }
         if (byte !== LF && byte !== CR) {
           position = "inLine"
-          // Nearly all bytes are such as end no line.
+          // Fast path: nearly all bytes are no line ends.
           while (index + 1 < chunk.length && chunk[index + 1]! > CR) index++
         } else if (position === "inLine") {
           position = byte === LF ? "lineStart" : "afterCr"
@@ -173,7 +172,7 @@ export const make = (options?: { readonly maxEventBytes?: number | undefined }):
 }
 
 /**
- * An event with this data, to be sent. Lines of the payload become lines of `data`.
+ * Encodes an event with this data. Lines of the payload become lines of `data`.
  *
  * @example
  * import { Sse } from "@understudy/http"
@@ -186,7 +185,7 @@ export const make = (options?: { readonly maxEventBytes?: number | undefined }):
 export const data = (payload: string): Uint8Array => encode("data: ", payload)
 
 /**
- * A comment, to be sent: a sign of life that no client takes for content.
+ * Encodes a comment: a sign of life that no client takes for content.
  *
  * @example
  * import { Sse } from "@understudy/http"
@@ -199,7 +198,7 @@ export const data = (payload: string): Uint8Array => encode("data: ", payload)
 export const comment = (text: string): Uint8Array => encode(": ", text)
 
 /**
- * The event that OpenAI ends a stream with.
+ * The event that ends a stream of OpenAI's.
  *
  * @example
  * import { Sse } from "@understudy/http"
@@ -216,7 +215,7 @@ const CR = 13
 const empty = new Uint8Array(0)
 const lineEnd = /\r\n|\n|\r/
 
-/** Where the scan stands: `afterCr` follows the CR of a line, `blankCr` that of a blank line. */
+/** The state of the scan: `afterCr` follows the CR of a line, `blankCr` that of a blank line. */
 type Position = "blockStart" | "inLine" | "lineStart" | "afterCr" | "blankCr"
 
 const encode = (field: string, text: string): Uint8Array =>
@@ -238,7 +237,7 @@ const parse = (raw: Uint8Array, first: boolean): Event => {
   return { raw, event, data: lines }
 }
 
-/** The data of a block that is one line of it, as all of OpenAI's are, without a look at its other lines. */
+/** The data of a block that is a single line of data, as all of OpenAI's are, without parsing lines. */
 const onlyData = (raw: Uint8Array): string | undefined => {
   const end = raw.length - 2
   for (let i = 0; i < prefix.length; i++) if (raw[i] !== prefix[i]) return undefined

@@ -1,6 +1,6 @@
 /**
- * The port every provider sends through: bytes and headers out; status, headers and a byte stream back, in a
- * `Scope` whose end closes the connection.
+ * The port that every provider sends through: bytes and headers out; status, headers and a byte stream back, in a
+ * `Scope` that closes the connection.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ export interface Request {
 }
 
 /**
- * What it answers, whatever the status.
+ * An upstream's response, whatever its status.
  *
  * @since 0.1.0
  * @category models
@@ -40,16 +40,16 @@ export interface Response {
   /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
   /**
-   * The next bytes of the body, as they come in; `undefined` after the last of them. One piece is read at a time. It
-   * is this and no `Stream`, whose layers would cost most of a call's time.
+   * The next bytes of the body as they arrive, and `undefined` after the last. One piece is read at a time. This is no
+   * `Stream`, since its layers would take most of a call's time.
    */
   readonly read: Effect.Effect<Uint8Array | undefined, TransportError>
 }
 
 /**
- * The exchange itself failed: no connection, or one that broke.
+ * The exchange itself failed: there was no connection, or it broke.
  *
- * `code` is the platform's own name for it, such as `ECONNREFUSED`; it never holds an address or a message.
+ * `code` is the platform's name for it, such as `ECONNREFUSED`; it never contains an address or a message.
  *
  * @example
  * import { Upstream } from "@understudy/http"
@@ -72,7 +72,7 @@ export class TransportError extends Data.TaggedError("TransportError")<{
 }
 
 /**
- * Sends one request and never a second one: it neither retries nor follows redirects.
+ * Sends exactly one request: it neither retries nor follows redirects.
  *
  * @since 0.1.0
  * @category models
@@ -82,7 +82,7 @@ export interface Upstream {
 }
 
 /**
- * A response whose body is at hand, or comes in a stream, which is opened in the scope and read as it is asked for.
+ * A response whose body is given, or comes from a stream, which is opened in the scope and read on demand.
  *
  * @example
  * import { Effect, Stream } from "effect"
@@ -118,7 +118,7 @@ const once = (bytes: Uint8Array): Effect.Effect<Response["read"]> =>
   })
 
 /**
- * All of the body that is still to be read, however long it is.
+ * Reads the rest of the body, without a limit.
  *
  * @example
  * import { Effect } from "effect"
@@ -136,7 +136,7 @@ export const whole = ({ read }: Pick<Response, "read">): Effect.Effect<Uint8Arra
   collect(read)
 
 /**
- * Where providers send to, as a service.
+ * The upstream that providers send to, as a service.
  *
  * @example
  * import { Effect } from "effect"
@@ -159,8 +159,8 @@ export const Upstream: Context.Tag<Upstream, Upstream> =
   Context.GenericTag<Upstream>("@understudy/http/Upstream")
 
 /**
- * The port over any `HttpClient` of `@effect/platform`. The client must not follow redirects or retry. Neither the
- * trace context nor a client span goes with a request.
+ * The port over any `HttpClient` of `@effect/platform`. The client must not follow redirects or retry. Requests carry
+ * no trace context and have no client span.
  *
  * @example
  * import { HttpClient, HttpClientResponse } from "@effect/platform"
@@ -215,7 +215,7 @@ export const layerHttpClient: Layer.Layer<Upstream, never, HttpClient.HttpClient
   )
 
 /**
- * The port over the platform's `fetch`, which is told to follow no redirect: the key would go along.
+ * The port over the platform's `fetch`, which is told not to follow redirects, since those would receive the key.
  *
  * @example
  * import { Effect } from "effect"
@@ -234,7 +234,7 @@ export const layerHttpClient: Layer.Layer<Upstream, never, HttpClient.HttpClient
  */
 export const layerFetch: Layer.Layer<Upstream> = /* @__PURE__ */ Layer.provide(
   layerHttpClient,
-  // It is the client that looks for it.
+  // It is the client that requires it.
   /* @__PURE__ */ Layer.provide(
     FetchHttpClient.layer,
     /* @__PURE__ */ Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" })
@@ -242,7 +242,7 @@ export const layerFetch: Layer.Layer<Upstream> = /* @__PURE__ */ Layer.provide(
 )
 
 /**
- * Reads the reason out of what a platform threw, looking through its causes for a code.
+ * Extracts the reason from what a platform threw, searching its causes for a code.
  *
  * @example
  * import { Upstream } from "@understudy/http"

@@ -29,7 +29,7 @@ import {
 } from "./state.ts"
 
 /**
- * The call was not made: the breaker is open, or half-open with its probes under way, or isolated.
+ * The call was refused: the breaker is open, half-open with its probes in flight, or isolated.
  *
  * @example
  * import { Effect } from "effect"
@@ -50,7 +50,7 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   readonly key: string
   /** The state that refused. */
   readonly state: Rejection["state"]
-  /** Time until it is worth asking again; zero while a probe is under way, `openFor` while isolated. */
+  /** Time until it is worth asking again; zero while a probe is in flight, `openFor` while isolated. */
   readonly retryAfter: Duration.Duration
 }> {
   override get message(): string {
@@ -66,15 +66,15 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
 }
 
 /**
- * Where the states of breakers are kept: by default in memory, each by itself.
+ * Stores the states of breakers. Default: in memory, separately for each.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Store {
   /**
-   * Applies a pure function to the state of a key, `initial` where there is none, as one indivisible act. The
-   * function may be called again where somebody else was faster.
+   * Applies a pure function to the state of a key, `initial` if there is none, atomically. The function may be called
+   * again after a conflict.
    */
   readonly modify: <A>(key: string, f: (state: State) => readonly [A, State]) => Effect.Effect<A>
 }
@@ -88,19 +88,19 @@ export interface Store {
 export interface CircuitBreaker {
   readonly key: string
   readonly config: Config
-  /** As it was left by the last event: an open breaker whose time is over is open until somebody asks. */
+  /** As of the last event: an open breaker whose time is over stays open until the next call. */
   readonly state: Effect.Effect<State>
-  /** `notBefore` of its state; an open breaker that only observes refuses nobody. */
+  /** `notBefore` of its state; 0 for an open breaker with `observeOnly`, which refuses nothing. */
   readonly notBefore: Effect.Effect<number>
-  /** Admits one call or refuses it. Every permit must be reported, whatever became of the call. */
+  /** Admits one call or refuses it. Every permit must be reported, whatever the result of the call. */
   readonly admit: Effect.Effect<Admission, CircuitOpen>
-  /** The same without an error and with every change of state that came with it. */
+  /** The same without an error, and with every change of state it caused. */
   readonly decide: Effect.Effect<Decision>
-  /** Says how a call ended. Of several reports of one permit the first counts. */
+  /** Reports how a call ended. Only the first report of a permit counts. */
   readonly report: (permit: Permit, outcome: Outcome) => Effect.Effect<Transition | undefined>
-  /** @internal `decide` for a fiber that is at hand: an `Exit` where the state is, too. */
+  /** @internal `decide` in a known fiber; an `Exit` if the store is synchronous. */
   readonly decideIn: (fiber: RuntimeFiber<unknown, unknown>) => Effect.Effect<Decision>
-  /** @internal `report`, the same. */
+  /** @internal `report` in a known fiber, likewise. */
   readonly reportIn: (
     fiber: RuntimeFiber<unknown, unknown>,
     permit: Permit,
@@ -115,40 +115,40 @@ export interface CircuitBreaker {
     listener: Listening
   ) => Effect.Effect<Transition | undefined>
   /**
-   * Opens it, for what somebody else met with concerns it too: as a failure with `trip` would, and an open one
-   * begins its time anew. `retryAfter` is the wait that was asked for. Does nothing while it is isolated.
+   * Opens it because of a failure observed elsewhere, as a failure with `trip` would; if it is open, its time starts
+   * over. `retryAfter` is the requested wait. Does nothing while it is isolated.
    */
   readonly trip: (retryAfter?: Duration.Duration) => Effect.Effect<Transition | undefined>
   /**
-   * Refuses every call until the scope closes, whatever is reported, reset or due in the meantime. Closes when the
-   * last of those who isolate it has let go.
+   * Refuses every call until the scope closes, regardless of reports, resets and elapsed time. The breaker closes when
+   * the last isolation ends.
    */
   readonly isolate: Effect.Effect<void, never, Scope.Scope>
-  /** Closes it and forgets all it has counted, unless it is isolated. */
+  /** Closes it and clears its counts, unless it is isolated. */
   readonly reset: Effect.Effect<void>
   /**
-   * Every transition from now on, in order. Whoever listens neither delays nor fails a call; whoever is more than
-   * 64 transitions behind misses the oldest.
+   * Every transition from now on, in order. A subscriber neither delays nor fails a call; one that falls more than 64
+   * transitions behind misses the oldest.
    */
   readonly transitions: Stream.Stream<Transition>
 }
 
 /**
- * A call that was let through.
+ * An admitted call.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Admission {
   readonly permit: Permit
-  /** The last transition that this admission made. */
+  /** The last transition caused by this admission. */
   readonly transition: Transition | undefined
   /** With `observeOnly`: why the call would have been refused. */
   readonly wouldReject: Rejection | undefined
 }
 
 /**
- * A change of one breaker among others.
+ * A change of state, with the key of its breaker.
  *
  * @since 0.1.0
  * @category models
@@ -192,21 +192,20 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
     let transition: Transition | undefined
     for (const change of changes) {
       transition = { key, ...change }
-      // Never waits: a full hub lets go of its oldest.
+      // Never waits, since a full hub drops its oldest element.
       Effect.runSync(PubSub.publish(hub, transition))
     }
     return transition
   }
 
-  /** A state at hand changes in this very turn of the fiber, which `then` belongs to: so what it tells is in order. */
+  /** A synchronous store changes within this fiber's current step, which includes `then`, so that events stay in order. */
   const modify = <B, E>(
     f: (state: State) => readonly [Decision, State],
     then: (decision: Decision) => Effect.Effect<B, E>
   ): Effect.Effect<B, E> =>
     store instanceof Cell ? then(store.unsafeModify(f)) : Effect.flatMap(store.modify(key, f), then)
 
-  // A breaker that counts only a row of failures asks no clock, whose nanoseconds are a `bigint`, on the way to
-  // and from a call that succeeds.
+  // A breaker with only a `consecutive` trigger does not read the clock (an expensive `bigint`) for calls that succeed.
   const ask = (fiber: Fiber) => (state: State) =>
     step(config, state, state._tag === "Closed" && !timed ? anyTime : { _tag: "Admit", now: timeOf(fiber) })
 
@@ -235,7 +234,7 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
     outcome: Outcome
   ): Effect.Effect<Transition | undefined> => {
     if (!Issued.claim(permit)) return nothing
-    // Only what may open the breaker needs chance, and only what counts against the tier opens it.
+    // Only an outcome that may open the breaker needs a random number, and only one that counts against the tier can.
     return outcome._tag === "Failure" || (measures && outcome._tag === "Success")
       ? Effect.flatMap(chanceOf(fiber), (random) => report(fiber, permit, outcome, random))
       : report(fiber, permit, outcome, 0)
@@ -306,7 +305,10 @@ export const tapReport = (
   }
 }
 
-/** To hear whom else a report concerns; most concern nobody, and a service has its price. */
+/**
+ * Collects the transitions that `tapReport` causes on other breakers; skipped if there is no listener, since providing
+ * a service costs time.
+ */
 const heardBy = (effect: Effect.Effect<unknown>, listener: Listening): Effect.Effect<unknown> =>
   listener === undefined || Exit.isExit(effect) ? effect : Effect.provideService(effect, Listener, listener)
 

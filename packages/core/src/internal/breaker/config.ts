@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import type { Span } from "./window.ts"
 
 /**
- * What makes a closed breaker open. Ignored outcomes count for none of them.
+ * What opens a closed breaker. Ignored outcomes do not count.
  *
  * @since 0.1.0
  * @category models
@@ -11,7 +11,7 @@ import type { Span } from "./window.ts"
 export type Trip = Consecutive | Rate | Slow
 
 /**
- * So many failures in a row, in the order in which the calls ended.
+ * Consecutive failures, in the order in which the calls ended.
  *
  * @since 0.1.0
  * @category models
@@ -31,7 +31,7 @@ export type Rate = Span & {
   readonly _tag: "Rate"
   /** Opens at this share or above, from 0 to 1. */
   readonly threshold: number
-  /** Opens only where so many calls have been recorded. */
+  /** Opens only after this many calls have been recorded. */
   readonly minimumCalls: number
 }
 
@@ -46,12 +46,12 @@ export type Slow = Span & {
   readonly after: Duration.Duration
   /** Opens at this share or above, from 0 to 1. */
   readonly threshold: number
-  /** Opens only where so many calls have been recorded. */
+  /** Opens only after this many calls have been recorded. */
   readonly minimumCalls: number
 }
 
 /**
- * What a rate looks back on. Without any of them: the last 100 calls.
+ * The options of a rate. Default: over the last 100 calls.
  *
  * @since 0.1.0
  * @category models
@@ -59,49 +59,49 @@ export type Slow = Span & {
 export interface Share {
   /** Default: 0.5. */
   readonly threshold?: number | undefined
-  /** Default: as many calls as it looks back on, or 10 over a time. */
+  /** Default: `size`, or 10 with a `window`. */
   readonly minimumCalls?: number | undefined
-  /** Looks back on so many calls. */
+  /** Considers the last this many calls. */
   readonly size?: number | undefined
-  /** Looks back on so long a time instead. */
+  /** Considers the calls of this time instead. */
   readonly window?: Duration.DurationInput | undefined
-  /** How finely that time passes: calls leave the window a bucket at a time. Default: 10. */
+  /** The number of steps in which the window slides. Default: 10. */
   readonly buckets?: number | undefined
 }
 
 /**
- * What a breaker goes by.
+ * The settings of a breaker.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Config {
-  /** When it opens: at any one of these. */
+  /** The triggers; it opens as soon as any of them is met. */
   readonly trip: Arr.NonEmptyReadonlyArray<Trip>
   /** How long the breaker stays open the first time. */
   readonly openFor: Duration.Duration
-  /** Growth of the open time with each opening since the breaker was last closed. */
+  /** The growth of `openFor` with each consecutive opening. */
   readonly factor: number
-  /** Bounds the growth, and the wait the other side may ask for. */
+  /** The upper bound of that growth, and of a requested wait. */
   readonly maxOpenFor: Duration.Duration
-  /** Share of the open time added at random: `0.1` is up to 10 % more, never less. */
+  /** The share of the open time that is added at random: `0.1` is up to 10 % more, never less. */
   readonly jitter: number
-  /** Opening again so soon after a close goes on with the growth instead of beginning anew. */
+  /** Opening again within this time of closing continues the growth instead of starting over. */
   readonly resetAfter: Duration.Duration
-  /** How many calls may try a half-open breaker at once. */
+  /** How many concurrent probes a half-open breaker admits. */
   readonly probes: number
   /** How many probes must succeed to close it. */
   readonly successesToClose: number
   /** How many probes must fail to open it again. */
   readonly failuresToOpen: number
-  /** A probe that has not been reported after so long counts as failed. Longer than any call takes. */
+  /** A probe that has not reported after this long counts as failed. Should exceed the longest call. */
   readonly lease: Duration.Duration
-  /** Refuses nothing, and only says what it would have refused. */
+  /** Refuses nothing, and only reports what it would have refused. */
   readonly observeOnly: boolean
 }
 
 /**
- * A {@link Config} of which anything may be left to its default.
+ * A {@link Config} with all fields optional.
  *
  * @since 0.1.0
  * @category models
@@ -151,7 +151,7 @@ const share = (
   return { threshold, minimumCalls, window: time, buckets }
 }
 
-/** What is wrong with the options of a share that are right one by one. */
+/** What is wrong with the combination of options that are valid separately. */
 export const conflict = ({
   buckets,
   minimumCalls = 1,

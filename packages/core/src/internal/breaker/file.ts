@@ -16,7 +16,7 @@ const consistent = (options: Share): Schema.FilterOutput | undefined => {
   return wrong && { path: [wrong.option], message: wrong.message }
 }
 
-// That fewer calls are asked for than are looked at no schema can say.
+// JSON Schema cannot express that `minimumCalls` is at most `size`.
 const asSchema = {
   jsonSchema: { not: { required: ["size", "window"] }, dependencies: { buckets: ["window"] } }
 }
@@ -31,7 +31,7 @@ const Slow = Schema.Struct({ after: DurationText, ...shareFields })
 
 const defaults = config()
 
-/** A breaker as files write it. What it opens at is `consecutive: 5` where none of the three is given. */
+/** A breaker in its file form. Its trigger is `consecutive: 5` if none of the three is given. */
 export const Breaker = Schema.Struct({
   consecutive: Schema.optional(integerFrom(1)),
   rate: Schema.optional(Rate),
@@ -50,7 +50,7 @@ export const Breaker = Schema.Struct({
 
 type Breaker = typeof Breaker.Type
 
-/** `longest` is the longest that one call may take: the lease of a probe is to be longer. */
+/** `longest` is the longest time of one call, which the lease of a probe has to exceed. */
 export const fromFile = (file: Breaker, longest: Duration.Duration): Config => {
   const { consecutive: failures, rate: failing, slow: slowing, ...options } = file
   const trip: Array<Trip> = []
@@ -65,7 +65,7 @@ export const fromFile = (file: Breaker, longest: Duration.Duration): Config => {
   })
 }
 
-/** Writes out what most want to see, default or not, and of the rest what differs from its default. */
+/** Writes the common fields always, and the others only if they differ from the default. */
 export const toFile = (config: Config, longest: Duration.Duration): Breaker => {
   const { failuresToOpen, lease, observeOnly, resetAfter, successesToClose, trip, ...options } = config
   const rows = trip.flatMap((trigger) => (trigger._tag === "Consecutive" ? [trigger.failures] : []))

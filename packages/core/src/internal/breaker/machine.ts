@@ -60,7 +60,7 @@ export const notBefore = (state: State): number => {
   }
 }
 
-/** Not a state of its own: lets the same permit be reported by several, and heard once. */
+/** Makes sure that a permit reported by several parties counts once. */
 export class Issued implements Permit {
   readonly epoch: number
   readonly id: number
@@ -73,7 +73,7 @@ export class Issued implements Permit {
     this.at = at
   }
 
-  /** Whether nobody has reported this permit before. A permit that was rebuilt from data is taken at its word. */
+  /** Whether this permit has not been reported before. A permit rebuilt from data is trusted. */
   static claim(permit: Permit): boolean {
     if (!(#reported in permit)) return true
     if (permit.#reported) return false
@@ -82,7 +82,7 @@ export class Issued implements Permit {
   }
 }
 
-/** By what a success can be taken back that was reported so, but for one that nothing came of. */
+/** Identifies a reported success, so that it can be taken back; `undefined` if the report had no effect. */
 export const reported = (permit: Permit, change: Change | undefined): Reported | undefined => {
   if (permit.id === forObserved) return undefined
   return change === undefined ? permit : { epoch: change.epoch, id: permit.id }
@@ -93,7 +93,7 @@ const admit = (config: Config, state: State, now: number): readonly [Decision, S
     const permit = new Issued(state.epoch, forClosed, now)
     return [{ permit, rejection: undefined, changes: none }, state]
   }
-  // Somebody's order, which `observeOnly` does not overrule: it doubts the machine's judgement, not theirs.
+  // Isolation is explicit, so `observeOnly` does not override it.
   if (state._tag === "Isolated") {
     const retryAfter = Duration.toMillis(config.openFor)
     return [{ permit: undefined, rejection: { state: "Isolated", retryAfter }, changes: none }, state]
@@ -120,15 +120,15 @@ const admit = (config: Config, state: State, now: number): readonly [Decision, S
   return [{ permit, rejection: { state: current._tag, retryAfter }, changes }, current]
 }
 
-/** An instant is a sum, which rounding may put a trace after what a clock says once it has come. */
+/** An instant is a computed sum, which rounding may put slightly after the clock's value for it. */
 const hasCome = (instant: number, now: number): boolean => now >= instant * (1 - 4 * Number.EPSILON)
 
-/** With more probes than these the verdict would be certain before the last one is back. */
+/** With more probes than these, the result would be certain before the last one reported. */
 const hasRoom = ({ failuresToOpen, probes, successesToClose }: Config, state: HalfOpen): boolean =>
   state.probes.length < probes &&
   state.successes.length + state.failures + state.probes.length < successesToClose + failuresToOpen - 1
 
-/** Leases that have run out count as failed probes, at the instant they ran out, whoever notices. */
+/** Expired leases count as failed probes, at the instant of their expiry. */
 const settle = (config: Config, state: HalfOpen, now: number, changes: Array<Change>): HalfOpen | Open => {
   let { failures } = state
   for (const probe of state.probes) {
@@ -150,8 +150,7 @@ const report = (
   const { at, epoch, id } = event.permit
   const took = event.now - at
   if (id === forObserved) return [noted, state]
-  // Before anything else: what comes from an earlier state says nothing about this one, frees no place in it and
-  // notices nothing in it.
+  // First of all: a report from an earlier state must not affect this one, free a slot in it or expire its leases.
   if (epoch !== state.epoch) return [noted, late(state)]
   if (state._tag === "Closed") return record(config, state, event, took)
   if (state._tag !== "HalfOpen") return [noted, late(state)]
@@ -167,10 +166,13 @@ const report = (
 
 const late = (state: State): State => ({ ...state, late: state.late + 1 })
 
-/** How a call has ended: what is reported, or what remains of a success that is taken back. */
+/** How a call ended: as reported, or as a success that is taken back. */
 type Ended = Pick<Event & { readonly _tag: "Report" }, "now" | "outcome" | "random">
 
-/** As if it had been reported in time; only the row that its success ended cannot be told from another's. */
+/**
+ * As if the failure had been reported in the first place, except that the run of failures ended by its success cannot
+ * be told from another's.
+ */
 const retract = (
   config: Config,
   state: State,
@@ -188,7 +190,7 @@ const retract = (
   return verdict(config, { ...settled, successes }, event, id, 0)
 }
 
-/** A call that a closed breaker let through. */
+/** Records a call that a closed breaker admitted. */
 const record = (
   config: Config,
   state: Closed,
@@ -211,7 +213,7 @@ const record = (
     const hit = trip._tag === "Rate" ? failed : took > Duration.toMillis(trip.after)
     const window = (retracted ? turn : push)(trip, state.windows[windows.length], now, hit)
     windows.push(window)
-    // Only what counts against the tier opens it: a success that pushes others out of the window never does.
+    // Only a call that counts against the tier opens it, never a success that pushes others out of the window.
     if (hit && window.calls >= trip.minimumCalls && window.hits / window.calls >= trip.threshold) {
       reason ??= trip._tag === "Rate" ? "rate" : "slow"
     }
@@ -224,7 +226,7 @@ const record = (
     : [noted, { ...state, consecutive, rowBefore, windows: windows ?? state.windows }]
 }
 
-/** What a probe says about a half-open breaker, its own place already given back. */
+/** The effect of a probe's result on a half-open breaker, after its slot has been freed. */
 const verdict = (
   config: Config,
   state: HalfOpen,
@@ -252,7 +254,7 @@ const verdict = (
     : [noted, { ...state, successes }]
 }
 
-/** Somebody else's failure: as one of its own that opens it, but that an open one begins its time anew. */
+/** A failure observed elsewhere: like one of its own that opens it, except that an open breaker's time starts over. */
 const trip = (
   config: Config,
   state: State,
@@ -281,9 +283,10 @@ const open = (
   const anew = state._tag === "Closed" && at - state.closedAt >= Duration.toMillis(config.resetAfter)
   const consecutiveOpenings = anew ? 1 : state.consecutiveOpenings + 1
   const max = Duration.toMillis(config.maxOpenFor)
-  // Finite however often it has opened, and so never 0 times infinity.
+  // Kept finite, to avoid `0 * Infinity`.
   const growth = Math.min(config.factor ** (consecutiveOpenings - 1), Number.MAX_VALUE)
-  // Cap first, jitter after and only upwards: "not before" holds, and callers still spread at the cap.
+  // The cap comes before the jitter, which only adds: so `retryAfter` is respected, and callers are still spread at the
+  // cap.
   const planned = Math.min(max, Duration.toMillis(config.openFor) * growth) * (1 + config.jitter * random)
   const asked = hint === undefined ? 0 : Math.min(max, Duration.toMillis(hint))
   return {

@@ -11,7 +11,7 @@ import type { Window } from "./window.ts"
 export type State = Closed | Open | HalfOpen | Isolated
 
 /**
- * What a state is called wherever people read it: in logs, metrics, the status and what is drawn.
+ * The display names of the states, in logs, metrics, the status and charts.
  *
  * @example
  * import { CircuitBreaker } from "@understudy/core"
@@ -35,9 +35,9 @@ export const stateNames = {
  * @category models
  */
 export interface Common {
-  /** Grows by one with every transition, and so tells calls of an earlier state from those of this one. */
+  /** Grows by one with every transition, to tell calls of an earlier state from those of this one. */
   readonly epoch: number
-  /** Reports that came after the state they were about had ended. */
+  /** Reports that arrived after their state had ended. */
   readonly late: number
 }
 
@@ -49,19 +49,19 @@ export interface Common {
  */
 export interface Closed extends Common {
   readonly _tag: "Closed"
-  /** The failures in a row up to now. */
+  /** The current number of consecutive failures. */
   readonly consecutive: number
-  /** Those that the last success ended: the row goes on with them if it is taken back. */
+  /** The consecutive failures before the last success, which count again if it is taken back. */
   readonly rowBefore: number
-  /** One for each trigger that looks back on more than the row, in their order. */
+  /** One per `rate` or `slow` trigger, in their order. */
   readonly windows: ReadonlyArray<Window>
-  /** Of the time before `closedAt`; goes on counting for `resetAfter`. */
+  /** The consecutive openings before `closedAt`, remembered for `resetAfter`. */
   readonly consecutiveOpenings: number
   readonly closedAt: number
 }
 
 /**
- * Refuses every call, until its time has come.
+ * Refuses every call until `until`.
  *
  * @since 0.1.0
  * @category models
@@ -69,43 +69,43 @@ export interface Closed extends Common {
 export interface Open extends Common {
   readonly _tag: "Open"
   readonly openedAt: number
-  /** The call at this instant or later is let through. */
+  /** A call at this instant or later is admitted. */
   readonly until: number
-  /** Counts this opening too. */
+  /** Includes this opening. */
   readonly consecutiveOpenings: number
-  /** What was drawn for this opening's jitter. */
+  /** The random number drawn for this opening's jitter. */
   readonly random: number
 }
 
 /**
- * Lets a few calls through, the probes, and waits for what they find.
+ * Admits a few calls, the probes, and waits for their results.
  *
  * @since 0.1.0
  * @category models
  */
 export interface HalfOpen extends Common {
   readonly _tag: "HalfOpen"
-  /** Those under way, each with the end of its lease. */
+  /** The probes in flight, each with the end of its lease. */
   readonly probes: ReadonlyArray<{ readonly id: number; readonly until: number }>
-  /** How many there have been in all; the last one's id. */
+  /** How many there have been in total; also the id of the last one. */
   readonly admitted: number
   /** The ids of those that have succeeded: each may yet be taken back. */
   readonly successes: ReadonlyArray<number>
   readonly failures: number
   readonly consecutiveOpenings: number
-  /** Serves again where a lease runs out: nobody may be there to draw. */
+  /** Reused if a lease expires, since there may be no caller to draw a new one. */
   readonly random: number
 }
 
 /**
- * Refuses every call, for somebody wants it to.
+ * Refuses every call, on request.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Isolated extends Common {
   readonly _tag: "Isolated"
-  /** Those who isolate it; it closes when the last one lets go. */
+  /** The number of active isolations; it closes when the last one ends. */
   readonly handles: number
 }
 
@@ -117,9 +117,9 @@ export interface Isolated extends Common {
  */
 export interface Permit {
   readonly epoch: number
-  /** Tells the probes of a half-open breaker apart; 0 through a closed one, -1 where only `observeOnly` let it. */
+  /** Identifies a half-open breaker's probe; 0 if closed, -1 if admitted only by `observeOnly`. */
   readonly id: number
-  /** When it was given; 0 where nothing depends on it. */
+  /** When it was issued; 0 if nothing depends on it. */
   readonly at: number
 }
 
@@ -127,7 +127,7 @@ export interface Permit {
 export type Reported = Pick<Permit, "epoch" | "id">
 
 /**
- * What a breaker can hear of.
+ * The events of a breaker.
  *
  * @since 0.1.0
  * @category models
@@ -143,23 +143,23 @@ export type Event =
       readonly random: number
     }
   | {
-      /** What was reported as a success has failed after all: a stream that had begun. */
+      /** A reported success has failed after all: a stream broke off after its commit point. */
       readonly _tag: "Retract"
       readonly now: number
-      /** Of the state that came of the success. */
+      /** The epoch of the state after the success was reported. */
       readonly epoch: number
       /** Of the permit that it was reported with. */
       readonly id: number
       readonly outcome: Failure
-      /** As of a `Report`. */
+      /** As in a `Report`. */
       readonly random: number
     }
   | {
       readonly _tag: "Trip"
       readonly now: number
-      /** The wait that was asked for. */
+      /** The requested wait. */
       readonly retryAfter: Duration.Duration | undefined
-      /** As of a `Report`. */
+      /** As in a `Report`. */
       readonly random: number
     }
   | { readonly _tag: "Isolate"; readonly now: number }
@@ -169,10 +169,10 @@ export type Event =
 /**
  * Why a breaker changed.
  *
- * - It opened: `consecutive`, `rate` and `slow` name the trigger; `pushback`, an outcome asked for it; `probe`, a
- *   probe failed; `lease`, a probe was never heard of again; `tripped`, what somebody else met with concerns it too.
+ * - It opened: `consecutive`, `rate` and `slow` name the trigger; `pushback`: an outcome asked for it; `probe`: a probe
+ *   failed; `lease`: a probe never reported; `tripped`: another breaker's failure also concerns it.
  * - It became half-open: `elapsed`. It closed: `recovered`.
- * - By hand: `isolated`, `released`, `reset`. It was not closed when its tier got another one, or none: `retired`.
+ * - By hand: `isolated`, `released`, `reset`. It was not closed when its tier got another breaker, or none: `retired`.
  *
  * @since 0.1.0
  * @category models
@@ -193,7 +193,7 @@ export type Reason =
   | "retired"
 
 /**
- * A breaker that goes from one state to another.
+ * A transition from one state to another.
  *
  * @since 0.1.0
  * @category models
@@ -204,11 +204,11 @@ export interface Change {
   readonly reason: Reason
   /** The epoch it began. */
   readonly epoch: number
-  /** When; a lease that ran out is noticed later than it did. */
+  /** When it happened; an expired lease may be noticed later. */
   readonly at: number
-  /** Of an opening: how long it lasts. */
+  /** For an opening, how long it lasts. */
   readonly retryAfter: Duration.Duration | undefined
-  /** Of an opening: which in a row it is. */
+  /** For an opening, how many there have been in a row. */
   readonly consecutiveOpenings: number | undefined
 }
 
@@ -219,22 +219,22 @@ export interface Change {
  * @category models
  */
 export interface Rejection {
-  /** The state that refuses; a half-open breaker does while its probes are under way. */
+  /** The state that refuses; half-open refuses while its probes are in flight. */
   readonly state: "Open" | "HalfOpen" | "Isolated"
-  /** Milliseconds until it is worth asking again; 0 while a probe is under way, `openFor` while isolated. */
+  /** Milliseconds until it is worth asking again; 0 while a probe is in flight, `openFor` while isolated. */
   readonly retryAfter: number
 }
 
 /**
- * What the machine answers to an event.
+ * The machine's answer to an event.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Decision {
-  /** The right to make the call; `undefined` where it must not be made. */
+  /** The right to make the call; `undefined` if it must not be made. */
   readonly permit: Permit | undefined
-  /** Why not. With `observeOnly` there is a permit all the same. */
+  /** Why it was refused. With `observeOnly` there is a permit anyway. */
   readonly rejection: Rejection | undefined
   /** How the state changed, in order. */
   readonly changes: ReadonlyArray<Change>

@@ -1,35 +1,38 @@
 import * as Duration from "effect/Duration"
 
-/** What a trigger looks back on: the last `size` calls, or the calls of a time, in so many buckets. */
+/** What a trigger considers: the last `size` calls, or the calls of a time window in `buckets` steps. */
 export type Span =
   | { readonly size: number }
   | { readonly window: Duration.Duration; readonly buckets: number }
 
 /**
- * How many calls a trigger looks back on, and how many of them count against the tier. Plain numbers, so that any
- * store can keep it.
+ * The calls a trigger considers, and how many of them count against the tier. Plain numbers, so that any store can keep
+ * it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Window {
-  /** What it looks back on: so many calls, or so many milliseconds. */
+  /** Its length, in calls or in milliseconds. */
   readonly span: number
   readonly calls: number
   readonly hits: number
-  /** Where the next call goes; of a time the number of the newest bucket, counted from time 0. */
+  /** The position of the next call; for a time window, the number of the newest bucket, counted from time 0. */
   readonly head: number
-  /** One bit a call; of a time the calls and the hits of each bucket. */
+  /** One bit per call; for a time window, the calls and the hits of each bucket. */
   readonly cells: ReadonlyArray<number>
 }
 
-/** The window after one more call. Whatever has left it by then no longer counts, however long nobody looked. */
+/**
+ * The window after one more call. Whatever has left it by then no longer counts, even if there were no calls in
+ * between.
+ */
 export const push = (span: Span, known: Window | undefined, now: number, hit: boolean): Window => {
   const window = begun(span, known, now)
   return "size" in span ? pushCall(span.size, window, hit) : pushAt(span, window, now, hit)
 }
 
-/** The window after the last call that did not count has turned out to; after one more where there is none. */
+/** The window after the last call that was no hit has turned out to be one; after one more hit if there is none. */
 export const turn = (span: Span, known: Window | undefined, now: number, hit: boolean): Window => {
   const window = begun(span, known, now)
   if (!hit) return window
@@ -41,7 +44,7 @@ interface Time {
   readonly buckets: number
 }
 
-/** As many bits as V8 keeps in a number without allocating. */
+/** The bits that fit in a small integer, which V8 does not allocate. */
 const bitsPerCell = 30
 
 const pushCall = (size: number, window: Window, hit: boolean): Window => {
@@ -91,9 +94,9 @@ const turnAt = (time: Time, window: Window, now: number): Window => {
   return pushAt(time, window, now, true)
 }
 
-/** Lets the time pass up to now. */
+/** Advances a time window to now. */
 const pass = ({ buckets, window: length }: Time, window: Window, now: number) => {
-  // A clock that went back writes into the newest bucket: what is already counted stays counted.
+  // If the clock went back, the newest bucket is used: what is already counted stays counted.
   const head = Math.max(window.head, bucketAt(now, length, buckets))
   const cells = [...window.cells]
   let { calls, hits } = window
@@ -112,7 +115,7 @@ const bucketAt = (now: number, length: Duration.Duration, buckets: number): numb
 
 const placeOf = (index: number, buckets: number): number => 2 * (((index % buckets) + buckets) % buckets)
 
-/** What is known. What a store has kept for other settings says nothing about these, and is begun anew. */
+/** The known window, or a new one if the store kept it under other settings. */
 const begun = (span: Span, known: Window | undefined, now: number): Window => {
   const [length, cells, head] =
     "size" in span

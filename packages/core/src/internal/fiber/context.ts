@@ -48,6 +48,6 @@ class OneMore extends Overlay<string, unknown> {
   }
 }
 
-/** Effect only reads services: it copies them to change them. */
+/** Safe, since Effect only reads this map and copies it to change it. */
 export const asContext = <R>(services: Services): Context.Context<R> =>
   Context.unsafeMake(services as Map<string, unknown>)

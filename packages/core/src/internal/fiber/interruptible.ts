@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 
-/** What Effect itself makes of it, to compare with. */
+/** Effect's own representation, for comparison. */
 const made: unknown = Effect.interruptible(Effect.void)
 
 const flags =
@@ -16,7 +16,7 @@ const flags =
     ? made.effect_instruction_i0
     : undefined
 
-/** What a fiber changes its flags by; of an Effect that has come to do it otherwise, what that does. */
+/** The run-loop instruction that changes a fiber's flags; if Effect's representation differs, Effect's own is used. */
 class Interruptible<A, E, R> extends Effectable.Class<A, E, R> {
   private readonly self: Effect.Effect<A, E, R>
 
@@ -39,7 +39,7 @@ if (flags !== undefined) {
 }
 
 /**
- * `Effect.interruptible` in a fifth of the memory: it is kept as long as what it makes so.
+ * `Effect.interruptible` in a fifth of the memory, which is held as long as the effect runs.
  *
  * @example
  * import { Effect } from "effect"

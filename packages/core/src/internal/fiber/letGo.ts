@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
-/** Turns enough for finalizers that need no time, through a few fibers, to run. */
+/** Enough yields for synchronous finalizers to run, across a few fibers. */
 const turns = 16
 
 /**
- * Waits for an interrupted fiber no longer than it takes to do what needs no time: so a bound is a bound, and what
- * lets go at once has let go before anything else starts.
+ * Waits for an interrupted fiber only as long as its finalizers are synchronous. So bounds are hard, and whatever
+ * releases its resources at once has done so before anything else starts.
  */
 export const letGo = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> => {
   const wait = (left: number): Effect.Effect<void> =>

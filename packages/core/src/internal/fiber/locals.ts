@@ -14,9 +14,9 @@ type Key = Parameters<Locals["get"]>[0]
 type Stack = NonNullable<ReturnType<Locals["get"]>>
 
 /**
- * The locals of a fiber before it sets any: those of another, unless they are its own, looked up where they are. A
- * fiber copies them all to set one, and the copy has lost the mark, which is no entry. To ask for the mark costs
- * nothing, where to look at the locals makes a copy of them.
+ * The `FiberRef`s of a fiber that has not set any: they are looked up in another fiber's, except for its own few.
+ * Setting one copies them all, and the copy lacks the mark, so that asking for the mark tells whether any was set,
+ * without the copy that reading all of them would make.
  */
 class Untouched extends Overlay<Key, Stack> {
   private readonly locals: Locals
@@ -37,7 +37,7 @@ class Untouched extends Overlay<Key, Stack> {
     this.scheduler = scheduler
   }
 
-  /** To look through more than two of them would cost more than the copy. */
+  /** Looking through more than two layers would cost more than a copy. */
   get isDeep(): boolean {
     return this.locals instanceof Untouched
   }
@@ -49,7 +49,7 @@ class Untouched extends Overlay<Key, Stack> {
   get(ref: Key): Stack | undefined {
     switch (ref) {
       case FiberRef.currentContext:
-        // A fiber asks for it once and remembers it.
+        // A fiber reads this once and caches it.
         return [[this.id, this.context]]
       case FiberRef.currentScheduler:
         return this.scheduler ?? this.locals.get(ref)
@@ -77,8 +77,8 @@ const mark: FiberRef.FiberRef<boolean> = FiberRef.unsafeMake(false)
 const marked: Stack = [[FiberId.none, true]]
 
 /**
- * Lets forked fibers wait for their turn in the queue of the one that forked them. Effect's own scheduler keeps a queue for
- * every fiber that ever waits, in a table whose upkeep costs the collector more than the fiber.
+ * Queues forked fibers with the fiber that forked them. Effect's own scheduler keeps a queue per waiting fiber, in a
+ * table whose upkeep costs the garbage collector more than the fiber does.
  */
 class RunScheduler implements Scheduler {
   private readonly fiber: RuntimeFiber<unknown, unknown>
@@ -102,13 +102,13 @@ const schedulerOf = (fiber: RuntimeFiber<unknown, unknown>): Scheduler | undefin
   fiber.currentScheduler instanceof MixedScheduler ? new RunScheduler(fiber) : undefined
 
 /**
- * The locals of a fiber, for those that it forks.
+ * The `FiberRef`s of a fiber, for the fibers that it forks.
  *
  * @since 0.1.0
  * @category models
  */
 export interface FiberLocals {
-  /** Forks a fiber that sees them, and has a context of its own. It is nobody's child. */
+  /** Forks an unsupervised fiber that sees them, with a context of its own. */
   readonly fork: <A, E, R>(
     effect: Effect.Effect<A, E, R>,
     context: Context.Context<R>,
@@ -117,8 +117,8 @@ export interface FiberLocals {
 }
 
 /**
- * The locals of a fiber as they are now, for others that see them without a copy. With a `scheduler` the others have
- * that one; default: what the fiber has.
+ * A fiber's current `FiberRef`s, shared with other fibers without a copy. `scheduler` is the scheduler of those fibers.
+ * Default: the fiber's own.
  *
  * @example
  * import { Context, Effect, Fiber, FiberRef } from "effect"
@@ -137,13 +137,13 @@ export interface FiberLocals {
 export const localsOf = (fiber: RuntimeFiber<unknown, unknown>, scheduler?: Scheduler): FiberLocals =>
   new RunLocals(fiber, scheduler)
 
-/** Those of the fiber that a run is in, for its attempts. */
+/** Those of a run's fiber, for its attempts. */
 export class RunLocals implements FiberLocals {
   private readonly locals: Locals
   private readonly scheduler: Stack | undefined
 
   constructor(fiber: RuntimeFiber<unknown, unknown>, scheduler = schedulerOf(fiber)) {
-    // Where Effect lets us, without the copy of them all that `getFiberRefs` makes.
+    // If Effect allows it, without the copy that `getFiberRefs` makes.
     const { locals } =
       (fiber as { readonly _fiberRefs?: FiberRefs.FiberRefs })._fiberRefs ?? fiber.getFiberRefs()
     this.locals = locals instanceof Untouched && locals.isDeep ? locals.all : locals
@@ -158,13 +158,13 @@ export class RunLocals implements FiberLocals {
     return Runtime.runFork(Runtime.make({ context, fiberRefs: none, runtimeFlags }), effect, {
       updateRefs: (_, id) => {
         const own: ReadonlyMap<Key, Stack> = new Untouched(this.locals, id, context, this.scheduler)
-        // Effect only reads locals: it copies them to change them.
+        // Safe, since Effect only reads this map and copies it to change it.
         return FiberRefs.unsafeMake(own as Locals)
       }
     })
   }
 
-  /** Makes what an attempt has set the run's. */
+  /** Copies what an attempt has set to the run's fiber. */
   inherit(attempt: RuntimeFiber<unknown, unknown>): Effect.Effect<void> {
     if (attempt.getFiberRef(mark)) return Effect.void
     const refs = attempt.getFiberRefs()

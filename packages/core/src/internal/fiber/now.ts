@@ -2,8 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
 /**
- * `Effect.flatMap` that takes no turn of the run loop where the value is at hand. It calls `f` on the spot then, so
- * whoever loops through it has to take a turn elsewhere.
+ * `Effect.flatMap` that takes no run-loop iteration if the value is available. It then calls `f` synchronously, so a
+ * loop through it has to yield elsewhere.
  */
 export const flatMapNow = <A, E, R, B, E2, R2>(
   effect: Effect.Effect<A, E, R>,

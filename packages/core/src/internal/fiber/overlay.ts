@@ -1,6 +1,6 @@
 /**
- * A table that has a few entries over those of another one. Nothing is copied before somebody goes through all of it, or sets
- * something: which Effect does in a copy.
+ * A map with a few entries on top of another map. Nothing is copied until it is iterated, or changed, which Effect does
+ * in a copy.
  */
 export abstract class Overlay<K, V> implements ReadonlyMap<K, V> {
   private copy: Map<K, V> | undefined
@@ -9,7 +9,7 @@ export abstract class Overlay<K, V> implements ReadonlyMap<K, V> {
 
   abstract has(key: K): boolean
 
-  /** All that is to be found by its key. */
+  /** All entries, in a new map. */
   protected abstract copied(): Map<K, V>
 
   get size(): number {
@@ -42,7 +42,7 @@ export abstract class Overlay<K, V> implements ReadonlyMap<K, V> {
   }
 }
 
-/** Twice as fast as by the constructor. */
+/** Twice as fast as the `Map` constructor. */
 export const copyOf = <K, V>(map: ReadonlyMap<K, V>): Map<K, V> => {
   const copy = new Map<K, V>()
   map.forEach((value, key) => {

@@ -14,19 +14,18 @@ interface Added {
 }
 
 /**
- * A scope of Effect's, with all that those can do, but that it is made without an effect, and has no table before somebody
- * forks it.
+ * A full Effect `Scope` that is created synchronously and allocates no table until it is forked.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ThinScope extends Scope.CloseableScope {
-  /** `Scope.close`, begun at once: nothing is left to be run, and this is an `Exit`, where nothing was added. */
+  /** `Scope.close`, started at once. If the scope is empty it is already complete, and this is an `Exit`. */
   readonly closing: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown>
 }
 
 /**
- * Makes one on the spot.
+ * Makes a scope synchronously.
  *
  * @example
  * import { Console, Effect, Exit, Scope } from "effect"
@@ -91,7 +90,7 @@ class Listed implements ThinScope {
   }
 }
 
-/** What was added last comes first; of what fails all is told, when all else is done. */
+/** Runs finalizers in reverse order; their failures are combined after all have run. */
 const finalize = (
   { before, finalizer }: Added,
   exit: Exit.Exit<unknown, unknown>,

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 
 /**
- * `Effect.scopeWith` in one turn of the run loop.
+ * `Effect.scopeWith` in one run-loop iteration.
  *
  * @example
  * import { Effect, Scope } from "effect"

@@ -4,13 +4,13 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 
 /**
- * Runs a task once the clock has moved on by so much, unless cancelled before.
+ * Runs a task after a delay, unless cancelled before.
  *
- * A fiber that sleeps works with every clock, `TestClock` among them. Effect's own live clock can set a timer
- * without a fiber, which is several times cheaper, and nearly every timer of ours is cancelled.
+ * A sleeping fiber works with every clock, including `TestClock`. Effect's live clock can set a timer without a fiber,
+ * which is several times cheaper; that matters since nearly every timer of ours is cancelled.
  */
 export const after = (clock: Clock.Clock, millis: number, task: () => void): (() => void) => {
-  // Of a time that is past: zero.
+  // Zero if the instant has passed.
   const duration = Duration.millis(millis)
   const scheduler = schedulerOf(clock)
   if (scheduler !== undefined) return scheduler.unsafeSchedule(task, duration)
@@ -19,8 +19,7 @@ export const after = (clock: Clock.Clock, millis: number, task: () => void): (()
 }
 
 /**
- * Sleeps until an instant that is so far away. Node's timers come up to 1.4 ms early, and whoever acts on one then finds that
- * its time has not come.
+ * Sleeps until an instant, setting the timer again if it fires early: Node's timers do, by up to 1.4 ms.
  */
 export const sleepUntil = (clock: Clock.Clock, instant: number, millis: number): Effect.Effect<void> =>
   Effect.flatMap(clock.sleep(Duration.millis(millis)), () => {
@@ -28,13 +27,13 @@ export const sleepUntil = (clock: Clock.Clock, instant: number, millis: number):
     return left === 0 ? Effect.void : sleepUntil(clock, instant, left)
   })
 
-/** For how many milliseconds a timer has to be set again that has come: none if its instant has, too. */
+/** The milliseconds for which a timer that fired early has to be set again; none if the instant has come. */
 export const leftUntil = (clock: Clock.Clock, instant: number): number => {
   const left = instant - timeOf(clock)
   return isOver(left) ? 0 : Math.ceil(left)
 }
 
-/** Less than a nanosecond is rounding; to sleep for it could take no time at all. */
+/** Less than a nanosecond is a rounding error, and sleeping for it might take no time at all. */
 export const isOver = (left: number): boolean => left < nanosecond
 
 /** Milliseconds of the clock's monotonic time. */

@@ -4,7 +4,7 @@ import * as FiberId from "effect/FiberId"
 
 type Register<A, E> = (resume: (effect: Effect.Effect<A, E>) => void) => void
 
-/** What Effect itself makes of a wait, to compare with. */
+/** Effect's own representation of a wait, for comparison. */
 const made: unknown = (Effect.async((_) => {}) as { readonly commit?: () => unknown }).commit?.()
 
 const isAsKnown =
@@ -16,7 +16,7 @@ const isAsKnown =
   typeof made.effect_instruction_i0 === "function" &&
   "effect_instruction_i1" in made
 
-/** What a fiber suspends itself with; of an Effect that has come to do it otherwise, what that does. */
+/** The run-loop instruction that suspends a fiber; if Effect's representation differs, Effect's own is used. */
 class Wait<A, E> extends Effectable.Class<A, E> {
   readonly _op = isAsKnown ? "Async" : "Commit"
   readonly effect_instruction_i0: Register<A, E>
@@ -33,8 +33,8 @@ class Wait<A, E> extends Effectable.Class<A, E> {
 }
 
 /**
- * `Effect.async` without a turn of the run loop and the closures by which that lets others clean up: 700 bytes
- * less. Whoever is interrupted meanwhile hears nothing more; `register` has nothing to take back.
+ * `Effect.async` without clean-up: one run-loop iteration and 700 bytes of closures less. After an interruption the
+ * callback is ignored, so `register` must have nothing to undo.
  *
  * @example
  * import { Effect } from "effect"

@@ -1,12 +1,12 @@
 /**
- * How often each latency was seen, in bins that grow by the same ratio: whatever a bin holds is within
- * {@link relativeError} of the value it is read back as. Source: DDSketch, Masson, Rim and Lee, VLDB 2019.
+ * The count of each latency, in bins that grow by a constant ratio: a value read back from a bin is within
+ * {@link relativeError} of the recorded one. Source: DDSketch, Masson, Rim and Lee, VLDB 2019.
  */
 export type Histogram = Map<number, number>
 
 const relativeError = 0.01
 
-/** The latencies that are told apart, in milliseconds: what is shorter or longer counts as the nearest of them. */
+/** The range of recorded latencies, in milliseconds; values outside are clamped to it. */
 const shortest = 1
 const longest = 86_400_000
 
@@ -17,7 +17,7 @@ const binOf = (millis: number): number =>
 
 export const add = (self: Histogram, millis: number): void => count(self, binOf(millis), 1)
 
-/** What all have seen. */
+/** The sum of several histograms. */
 export const merge = (histograms: Iterable<Histogram>): Histogram => {
   const all: Histogram = new Map()
   for (const histogram of histograms) {
@@ -31,7 +31,7 @@ const count = (self: Histogram, bin: number, more: number): void => {
 }
 
 /**
- * The latencies that so many per cent of all do not exceed, by nearest rank; `undefined` where there is none.
+ * Percentiles by nearest rank; `undefined` if the histogram is empty.
  */
 export const percentiles = <const P extends ReadonlyArray<number>>(
   histograms: ReadonlyArray<Histogram>,
@@ -43,7 +43,7 @@ export const percentiles = <const P extends ReadonlyArray<number>>(
   return percents.map((percent) => valueAt(bins, Math.ceil((percent * total) / 100))) as never
 }
 
-/** Halfway, by ratio, between the bounds of the bin that the value of this rank is in. */
+/** The geometric middle of the bin that contains the value of this rank. */
 const valueAt = (bins: ReadonlyArray<readonly [bin: number, count: number]>, rank: number): number => {
   let left = rank
   let reached = 0

@@ -16,7 +16,7 @@ import {
 } from "./state.ts"
 
 /**
- * What one of several processes has seen over the window, as plain data that one can send to another.
+ * What one of several processes has seen over the window, as plain data to send to another.
  *
  * @since 0.1.0
  * @category models
@@ -43,7 +43,7 @@ export interface Part {
         readonly due: number
         readonly served: number
         readonly fallbacks: number
-        /** How many there are in each bin. */
+        /** The count of each bin. */
         readonly latencies: ReadonlyArray<readonly [bin: number, count: number]>
       }>
     >
@@ -52,7 +52,7 @@ export interface Part {
 }
 
 /**
- * What one of several processes has seen of the runs that an alert judges by, as plain data.
+ * What one of several processes has seen of the runs that an alert watches, as plain data.
  *
  * @since 0.1.0
  * @category models
@@ -64,7 +64,7 @@ export interface Watched {
   readonly window: ReadonlyArray<Rolling.Slice<{ readonly due: number; readonly served: number }>>
 }
 
-/** What is known, without what is older than the window at this time. */
+/** The current data, without what is older than the window. */
 export const of = (config: Config, state: State, time: number): Part => {
   const overMillis = Duration.toMillis(config.over)
   const index = Rolling.sliceAt(Math.max(state.now, time), overMillis)
@@ -87,7 +87,7 @@ export const of = (config: Config, state: State, time: number): Part => {
   }
 }
 
-/** What several know together. */
+/** The sum of several parts. */
 export const together = (config: Config, parts: ReadonlyArray<Part>): State => {
   const state = initial(config)
   for (const part of parts) {
@@ -116,7 +116,7 @@ export const watched = ({ watches }: State): ReadonlyArray<Watched> =>
     window: asItIs(window)
   }))
 
-/** What an alert has to say of what several have seen, by what it has said before. */
+/** The status of an alert over the sum of several processes, given its previous status. */
 export const status = (
   alert: Alert,
   seen: ReadonlyArray<Watched>,
@@ -138,7 +138,7 @@ export const status = (
   }
 }
 
-/** What is kept is counted in. */
+/** A copy, since the kept slices are counted in place. */
 const asItIs = <A extends object>(window: Rolling.Rolling<A>): Rolling.Rolling<A> =>
   window.map(({ index, value }) => ({ index, value: { ...value } }))
 

@@ -1,11 +1,11 @@
 /**
- * What has been counted lately: one value for each slice of time in which something was, oldest first. A slice
- * leaves as a whole, so that what is older than the window never counts and no more than a slice is let go early.
+ * Recent counts: one value for each slice of time in which something happened, oldest first. A slice is dropped as a
+ * whole, so that nothing older than the window counts and at most one slice is dropped early.
  */
 export type Rolling<A> = ReadonlyArray<Slice<A>>
 
 /**
- * What was counted in one slice of a window; slices are numbered from 1970 on, and so the same in every process.
+ * The counts of one slice of a window; slices are numbered from 1970, so that they are the same in every process.
  *
  * @since 0.1.0
  * @category models
@@ -21,11 +21,11 @@ export const slices = 20
 /** The number of the slice that a time lies in, counted from time 0. */
 export const sliceAt = (now: number, window: number): number => Math.floor(now / (window / slices))
 
-/** The window as it is in a slice, however long nobody looked. */
+/** The window as of a slice. */
 export const live = <A>(self: Rolling<A>, index: number): Array<Slice<A>> =>
   self.filter((slice) => slice.index > index - slices)
 
-/** What a slice that is not before the newest is counted in, and begins as. What is too old by then leaves. */
+/** The value of the newest slice, created with `begin` if needed. Slices that are too old by then are dropped. */
 export const at = <A>(self: Array<Slice<A>>, index: number, begin: () => A): A => {
   const newest = self.at(-1)
   if (newest?.index === index) return newest.value
@@ -35,7 +35,7 @@ export const at = <A>(self: Array<Slice<A>>, index: number, begin: () => A): A =
   return value
 }
 
-/** What two windows of the same length have counted together. */
+/** The sum of two windows of the same length. */
 export const merge = <A>(self: Rolling<A>, that: Rolling<A>, add: (a: A, b: A) => A): Array<Slice<A>> => {
   const values = new Map(self.map(({ index, value }) => [index, value]))
   for (const { index, value } of that) {

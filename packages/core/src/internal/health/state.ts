@@ -9,14 +9,14 @@ export interface Config {
   readonly alerts: ReadonlyArray<Alert>
 }
 
-/** All that is known, counted in place. Of a series nothing is kept beyond its window. */
+/** All counts, updated in place. Nothing is kept of a series beyond its window. */
 export interface State {
   /** The latest time of an event. */
   now: number
   readonly tiers: Map<string, Tier>
   readonly runs: Map<string, Array<Rolling.Slice<RunTally>>>
   readonly watches: ReadonlyArray<Watch>
-  /** Events that were not counted, because they would have been one series too many. */
+  /** Events that were not counted because they would have exceeded {@link maxSeries}. */
   uncounted: number
 }
 
@@ -38,7 +38,7 @@ export interface TierTally extends Tally {
 }
 
 export interface RunTally extends Tally {
-  /** Runs that had an answer, or the beginning of one. */
+  /** Runs that had an answer, or the start of one. */
   answered: number
   fallbacks: number
 }
@@ -50,7 +50,7 @@ interface Watch {
   firing: boolean
 }
 
-/** More series than a policy has tiers: a bound for callers that name their runs by what they ask. */
+/** More series than any policy has tiers; a bound in case callers name their runs dynamically. */
 const maxSeries = 1_000
 
 export const initial = ({ alerts }: Config): State => ({
@@ -82,8 +82,8 @@ export const record = (config: Config, state: State, event: Event, now: () => nu
 }
 
 /**
- * One event is enough to judge: an attempt that is tried again is not yet the tier's last word, and what follows
- * it is another attempt or a refusal, or a caller that left.
+ * A single event suffices: an attempt that is retried is not yet the tier's result, and what follows it is another
+ * attempt, a refusal, or a caller that left.
  */
 export const verdict = (event: Event): Verdict | undefined => {
   switch (event._tag) {
@@ -157,7 +157,7 @@ const runTally = (state: State, index: number, run: string): RunTally | undefine
   return known && Rolling.at(known, index, noRun)
 }
 
-/** What is counted under a name; `undefined` where it would be one too many. */
+/** The series of a name; `undefined` if it would be one too many. */
 const series = <V>(state: State, all: Map<string, V>, key: string, begin: () => V): V | undefined => {
   const known = all.get(key)
   if (known !== undefined) return known
@@ -181,7 +181,7 @@ const count = (tally: Tally, served: boolean): void => {
 
 const sliceOf = ({ over }: Config, { now }: State): number => Rolling.sliceAt(now, Duration.toMillis(over))
 
-/** At the beginning of a slice forgets the series of which nothing is left. */
+/** At the start of a slice, drops the series that have become empty. */
 const sweep = ({ runs, tiers }: State, index: number): void => {
   for (const [key, { window }] of tiers) if (Rolling.live(window, index).length === 0) tiers.delete(key)
   for (const [run, window] of runs) if (Rolling.live(window, index).length === 0) runs.delete(run)
@@ -200,8 +200,8 @@ const countWatch = (watch: Watch, now: number, served: boolean): void => {
 }
 
 /**
- * The alert as it is at a time. Each slice that left in between is judged at its own time, so that nothing depends
- * on how often anybody looks.
+ * The alert at a time. Each slice dropped in between is evaluated at its own time, so that the result does not depend
+ * on how often it is read.
  */
 export const watchAt = (watch: Watch, now: number): Watch => {
   const index = Rolling.sliceAt(now, Duration.toMillis(watch.alert.over))

@@ -12,7 +12,7 @@ import { type Fixed, fixed } from "../run/rung.ts"
 import { hedgeAfter } from "./worstCase.ts"
 
 /**
- * A policy ready to run: its tiers with their breakers. Make it once, for the breakers are its memory, and give it
+ * A policy ready to run: its tiers with their breakers. Make it once, since it holds the breakers' state, and pass it
  * to `Fallback.fromPolicy` or `FallbackStream.fromPolicy` for every run.
  *
  * @since 0.1.0
@@ -43,7 +43,7 @@ export interface CompiledTier<out Tier extends TierPolicy = TierPolicy> {
 }
 
 /**
- * What a policy does not say of itself.
+ * What a policy does not specify itself.
  *
  * @since 0.1.0
  * @category models
@@ -51,13 +51,13 @@ export interface CompiledTier<out Tier extends TierPolicy = TierPolicy> {
 export interface CompileOptions<in Tier extends TierPolicy = TierPolicy> {
   /** Names the runs in spans and events. Default: the name of the first tier. */
   readonly name?: string | undefined
-  /** What else to say of a tier in records, logs, spans and metrics, such as its model. Default: nothing. */
+  /** Labels of a tier in records, logs, spans and metrics, such as its model. Default: none. */
   readonly labels?: ((tier: Tier) => Labels) | undefined
   /** A tier's span. Default name: `tier {name}`. */
   readonly span?: ((tier: Tier) => TierOptions<never>["span"]) | undefined
-  /** A breaker to be shared with others. Default: one of its own, as the tier's `breaker` says. */
+  /** A shared breaker. Default: one of its own, configured by the tier's `breaker`. */
   readonly breaker?: ((tier: Tier) => CircuitBreaker.CircuitBreaker | undefined) | undefined
-  /** What bounds a tier's retries. Default: nothing but its `backoff`. */
+  /** A tier's retry budget. Default: none. */
   readonly budget?: ((tier: Tier) => RetryBudget | undefined) | undefined
 }
 
@@ -106,7 +106,7 @@ export const compile = <Tier extends TierPolicy>(
   }))
 }
 
-/** The ladder of one run, of which only what the tiers do is new. */
+/** The ladder of one run. Everything but what the tiers do was made once, when the policy was compiled. */
 export const ladderFrom = <Tier extends TierPolicy, X, E, R>(
   { name, policy, tiers }: Compiled<Tier>,
   rung: (tier: CompiledTier<Tier>) => Rung<X, E, R>
@@ -117,7 +117,7 @@ export const ladderFrom = <Tier extends TierPolicy, X, E, R>(
   maxTiers: policy.maxTiers ?? Number.POSITIVE_INFINITY
 })
 
-/** Made when a run comes to them: nearly every run asks the first tier and no other. */
+/** Made lazily, since nearly every run asks only the first tier. */
 class RungsInTime<A, X, E, R> implements Rungs<X, E, R> {
   private readonly tiers: ReadonlyArray<A>
   private readonly make: (tier: A) => Rung<X, E, R>

@@ -5,7 +5,7 @@ const shortForm = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)
 
 const long = String.raw`\d+(?:\.\d+)?\s+(?:nano|micro|milli|second|minute|hour|day|week)s?`
 
-/** What {@link parseDuration} reads, for who checks a text without it. */
+/** A pattern for what {@link parseDuration} accepts, for JSON Schema. */
 export const durationPattern = `^(?!$)(?:${shortForm.source.slice(1, -1)}|${long})$`
 
 /**
@@ -14,7 +14,7 @@ export const durationPattern = `^(?!$)(?:${shortForm.source.slice(1, -1)}|${long
 export const parseDuration = (text: string): Option.Option<Duration.Duration> => {
   const short = text === "" ? null : shortForm.exec(text)
   const [, hours = 0, minutes = 0, seconds = 0, millis = 0] = short ?? []
-  // Duration makes zero of what is negative.
+  // `Duration` clamps negative values to zero.
   const duration =
     short === null
       ? Option.filter(Duration.decodeUnknown(text), () => !text.startsWith("-"))

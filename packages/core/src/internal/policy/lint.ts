@@ -5,13 +5,13 @@ import { formatDuration } from "./durationText.ts"
 import { hangingTier, sumOfWaits, worstCase } from "./worstCase.ts"
 
 /**
- * What {@link lint} has to say of a policy; the names are those that files use.
+ * A finding of {@link lint}; the names are those used in files.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Finding {
-  /** An `error` can never work as it is written; a `warning` works otherwise than it looks. */
+  /** An `error` can never work as written; a `warning` works differently than it looks. */
   readonly severity: "error" | "warning"
   /** The tier it is about; `undefined` for the policy itself. */
   readonly tier: string | undefined
@@ -21,7 +21,7 @@ export interface Finding {
 }
 
 /**
- * What a {@link Finding} is about, as a name that stays.
+ * The stable name of what a {@link Finding} is about.
  *
  * @since 0.1.0
  * @category models
@@ -276,7 +276,7 @@ const attemptBoundsAbove = (tier: TierPolicy, bound: Duration.Duration): Readonl
 const withValues = (tier: TierPolicy, names: ReadonlyArray<AttemptBound>): string =>
   names.map((name) => `the ${name} of ${text(tier[name])}`).join(" and ")
 
-/** How long an attempt can be under way, whichever of its bounds ends it. */
+/** The longest an attempt can be in flight, whichever of its bounds ends it. */
 const longestAttempt = (tier: TierPolicy, { deadline }: Policy): number =>
   Math.min(
     Math.max(millis(tier.attemptTimeout), millis(tier.firstToken)),

@@ -94,7 +94,7 @@ export const struct = <Extra extends Schema.Struct.Fields>(
   PolicyFile<Schema.Struct.Encoded<Extra>>,
   Schema.Struct.Context<Extra>
 > => {
-  // The transformation names only the fields it changes: the extra ones ride along, which no type can say here.
+  // The transformation names only the fields it changes; the extra ones pass through, which cannot be typed here.
   const fields: Schema.Schema<Tier, unknown> = Schema.Struct({ ...tierFields, ...extra }) as never
   const tier = Schema.transform(fields, Schema.declare(isTierPolicy), {
     decode: fromFile,

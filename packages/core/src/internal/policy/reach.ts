@@ -3,18 +3,18 @@ import type { Policy } from "../../Policy.ts"
 import { hangingTier, hedgeAfter, latestStarts, leastWaits } from "./worstCase.ts"
 
 /**
- * When a run can come to a tier, from its start; no later than its deadline.
+ * When a run can reach a tier, counted from its start; no later than its deadline.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TierReach {
   readonly name: string
-  /** When each of the tiers above was tried as often as it may be, and refused every time at once. */
+  /** If each of the tiers above uses up all its attempts, and all of them fail at once. */
   readonly retried: Duration.Duration
-  /** When none of the tiers above says anything; `undefined` where it is not asked then. */
+  /** If all of the tiers above hang; `undefined` if it is not asked then. */
   readonly hanging: Duration.Duration | undefined
-  /** When the tiers above take all the time that they can take. */
+  /** If the tiers above take as long as they can. */
   readonly latest: Duration.Duration
 }
 

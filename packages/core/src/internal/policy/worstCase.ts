@@ -3,7 +3,7 @@ import * as Backoff from "../../Backoff.ts"
 import type { Policy, TierPolicy } from "../../Policy.ts"
 
 /**
- * The most that something can take.
+ * Upper bounds.
  *
  * @since 0.1.0
  * @category models
@@ -14,7 +14,7 @@ export interface Bounds {
 }
 
 /**
- * The most that a tier can take.
+ * The upper bounds of a tier.
  *
  * @since 0.1.0
  * @category models
@@ -24,7 +24,7 @@ export interface TierBounds extends Bounds {
 }
 
 /**
- * The most that a run can take, and each of its tiers.
+ * The upper bounds of a run, and of each of its tiers.
  *
  * @since 0.1.0
  * @category models
@@ -53,23 +53,23 @@ export const worstCase = (policy: Policy, options?: { readonly stream?: boolean 
   }
 }
 
-/** When each tier is asked at the latest, from the start of the run, if nothing but the tiers bounds it. */
+/** The latest start of each tier, counted from the start of the run and ignoring the run's own bounds. */
 export const latestStarts = (
   { maxTiers, tiers }: Pick<Policy, "maxTiers" | "tiers">,
   stream: boolean
 ): ReadonlyArray<number> => {
   const kept = tiers.map((tier) => Math.min(worstTier(tier, stream), stream ? never : hedgeAfter(tier)))
-  // Those that are started before it: as many as leave it one of maxTiers.
+  // The tiers started before it: at most `maxTiers - 1`.
   return tiers.map((_, index) => sumOfWorst(kept.slice(0, index), (maxTiers ?? tiers.length) - 1))
 }
 
-/** Which tiers a run starts is up to their breakers, so the worst ones count. */
+/** The breakers decide which tiers a run starts, so the longest ones count. */
 const sumOfWorst = (values: ReadonlyArray<number>, most: number): number =>
   sum(values.toSorted((a, b) => b - a).slice(0, most))
 
 const never = Number.POSITIVE_INFINITY
 
-/** How long a tier leaves a whole answer open before the next one is asked beside it, in milliseconds. */
+/** How long a tier may take for a whole answer before the next one is asked alongside it, in milliseconds. */
 export const hedgeAfter = ({ hedge }: TierPolicy): number =>
   hedge === undefined ? never : Duration.toMillis(hedge.after)
 
@@ -83,7 +83,7 @@ const worstTier = (tier: TierPolicy, stream: boolean): number => {
   )
 }
 
-/** How long a tier keeps a run that it never answers from the next one. */
+/** How long a tier that hangs delays the next one. */
 export const hangingTier = (tier: TierPolicy, stream: boolean): number => {
   const attempt = Duration.toMillis(attemptBound(tier, stream))
   const { times } = tier.backoff
@@ -91,7 +91,7 @@ export const hangingTier = (tier: TierPolicy, stream: boolean): number => {
   return Math.min(Duration.toMillis(tier.timeout), all, stream ? never : hedgeAfter(tier))
 }
 
-/** How long a tier takes at least that is tried as often as it may be and fails at once every time. */
+/** The least time a tier takes that uses up all its attempts, each failing at once. */
 export const leastWaits = ({ backoff, timeout }: TierPolicy): number => {
   if (backoff.schedule !== undefined) return 0
   const base = Duration.toMillis(backoff.base)
@@ -102,11 +102,11 @@ export const leastWaits = ({ backoff, timeout }: TierPolicy): number => {
   return Math.min(Duration.toMillis(timeout), waits)
 }
 
-/** What bounds one attempt, in a run for a whole answer and in one for a stream. */
+/** The bound of one attempt, in a run for a whole answer or for a stream. */
 const attemptBound = (tier: TierPolicy, stream: boolean): Duration.Duration =>
   stream ? tier.firstToken : tier.attemptTimeout
 
-/** The sum of what `longest` makes of the largest wait before each retry, in milliseconds. */
+/** The sum of `longest` over the largest wait before each retry, in milliseconds. */
 export const sumOfWaits = (
   backoff: Backoff.Backoff,
   longest: (largest: number) => number = (largest) => largest
@@ -115,7 +115,7 @@ export const sumOfWaits = (
   const highest = largest(backoff.times)
   let total = 0
   for (let retry = 1; retry <= backoff.times; retry++) {
-    // Waits never shrink: from here on they are all the same, however many there are.
+    // Waits never shrink, so from here on they are all the same.
     if (largest(retry) === highest) return total + (backoff.times - retry + 1) * longest(highest)
     total += longest(largest(retry))
   }

@@ -19,17 +19,17 @@ import type { Pace } from "./pace.ts"
 import { AttemptServices } from "./services.ts"
 import { type Attempting, expireAround, type Telling } from "./underway.ts"
 
-/** What the run has around it, and every attempt of it too. */
+/** The environment of a run, shared by all its attempts. */
 export interface Around<R> {
   readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
   readonly clock: Clock.Clock
   readonly context: Context.Context<R>
   readonly locals: RunLocals
-  /** Without interruption: an attempt can be interrupted, the closing of its scope cannot. */
+  /** Uninterruptible: the attempt itself can be interrupted, but the closing of its scope cannot. */
   readonly runtimeFlags: RuntimeFlags.RuntimeFlags
 }
 
-/** What a run that is in this fiber has around it. */
+/** The environment of a run in this fiber. */
 export const attemptsIn = <R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   runtimeFlags: RuntimeFlags.RuntimeFlags,
@@ -42,19 +42,19 @@ export const attemptsIn = <R>(
   runtimeFlags: RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
 })
 
-/** What is told of an attempt while it is under way. */
+/** What an attempt reports about itself while it is running. */
 interface Open extends Telling {
   readonly span: Tracer.Span | undefined
 }
 
 /**
- * One attempt in a fiber and a scope of its own, under a bound; making it starts it.
+ * One attempt, in its own fiber and scope and under a bound. Constructing it starts it.
  *
- * One fiber and a timer beside it, where `Effect.timeout` takes two fibers and a race. When the bound is over the
- * attempt is interrupted but not waited for beyond what it can do at once: so a bound is a bound, and whatever
- * lets go at once has let go before anything else starts.
+ * It takes one fiber and a timer, where `Effect.timeout` takes two fibers and a race. When the bound is exceeded, the
+ * attempt is interrupted, but only its synchronous finalizers are waited for. So bounds are hard, and whatever releases
+ * its resources at once has done so before anything else starts.
  *
- * Its answer is what it ends with, or a stream that begins, which it then goes on to read.
+ * Its answer is its result, or a stream that has begun, which it then goes on reading.
  */
 export class AttemptFiber<X, E, R> implements Attempting {
   private readonly resources = makeScope()
@@ -64,8 +64,8 @@ export class AttemptFiber<X, E, R> implements Attempting {
   private readonly bound: Deadline.Bound
   private readonly millis: number
   /**
-   * It ends well however the attempt did: of every fiber that fails Effect looks through the cause. Not at hand while it
-   * does what it can do at once.
+   * It always succeeds, whatever the attempt's exit, since Effect inspects the cause of every fiber that fails. Not yet
+   * assigned while it runs synchronously.
    */
   private readonly child: Fiber.RuntimeFiber<void>
   private answer: Exit.Exit<X, E | Deadline.DeadlineExceeded> | undefined
@@ -99,7 +99,7 @@ export class AttemptFiber<X, E, R> implements Attempting {
     if (this.isOverrun) this.overruns()
   }
 
-  /** Waits for its answer. Whoever interrupts this has to {@link stop} it. */
+  /** Waits for its answer. If this is interrupted, {@link stop} has to be called. */
   wait(): Effect.Effect<void> {
     if (this.onEnd !== undefined) return Effect.void
     if (this.isOverrun) return this.late()
@@ -111,7 +111,7 @@ export class AttemptFiber<X, E, R> implements Attempting {
       : this.settle(settled)
   }
 
-  /** Its answer, once it has been waited for, or why it has none. */
+  /** Its answer or failure, once {@link wait} has returned. */
   get exit(): Exit.Exit<X, E | Deadline.DeadlineExceeded> {
     return this.answer!
   }
@@ -142,7 +142,7 @@ export class AttemptFiber<X, E, R> implements Attempting {
     this.cancelTimer?.()
     const { around, deadline, resume } = this
     if (expireAround(around.context, deadline) && resume !== undefined) {
-      // The run is interrupted, and stops it: unless it does not let itself be interrupted, and hears of this.
+      // The run is interrupted too and stops it, unless the run is uninterruptible; then this ends it.
       this.child.unsafeInterruptAsFork(around.fiber.id())
       resume(Effect.suspend(() => this.late()))
     } else {
@@ -152,13 +152,13 @@ export class AttemptFiber<X, E, R> implements Attempting {
     return true
   }
 
-  /** Interrupts it and waits until it has cleaned up, but where it is left behind. */
+  /** Interrupts it and waits until it has cleaned up, unless it was left behind. */
   stop(): Effect.Effect<void> {
     if (this.child.unsafePoll() !== null) return Effect.void
     return this.giveUp(this.isOverrun ? letGo(this.child) : Fiber.interrupt(this.child))
   }
 
-  /** Interrupts it, and waits no longer than for what lets go at once: somebody has an answer, or nobody will. */
+  /** Interrupts it and waits only for synchronous finalizers, since the run's result is already decided. */
   leave(): Effect.Effect<void> {
     return this.giveUp(
       Effect.zipRight(Fiber.interruptAsFork(this.child, this.around.fiber.id()), letGo(this.child))
@@ -211,9 +211,9 @@ export class AttemptFiber<X, E, R> implements Attempting {
     )
   }
 
-  /** What the attempt set of its fiber's locals is the run's, as if it had run in the same fiber. */
+  /** Copies the `FiberRef`s that the attempt has set to the run, as if it had run in the same fiber. */
   private settle(exit: Exit.Exit<void>): Effect.Effect<void> {
-    // A finalizer of its scope died.
+    // A finalizer of its scope failed.
     if (Exit.isFailure(exit)) this.answer = Exit.failCause(exit.cause)
     return Exit.isFailure(this.exit) ? Exit.void : this.around.locals.inherit(this.child)
   }

@@ -17,7 +17,7 @@ import type { Opening, Pull } from "./pull.ts"
 import { type Attempting, Underway } from "./underway.ts"
 
 /**
- * A tier's stream ended before its first element that counts. For a model that is no answer: the tier has failed.
+ * A tier's stream ended before its first content. That counts as a failure of the tier.
  *
  * @example
  * import { Effect, Stream } from "effect"
@@ -38,15 +38,15 @@ export class EmptyStream extends Data.TaggedError("EmptyStream") {
 }
 
 interface Bounds {
-  /** Of the silence between two pieces of content, in milliseconds. */
+  /** The longest silence between two pieces of content, in milliseconds. */
   readonly idle: number
-  /** Of the stream from its first content on, in milliseconds. */
+  /** The longest time from its first content to its end, in milliseconds. */
   readonly maxStream: number
 }
 
 /**
- * An attempt at a stream: its answer is the stream, once that has said something, with all that it has said. The attempt's
- * own fiber reads, so that a single watchdog can end the stream instead of a race at every element.
+ * An attempt at a stream. Its answer is the stream, from the first element, once the first content has arrived. The
+ * attempt's own fiber reads it, so that one watchdog can end the stream, in place of a race per element.
  */
 export const commit = <A, E, R>(
   open: Opening<A, E, R>,
@@ -55,11 +55,11 @@ export const commit = <A, E, R>(
 ): Effect.Effect<Pull<A, E | DeadlineExceeded>, E | EmptyStream, R | Scope.Scope> =>
   Effect.withFiberRuntime((fiber) => {
     const clock = Context.get(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock)
-    // Nothing but an attempt runs this.
+    // Only attempts run this.
     const attempt = Context.get(fiber.currentContext, Underway)!
     const reading = new Reading<A, E>(attempt, clock, isContent, bounds)
     return Effect.flatMap(open, (pull) => {
-      // Not `forever`, which gives way to others at every turn.
+      // Not `Effect.forever`, which yields in every iteration.
       const all: Effect.Effect<never, Option.Option<E>, R> = Effect.flatMap(pull, (chunk) =>
         reading.give(chunk) ? all : Effect.zipRight(reading.room, all)
       )
@@ -78,7 +78,7 @@ class Reading<A, E> {
   private readonly handover = new Handover<A, E | DeadlineExceeded>()
   private readonly pace = new Pace()
   private endsAt: number | undefined
-  /** Silence is the stream's only while it is listened to, not while what it has said waits for the caller. */
+  /** Silence counts only while the stream is being read, not while elements wait for the caller. */
   private silence = 0
   private listeningSince: number | undefined
   /** How long more than there is room for has waited for the caller. */
@@ -95,7 +95,7 @@ class Reading<A, E> {
     this.listeningSince = this.now()
   }
 
-  /** Whether there is room for more. */
+  /** Returns whether there is room for more. */
   give(chunk: Chunk.Chunk<A>): boolean {
     const at = this.now()
     let pieces = 0
@@ -122,12 +122,12 @@ class Reading<A, E> {
     this.watch()
   })
 
-  /** Its end is no failure, for what it holds least of all: a connection is good for another one. */
+  /** The normal end of a stream must not fail its scope, so that its connection can be reused. */
   end(cause: Cause.Cause<Option.Option<E>>): Effect.Effect<never, E | EmptyStream> {
-    // To let go of what it holds may take long, which is no silence.
+    // Releasing its resources may take long, which does not count as silence.
     this.listeningSince = undefined
     return Option.match(Cause.flipCauseOption(cause), {
-      // Nobody takes an answer of one that has begun.
+      // After it has begun, nobody reads this error.
       onNone: () => (this.endsAt === undefined ? new EmptyStream() : (Exit.void as Exit.Exit<never>)),
       onSome: Exit.failCause
     })
@@ -140,14 +140,14 @@ class Reading<A, E> {
       this.cancelWatch?.()
       handover.end(exit as Exit.Exit<void, E>)
     })
-    // A bound of no time is over now.
+    // A bound of zero is exceeded now.
     this.watch()
   }
 
   private watch(): void {
     const { attempt, bounds, clock, handover } = this
     const at = this.now()
-    // What is not listened to does not become more silent, however often one looks.
+    // While the stream is not being read, silence does not grow, so it is not watched.
     this.watchesSilence = this.listeningSince !== undefined
     const left = {
       idle: this.watchesSilence ? bounds.idle - this.silentFor(at) : Number.POSITIVE_INFINITY,

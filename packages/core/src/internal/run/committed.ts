@@ -9,22 +9,22 @@ import type { Ladder, Rung, Served } from "./ladder.ts"
 import type { RunObserver } from "./observer.ts"
 import { endOf, judge } from "./plan.ts"
 
-/** The run that came to this. */
+/** The run that committed. */
 interface Climbed<X, E> {
   readonly ladder: Ladder<X, E, unknown>
   readonly observer: RunObserver<E>
   readonly fiber: RuntimeFiber<unknown, unknown>
-  /** The way on from what was sent; `undefined` where there is none. */
+  /** Continues from what was sent; `undefined` if no tier can. */
   readonly wayOn: (
     transcript: Rung<X, E, unknown>["transcript"],
     sent: unknown
   ) => ((restore: Restore) => Climbing<X, E, unknown>) | undefined
 }
 
-/** Makes what is in it as interruptible as what is around the run. */
+/** Restores the interruptibility of the run's surroundings. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** A run that has its answer, or the beginning of it. */
+/** A run that has its answer, or the start of its stream. */
 export class Committed<X, E> {
   readonly value: X
   private readonly run: Climbed<X, E>
@@ -48,15 +48,15 @@ export class Committed<X, E> {
     }
   }
 
-  /** What to keep of what is given, where a tier below could go on from there. */
+  /** The transcript to keep of the stream, if a tier below could continue it. */
   get transcript(): Rung<X, E, unknown>["transcript"] {
     const { transcript } = this.tier.rung
     return this.run.wayOn(transcript, transcript?.empty) && transcript
   }
 
   /**
-   * After a stream has broken off: asks the tiers below that can go on from what was sent, and
-   * gives the one that does to `onCommit`. Where none does, the failure is what it was.
+   * After a stream has broken off, asks the tiers below that can continue from what was sent, and passes the one that
+   * does to `onCommit`. If none does, the original failure stands.
    */
   goOn<F, B>(
     cause: Cause.Cause<F>,
@@ -70,7 +70,7 @@ export class Committed<X, E> {
       const broken = outcome._tag === "Failure" && outcome.next !== "abort"
       const climb = broken ? this.run.wayOn(rung.transcript, sent) : undefined
       if (climb === undefined) return endOf(exit, outcome)
-      // What the tiers need is in the context of the run.
+      // The services of the tiers are in the context of the run.
       const climbing = climb(restore) as Climbing<X, E, never>
       return Effect.zipRight(
         this.end(exit, outcome, "nextTier"),
@@ -112,7 +112,7 @@ export class Committed<X, E> {
     )
   }
 
-  /** The breaker has heard of a success, when the stream began. */
+  /** Takes back the success that the breaker was told of when the stream began. */
   private retract(outcome: Outcome): Effect.Effect<Transition | undefined> {
     const { reported, rung } = this.tier
     return rung.breaker === undefined || reported === undefined || outcome._tag !== "Failure"
@@ -121,10 +121,10 @@ export class Committed<X, E> {
   }
 }
 
-/** What comes of the answer of a tier, given what is {@link Committed}. */
+/** Makes the run's result from the arguments of {@link Committed}. */
 export type Answer<X, E, A> = (...committed: ConstructorParameters<typeof Committed<X, E>>) => Exit.Exit<A>
 
-/** That itself. */
+/** The result is the {@link Committed} itself. */
 export const committed = <X, E>(
   ...committed: ConstructorParameters<typeof Committed<X, E>>
 ): Exit.Exit<Committed<X, E>> => Exit.succeed(new Committed(...committed))

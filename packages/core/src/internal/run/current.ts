@@ -13,7 +13,7 @@ import * as Waits from "./waits.ts"
 /** A state of a run, which ends with its answer. */
 export type Climb<A, E, R> = Effect.Effect<A, E | AllTiersFailed<E>, Exclude<R, Scope.Scope>>
 
-/** One that ends with what is committed. */
+/** A state that ends with a {@link Committed}. */
 export type Climbing<X, E, R> = Climb<Committed<X, E>, E, R>
 
 /** The tier being tried, one attempt after the other. */
@@ -22,12 +22,12 @@ export class Current<X, E, R, A = unknown> {
   readonly enteredAt: number
   readonly deadline: number
   readonly groups: ReadonlyArray<GroupProgress>
-  /** What follows when it is given up, if not the tier below. */
+  /** What follows if it is given up, in place of the tier below. */
   readonly otherwise: Climb<A, E, R> | undefined
   span: Tracer.Span | undefined
-  /** Of the attempt, from 1. */
+  /** The number of the attempt, from 1. */
   number = 1
-  /** Where the backoff has come to, and the whole wait before the attempt. */
+  /** The state of the backoff, and the total wait before the attempt. */
   backoff: unknown
   waited = 0
   permit: Permit | undefined

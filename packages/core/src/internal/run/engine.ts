@@ -12,11 +12,11 @@ import { Run } from "./machine.ts"
 import { type Listening, RunObserver } from "./observer.ts"
 
 /**
- * One run: asks the tiers in order until one answers, which is given to `onCommit`.
+ * One run: asks the tiers in order until one answers, and passes that one to `onCommit`.
  *
- * Every losing attempt's scope is closed before anything else starts; the serving one's with the attempt, which where it
- * `streams` goes on until its stream has ended or `finish` ends it. The run itself cannot be interrupted, only an attempt
- * or a wait in it can: so an admitted call is always reported to its breaker, exactly once.
+ * Every losing attempt's scope is closed before anything else starts. The serving one's is closed with the attempt
+ * which, if the run `streams`, lasts until its stream has ended or `finish` ends it. The run itself is uninterruptible,
+ * only its attempts and waits are interruptible: so every admitted call is reported to its breaker exactly once.
  */
 export const run = <X, E, R, A, R2>(
   ladder: Ladder<X, E, R>,
@@ -25,7 +25,7 @@ export const run = <X, E, R, A, R2>(
   onCommit: (committed: Committed<X, E>) => Effect.Effect<A, never, R2>
 ): Running<A, E, R, R2> => new Start(ladder, streams, listener, committed<X, E>, onCommit)
 
-/** A run that is its answer and no more. */
+/** A run whose result is just its answer. */
 export const answer = <X, E, R>(ladder: Ladder<X, E, R>): Running<X, E, R> =>
   new Start(ladder, false, undefined, itself<X>, itself<X>).commit()
 
@@ -33,7 +33,7 @@ type Running<A, E, R, R2 = never> = Effect.Effect<A, E | AllTiersFailed<E>, Excl
 
 const itself = <X>(value: X): Exit.Exit<X> => Exit.succeed(value)
 
-/** It is kept while the run goes on, and so it is no more than what it is made of. */
+/** Held for as long as the run lasts, and therefore as small as possible. */
 class Start<X, E, R, B, A, R2> extends Effectable.Class<
   A,
   E | AllTiersFailed<E>,

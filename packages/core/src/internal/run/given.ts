@@ -11,12 +11,12 @@ import type { AllTiersFailed, Ladder, Served, Transcript } from "./ladder.ts"
 import type { Listening } from "./observer.ts"
 import type { Pull } from "./pull.ts"
 
-/** Ends a run whose stream is read no more: with how it ended, or how whoever read it did. */
+/** Ends a run whose stream is no longer read, with the exit of the stream or of its reader. */
 export type Close = (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 
 /**
- * Runs a ladder of streams to its commit point. The stream that `give` makes of it is the serving tier's, and where
- * that breaks off and another tier goes on with it, that one's. The run ends as its stream does, and with the scope at
+ * Runs a ladder of streams to its commit point. The stream passed to `give` is the serving tier's, followed by that of
+ * the next tier if the first breaks off and the next continues it. The run ends with its stream, or with the scope at
  * the latest.
  */
 export const given = <A, E, E2, R, B>(
@@ -27,7 +27,7 @@ export const given = <A, E, E2, R, B>(
   engine.run(ladder, true, listener, (first) =>
     scopeWith((scope) => {
       let serving = first
-      // The ladder keeps it with the tiers of whose elements it is made.
+      // A transcript is only shared by tiers with the same elements.
       let transcript = first.transcript as Transcript<A, unknown> | undefined
       let sent: unknown = transcript?.empty
       let finished = false
@@ -42,7 +42,7 @@ export const given = <A, E, E2, R, B>(
         )
 
       const breaks = (cause: Cause.Cause<E>): Effect.Effect<never, Option.Option<E>> => {
-        // Whoever reads on all the same is told the same.
+        // Further pulls fail in the same way.
         sent = undefined
         return Effect.zipRight(finish(Exit.failCause(cause)), Effect.failCause(Cause.map(cause, Option.some)))
       }
@@ -60,7 +60,7 @@ export const given = <A, E, E2, R, B>(
           return chunk
         })
 
-      // As few layers as can be, and made once: a stream pays for each of them at every chunk.
+      // As few layers as possible, and made once: every chunk passes through each of them.
       const fromServing = (): Pull<A, E> =>
         Effect.catchAllCause(
           transcript === undefined ? serving.value : kept(serving.value, transcript),
@@ -77,7 +77,7 @@ export const given = <A, E, E2, R, B>(
             })
         )
       let reading = fromServing()
-      // Only one of which something is kept is gone on with.
+      // Only a stream with a transcript can be continued.
       const next: Pull<A, E> = transcript === undefined ? reading : Effect.suspend(() => reading)
 
       const close: Close = (exit) => finish(asCallers(exit))
@@ -85,6 +85,6 @@ export const given = <A, E, E2, R, B>(
     })
   )
 
-/** What a caller fails with is no failure of the tier: it has left. */
+/** A failure of the caller is no failure of the tier: it counts as having left. */
 const asCallers = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
   Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause) ? Exit.interrupt(FiberId.none) : exit

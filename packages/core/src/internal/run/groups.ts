@@ -1,6 +1,6 @@
 import type { Group, Rung } from "./ladder.ts"
 
-/** How far a run has come with a part of the ladder that has bounds of its own. */
+/** A run's progress through a group of tiers with bounds of its own. */
 export interface GroupProgress {
   readonly group: Group
   readonly deadline: number
@@ -9,7 +9,7 @@ export interface GroupProgress {
 }
 
 /**
- * The parts that a tier lies in, among those that the run has come to already. The clock of each starts with its
+ * The groups that contain a tier, reusing those that the run has entered already. The clock of a group starts with its
  * first tier.
  */
 export const enter = (
@@ -28,7 +28,7 @@ export const enter = (
         return entered
       })
 
-/** The same group for a group, each time it is asked. */
+/** Memoizes `f`, so that every use of a group in one composition becomes the same new one. */
 export const eachOnce = (f: (group: Group) => Group): ((group: Group) => Group) => {
   const known = new Map<Group, Group>()
   return (group) => {

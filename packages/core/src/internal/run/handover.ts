@@ -6,12 +6,12 @@ import * as Option from "effect/Option"
 import { wait } from "../fiber/wait.ts"
 import type { Pull } from "./pull.ts"
 
-/** How many elements may lie ready for whoever takes them before no more are read. */
+/** How many elements are buffered before reading pauses. */
 const capacity = 16
 
 /**
- * Where the fiber that reads a stream leaves what it has read for the one that takes it. Plain and synchronous but for
- * their waits: a `Mailbox` would cost several times what a chunk is worth.
+ * The buffer between the fiber that reads a stream and the one that consumes it. Plain and synchronous except for their
+ * waits: a `Mailbox` would cost several times as much per chunk.
  */
 export class Handover<A, E> {
   private ready = Chunk.empty<A>()
@@ -20,7 +20,10 @@ export class Handover<A, E> {
   private taker = nobody
   private giver = nobody
 
-  /** Whether there is room for more, which before the first content there always is: {@link room} waits for it. */
+  /**
+   * Returns whether there is room for more, which is always the case before the first content; {@link room} waits for
+   * it.
+   */
   give(chunk: Chunk.Chunk<A>, isContent: boolean): boolean {
     this.ready = Chunk.isEmpty(this.ready) ? chunk : Chunk.appendAll(this.ready, chunk)
     this.hasBegun ||= isContent
@@ -28,13 +31,13 @@ export class Handover<A, E> {
     return this.hasRoom()
   }
 
-  /** No more will come than is here. The first end counts. */
+  /** Ends the buffer; what it holds can still be taken. Only the first call counts. */
   end(exit: Exit.Exit<void, E>): void {
     this.ended ??= exit
     this.taker()
   }
 
-  /** All that is here, once there is any. */
+  /** Takes everything buffered, waiting until there is something. */
   get take(): Pull<A, E> {
     const taking = Effect.sync(() => {
       const { ready } = this
@@ -45,7 +48,7 @@ export class Handover<A, E> {
     const take: Pull<A, E> = wait((resume) => {
       const here = Chunk.isEmpty(this.ready) ? this.ended && pulled(this.ended) : taking
       if (here !== undefined) return resume(here)
-      // Nobody has to take back the call for one that has left: what it was for is still here then.
+      // An interrupted taker need not be unregistered: the elements stay in the buffer.
       this.taker = () => {
         this.taker = nobody
         resume(Chunk.isEmpty(this.ready) ? take : taking)
@@ -55,7 +58,7 @@ export class Handover<A, E> {
   }
 
   readonly room: Effect.Effect<void> = wait((resume) => {
-    // The giver may have given way to others since, and all of it been taken.
+    // The buffer may have been emptied since.
     if (this.hasRoom()) return resume(Effect.void)
     this.giver = () => {
       this.giver = nobody

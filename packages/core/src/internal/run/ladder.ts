@@ -17,37 +17,37 @@ export interface Rung<out X, out E, out R> {
   readonly attempt: Effect.Effect<X, E, R>
   readonly timeout: number
   readonly attemptTimeout: number
-  /** What to call the bound on an attempt. */
+  /** The name of the bound on an attempt. */
   readonly attemptBound: Bound & ("attemptTimeout" | "firstToken")
   readonly backoff: Backoff
   readonly maxRetryAfter: number
   readonly breaker: CircuitBreaker | undefined
   readonly budget: RetryBudget | undefined
-  /** Of the errors of this very tier. */
+  /** Classifies the errors of this tier only. */
   readonly classify: Classify<never>
   readonly retryTimeouts: boolean
   readonly groups: ReadonlyArray<Group>
-  /** The next tier starts beside this one when it has not answered by then. */
+  /** The next tier starts alongside this one if it has not answered by then. */
   readonly hedgeAfter: number
-  /** What is kept of its stream, for tiers below that keep the same; and how it goes on from there itself. */
+  /** The transcript of its stream, for tiers below with the same one; `resume` continues from it. */
   readonly transcript: Transcript<never, unknown> | undefined
   readonly resume: ((sent: unknown) => Effect.Effect<X, E, R>) | undefined
 }
 
 /**
- * What is to be known of what a caller was given, for a tier to go on from there when the stream breaks off: `empty`
- * of nothing, and with `add` of one element more. Where that is `undefined`, nobody can go on any more.
+ * Accumulates what a tier has to know of the elements already emitted, to continue a stream that breaks off: it starts
+ * as `empty`, and `add` adds one element. If that returns `undefined`, no tier can continue any more.
  *
  * **Details**
- * - A tier with a `transcript` lets those below it that have the very same go on with its stream, by their `resume`.
- *   What they give comes after what was given, as it is: that both together make sense is up to them.
- * - They are asked if the stream fails after its commit point, as one that counts against its tier and lets the next
- *   one be asked: not when the caller leaves, nor when the outcome is ignored or aborts.
- * - Each is asked as ever, with its breaker, bounds and retries, and what it says before its first content is not
- *   given to anybody if it fails. `atMost` counts on; deadlines bound the way to the first commit point alone. Where
- *   none goes on, the caller gets the failure that the stream broke off with.
- * - Then the run is served by the tier that ends it. The attempts before it have failed.
- * - Nothing is kept where no tier below could go on. What is kept otherwise is what `add` keeps: it is to set a bound.
+ * - A stream of a tier with a `transcript` can be continued by the `resume` of tiers below it with the very same
+ *   transcript. Their elements are emitted as they are, after the earlier ones; they have to fit together.
+ * - They are asked if the stream fails after its commit point with an outcome that counts against its tier and allows
+ *   another tier: not if the caller leaves, nor if the outcome is ignored or aborts.
+ * - Each is asked as usual, with its breaker, bounds and retries; what it emits before its first content is dropped if
+ *   it fails. `atMost` keeps counting; deadlines apply only up to the first commit point. If none continues, the caller
+ *   gets the failure with which the stream broke off.
+ * - The run is served by the tier that ends it; the attempts before it have failed.
+ * - Nothing is kept if no tier below could continue. Otherwise `add` decides what is kept, and should bound it.
  *
  * @example
  * import { Chunk, Effect, Stream } from "effect"
@@ -74,11 +74,11 @@ export interface Rung<out X, out E, out R> {
 export interface Transcript<in A, in out S> {
   /** Of nothing. */
   readonly empty: S
-  /** With one more element; `undefined` where nobody can go on from there. */
+  /** With one more element; `undefined` if no tier can continue from there. */
   readonly add: (sent: S, element: A) => S | undefined
 }
 
-/** A composition that was given bounds of its own before it became part of a larger one. */
+/** A composition with its own bounds inside a larger one. */
 export interface Group {
   readonly deadline: number
   readonly maxTiers: number
@@ -89,7 +89,7 @@ export interface Ladder<out X, out E, out R> extends Group {
   readonly rungs: Rungs<X, E, R>
 }
 
-/** In their order, one or more: an array, or what makes each of them when it is first asked for. */
+/** One or more rungs in order: an array, or a collection that makes each of them lazily. */
 export interface Rungs<out X, out E, out R> extends Iterable<Rung<X, E, R>> {
   readonly length: number
   at(index: number): Rung<X, E, R> | undefined
@@ -112,7 +112,7 @@ export const orElse = <X, E, R, X2, E2, R2>(
   rungs: [...enclose(self), ...enclose(renewed(that))]
 })
 
-/** The same composition may be part of a ladder twice: each time its bounds are its own. */
+/** A composition may occur in a ladder twice, each time with its own bounds. */
 const renewed = <X, E, R>(ladder: Ladder<X, E, R>): Ladder<X, E, R> => {
   const rungs = Array.from(ladder.rungs)
   if (rungs.every(({ groups }) => groups.length === 0)) return ladder
@@ -120,7 +120,7 @@ const renewed = <X, E, R>(ladder: Ladder<X, E, R>): Ladder<X, E, R> => {
   return { ...ladder, rungs: rungs.map((rung) => ({ ...rung, groups: rung.groups.map(own) })) }
 }
 
-/** `orElse` whose second part does not wait for the end of the first. */
+/** `orElse` whose second part does not wait for the first to fail. */
 export const hedge = <X, E, R, X2, E2, R2>(
   self: Ladder<X, E, R>,
   that: Ladder<X2, E2, R2>,
@@ -162,14 +162,14 @@ export const mapAttempts = <X, E, R, X2, R2>(
   const map = (rung: Rung<X, E, R>): Rung<X2, E, R2> => ({
     ...rung,
     attempt: f(rung.attempt),
-    // Of a stream's alone.
+    // For streams only.
     resume: undefined
   })
   return { ...self, rungs: Array.from(self.rungs, map) }
 }
 
 /**
- * What a run gave its caller, and how it came about.
+ * The answer of a run, and how it came about.
  *
  * @since 0.1.0
  * @category models
@@ -179,15 +179,15 @@ export interface Served<out X, out E> {
   /** The tier whose answer this is. */
   readonly tier: string
   readonly labels: Labels
-  /** Whether that is another tier than the first. */
+  /** Whether that is a tier other than the first. */
   readonly fallback: boolean
-  /** Every attempt as they ended, the one whose answer it is among them. */
+  /** Every attempt in the order they ended, including the one that answered. */
   readonly attempts: ReadonlyArray<Attempt<E>>
 }
 
 /**
- * No tier answered. Carries every attempt in the order they ended, the tiers that were refused, and the soonest
- * time any of them named for trying again.
+ * No tier answered. Carries every attempt in the order they ended, the refusals, and the shortest `retryAfter` of any
+ * of them.
  *
  * @example
  * import { Effect } from "effect"
@@ -206,9 +206,9 @@ export interface Served<out X, out E> {
 export class AllTiersFailed<out E> extends Data.TaggedError("AllTiersFailed")<{
   readonly reason: "failed" | "deadline" | "open"
   readonly attempts: ReadonlyArray<Attempt<unknown>>
-  /** Tiers that their breakers kept from being asked, in order. */
+  /** The tiers that were not asked because their breakers refused, in order. */
   readonly refusals: ReadonlyArray<Refusal>
-  /** The soonest time any tier named for trying again. */
+  /** The shortest `retryAfter` of any tier. */
   readonly retryAfter: Duration.Duration | undefined
 }> {
   /** Every attempt in the order they ended, each with its cause. */

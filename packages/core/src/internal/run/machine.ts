@@ -23,8 +23,8 @@ import { rest } from "./rest.ts"
 import { expireAround, inForce } from "./underway.ts"
 
 /**
- * The run as a machine: each method is a state, and what it returns is the state that follows. It stands for the
- * loop over tiers with the loop over attempts in it, at a fraction of the price of generators.
+ * The run as a state machine: each method is a state, and returns the state that follows. It implements a loop over
+ * tiers with a nested loop over attempts, at a fraction of the cost of generators.
  */
 export class Run<X, E, R, A> {
   readonly ladder: Ladder<X, E, R>
@@ -37,9 +37,9 @@ export class Run<X, E, R, A> {
   readonly groups: Array<GroupProgress> = []
   index = 0
   started = 0
-  /** What is still under way is for nobody: the run is decided, or out of time. */
+  /** The run is decided or out of time: whatever is still in flight is discarded. */
   private over = false
-  /** Its answer, or the failure of a tier that ended it: what comes beside that is too late. */
+  /** Its answer, or the failure that ended it; any later one is discarded. */
   private decided: Exit.Exit<unknown, unknown> | undefined
 
   constructor(
@@ -61,7 +61,7 @@ export class Run<X, E, R, A> {
     this.deadline = Math.min(given, startedAt + ladder.deadline)
   }
 
-  /** The next tier that may be asked, or the end. */
+  /** Takes the next tier that may be asked, or ends the run. */
   climb(now: number): Climb<A, E, R> {
     const { ladder, observer } = this
     while (this.started < ladder.maxTiers) {
@@ -82,18 +82,18 @@ export class Run<X, E, R, A> {
   }
 
   /**
-   * The tier, and after a while the ones below it as well. The first to answer wins and the other is interrupted;
-   * a failure that aborts ends both; the run has failed when nothing is left under way.
+   * Asks the tier, and after `hedgeAfter` the ones below it as well. The first to answer wins and the other is
+   * interrupted; a failure that aborts ends both; the run fails when neither is left in flight.
    */
   private hedged(rung: Rung<X, E, R>, now: number, groups: ReadonlyArray<GroupProgress>): Climb<A, E, R> {
     return Effect.flatMap(Effect.cached(Effect.fork(Effect.uninterruptible(this.below()))), (below) => {
-      // What ended the run may be of that class as well: the error of a tier that runs a fallback itself.
+      // The error that decided the run may be an `AllTiersFailed` too: that of a tier that runs a fallback itself.
       const hasFailed = (error: E | AllTiersFailed<E>): error is AllTiersFailed<E> =>
         error instanceof AllTiersFailed && !this.isDecidedBy(error)
       const next = Effect.catchIf(
         Effect.flatMap(below, Fiber.join),
         hasFailed,
-        // This tier may have failed since.
+        // This tier may have failed meanwhile.
         ({ reason }) =>
           reason === "deadline"
             ? allTiersFailed(this.observer, reason)
@@ -102,13 +102,13 @@ export class Run<X, E, R, A> {
       const here = Effect.suspend(() => this.admit(new Current(rung, now, groups, this.restore(next))))
       const { index } = this
       const granted = Effect.suspend(() =>
-        // Those below are under way already where this tier has failed since.
+        // If this tier has failed meanwhile, the tiers below are already being asked.
         this.index > index ? Effect.succeed(false) : (rung.budget?.withdraw ?? Effect.succeed(true))
       )
       const beside = Effect.flatMap(
         this.restore(Effect.delay(granted, Duration.millis(rung.hedgeAfter))),
         (granted) => {
-          // Without a token, what is under way is waited for.
+          // Without a token, it waits for what is in flight.
           if (!granted) return Effect.never
           const { started } = this
           return Effect.catchIf(next, hasFailed, () =>
@@ -120,7 +120,7 @@ export class Run<X, E, R, A> {
     })
   }
 
-  /** Asks the tier's breaker for an attempt. */
+  /** Asks the tier's breaker for admission. */
   private admit(tier: Current<X, E, R, A>): Climb<A, E, R> {
     const { breaker } = tier.rung
     if (breaker === undefined) return this.start(tier, tier.number === 1)
@@ -137,7 +137,7 @@ export class Run<X, E, R, A> {
     })
   }
 
-  /** A wait, and an admission that was not at hand, may have taken longer than there was time. */
+  /** Checks the time again, since a wait or an asynchronous admission may have used it up. */
   private start(tier: Current<X, E, R, A>, isNow: boolean): Climb<A, E, R> {
     if (isNow) return this.attempt(tier, tier.enteredAt)
     const now = this.observer.now()
@@ -162,7 +162,7 @@ export class Run<X, E, R, A> {
       for (const group of groups) group.started++
     }
     tier.attempt = observer.openAttempt(rung, tier.span, number, tier.waited, now)
-    // The nearest of its bounds; its own wins a tie.
+    // The earliest of its bounds; its own wins a tie.
     const millis = Math.min(rung.attemptTimeout, tier.deadline - now, this.deadline - now)
     const bound =
       millis === rung.attemptTimeout
@@ -222,7 +222,7 @@ export class Run<X, E, R, A> {
         const end = Exit.failCause(cause)
         this.over = true
         this.observer.closeTier(tier, end)
-        // At the deadline each side of a hedge ends by itself, and one may have an answer just then.
+        // At the deadline each side of a hedge ends by itself, and the other may still have an answer at that instant.
         if (!isOwn(cause)) return allTiersFailed(this.observer, "deadline")
         this.decided ??= end
         return Effect.failCause(cause)
@@ -261,7 +261,7 @@ export class Run<X, E, R, A> {
     return allTiersFailed(this.observer, "deadline")
   }
 
-  /** Gives a tier up. */
+  /** Gives up a tier. */
   private leave(tier: Current<X, E, R, A>, exit: Exit.Exit<unknown, unknown>): Climb<A, E, R> {
     this.observer.closeTier(tier, exit)
     return tier.otherwise ?? this.below()
@@ -286,7 +286,7 @@ export class Run<X, E, R, A> {
     return this.around.fiber
   }
 
-  /** The rest of the ladder for a stream that has broken off, climbed in whatever fiber the stream is read in. */
+  /** Climbs the rest of the ladder for a stream that has broken off, in the fiber that reads the stream. */
   wayOn(
     transcript: Rung<X, E, R>["transcript"],
     sent: unknown
@@ -310,7 +310,7 @@ export class Run<X, E, R, A> {
       })
   }
 
-  /** Another tier's answer came first, in the very same moment. */
+  /** Another tier's answer came first, at the same instant. */
   private tooLate(tier: Current<X, E, R, A>): Climb<A, E, R> {
     const exit = Exit.interrupt(FiberId.none)
     this.observer.closeAttempt(tier.attempt, exit, judge(tier.rung, exit), "abort")

@@ -25,12 +25,12 @@ import { annotate, openSpan } from "./span.ts"
 
 type AnyRung<E> = Rung<unknown, E, unknown>
 
-/** Who hears the events of a run. */
+/** The listener of a run, if any. */
 export type Listening = ((event: Attempt.Event) => void) | undefined
 
 /**
- * What is seen of a run from outside: its spans, its events and its record of attempts. Everything here is plain
- * and synchronous; where nobody traces there are no spans, and where nobody listens there are no events.
+ * Everything observable about a run: its spans, its events and its record of attempts. All of it is plain and
+ * synchronous; without a tracer there are no spans, and without a listener no events.
  */
 export class RunObserver<E> {
   refusals: ReadonlyArray<Attempt.Refusal> = none
@@ -41,17 +41,17 @@ export class RunObserver<E> {
   private readonly ladder: Ladder<unknown, E, unknown>
   private readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
   private servedBy: AnyRung<E> | undefined
-  /** What kept the first tier from serving. */
+  /** Why the first tier did not serve. */
   private missed: string | undefined
-  /** The last attempt that has ended, or whose stream has begun, and how many there are. */
+  /** The last attempt that has ended or whose stream has begun, and how many there are. */
   private last: OpenAttempt<E> | undefined
   /** The last one whose stream has broken off. */
   private broken: OpenAttempt<E> | undefined
-  /** The one that ended the run. Of a hedge, the side that was interrupted for it ends last. */
+  /** The attempt that ended the run, which need not be the last one: in a hedge, the interrupted side ends after it. */
   private decisive: OpenAttempt<E> | undefined
   private count = 0
 
-  /** A listener of its own hears it in place of the one around it. */
+  /** A listener that is passed replaces the one in the context. */
   constructor(
     fiber: Fiber.RuntimeFiber<unknown, unknown>,
     ladder: Ladder<unknown, E, unknown>,
@@ -65,7 +65,7 @@ export class RunObserver<E> {
     this.startedAt = this.now()
   }
 
-  /** Whether anybody hears or sees of the run while it is under way. */
+  /** Whether there is a listener or a span that observes the run while it is running. */
   get isWatched(): boolean {
     return this.span !== undefined || this.listener !== undefined
   }
@@ -75,7 +75,7 @@ export class RunObserver<E> {
     return timeOf(this.clock)
   }
 
-  /** Those that have ended, in this order, and the one whose stream has begun. */
+  /** The attempts that have ended, in that order, and the one whose stream has begun. */
   get attempts(): ReadonlyArray<Attempt.Attempt<E>> {
     const attempts: Array<Attempt.Attempt<E>> = []
     for (let each = this.last; each !== undefined; each = each.previous) attempts.push(record(each))
@@ -191,7 +191,7 @@ export class RunObserver<E> {
     const { rung, span } = attempt
     const errorType = errorTypeOf(outcome)
     if (errorType !== undefined && rung === this.ladder.rungs.at(0)) {
-      // Only another tier's answer interrupts the first one and has the run go on.
+      // If the first tier is interrupted and the run goes on, another tier's answer was faster.
       this.missed = outcome === interrupted ? "hedge" : errorType
     }
     if (span !== undefined) {
@@ -210,7 +210,7 @@ export class RunObserver<E> {
   close(exit: Exit.Exit<unknown, unknown>): void {
     if (!this.isWatched) return
     const { count, ladder, servedBy, span } = this
-    // What came after a stream had broken off, and did not go on with it, is not what the caller hears of.
+    // The caller sees the failure of the stream that broke off, not those of the tiers that could not continue it.
     const last = this.broken ?? this.decisive ?? this.last
     const outcome = runOutcome(exit, last)
     const fallback = servedBy !== undefined && servedBy !== ladder.rungs.at(0)
@@ -249,12 +249,12 @@ export class RunObserver<E> {
     try {
       this.listener(event)
     } catch {
-      // A listener cannot fail the call it listens to.
+      // A listener must not fail the run.
     }
   }
 }
 
-/** A tier, with the last of its attempts where there is one. */
+/** A tier, with its last attempt if there is one. */
 interface AskedTier<out E> {
   readonly attempt: OpenAttempt<E> | undefined
   readonly enteredAt: number

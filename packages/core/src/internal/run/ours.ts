@@ -1,17 +1,18 @@
 import type { Failure, Ignored } from "../../Outcome.ts"
 
-// The outcomes that are of our making. They are known by what they are: a tier's own error may have the same name.
+// The outcomes that the engine itself creates. They are compared by identity, since a tier's own error may have the
+// same name.
 
 /** The caller left, or another tier was faster. */
 export const interrupted: Ignored = { _tag: "Ignored", next: "abort", errorType: "interrupted" }
 
-/** The tier's time was over before the attempt's own. */
+/** The tier's timeout came before the attempt's own. */
 export const cutShort: Ignored = { _tag: "Ignored", next: "nextTier", errorType: "timeout" }
 
-/** And the run's. */
+/** The run's deadline came before the attempt's own timeout. */
 export const pastDeadline: Ignored = { _tag: "Ignored", next: "abort", errorType: "deadline" }
 
-/** The stream's time was over, and its caller had let a part of that pass. */
+/** The stream exceeded `maxStream`, but its caller had kept it waiting. */
 export const slowCaller: Ignored = { _tag: "Ignored", next: "abort", errorType: "slow_caller" }
 
 const timedOut = (next: "retry" | "nextTier"): Failure => ({
@@ -22,7 +23,7 @@ const timedOut = (next: "retry" | "nextTier"): Failure => ({
   trip: false
 })
 
-/** The attempt's own time was over. */
+/** The attempt exceeded its own timeout. */
 export const overtime = { retry: timedOut("retry"), nextTier: timedOut("nextTier") } as const
 
 export const timeouts: ReadonlySet<unknown> = new Set([

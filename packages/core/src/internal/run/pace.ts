@@ -4,8 +4,7 @@ import type * as Attempt from "../../Attempt.ts"
 const bounds: ReadonlyArray<number> = Array.from({ length: 14 }, (_, power) => 10 * 2 ** power)
 
 /**
- * How long a stream takes for a piece of its content, in seconds: the bounds that {@link Attempt.Pace} counts by, from 0.01
- * to 81.92, each twice the one before.
+ * The bucket bounds of {@link Attempt.Pace}, in seconds: from 0.01 to 81.92, each twice the one before.
  *
  * @example
  * import { Attempt } from "@understudy/core"
@@ -17,13 +16,13 @@ const bounds: ReadonlyArray<number> = Array.from({ length: 14 }, (_, power) => 1
  */
 export const paceBounds: ReadonlyArray<number> = bounds.map((millis) => millis / 1000)
 
-/** The pace of a stream while it comes. */
+/** Measures the pace of a stream as it arrives. */
 export class Pace {
   private readonly counts: Array<number> = Array(bounds.length + 1).fill(0)
   private millis = 0
   private begun = false
 
-  /** Some pieces came in one, so many milliseconds after those before. */
+  /** Records pieces that arrived together, `after` milliseconds after the ones before. */
   came(pieces: number, after: number): void {
     if (this.begun) {
       let bucket = 0

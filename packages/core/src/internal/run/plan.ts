@@ -13,19 +13,19 @@ type AnyRung = Rung<unknown, unknown, unknown>
 export type Plan =
   | Retry
   | { readonly _tag: "nextTier" }
-  /** `cause` is why, where that is not what the attempt failed of. */
+  /** `cause` is the reason, if it differs from the attempt's failure. */
   | { readonly _tag: "abort"; readonly cause: Cause.Cause<never> | undefined }
 
 interface Retry {
   readonly _tag: "retry"
   readonly wait: Duration.Duration
-  /** When that is over. */
+  /** The instant when the wait is over. */
   readonly resumeAt: number
   /** The state of the backoff after it. */
   readonly backoff: unknown
 }
 
-/** What is made of an exit that a `classify` threw at: the defect is the attempt's end, as if the tier had it. */
+/** The outcome when `classify` throws: the defect ends the attempt, as if the tier had died of it. */
 class Unjudged implements Outcome.Failure {
   readonly _tag = "Failure"
   readonly next = "abort"
@@ -39,15 +39,15 @@ class Unjudged implements Outcome.Failure {
   }
 }
 
-/** How an attempt that was judged to have come to this has ended. */
+/** The exit of an attempt with this outcome. */
 export const endOf = <X extends Exit.Exit<unknown, unknown>>(
   exit: X,
   outcome: Outcome.Outcome
 ): X | Exit.Failure<never, never> => (outcome instanceof Unjudged ? outcome.exit : exit)
 
 /**
- * What one of its attempts came to. A hint longer than the tier is willing to wait sends the run on at once and opens the
- * breaker until then.
+ * The outcome of one of its attempts. A `retryAfter` longer than the tier's `maxRetryAfter` sends the run on at once
+ * and opens the breaker until then.
  */
 export const judge = (rung: AnyRung, exit: Exit.Exit<unknown, unknown>): Outcome.Outcome => {
   let outcome: Outcome.Outcome
@@ -64,8 +64,8 @@ export const judge = (rung: AnyRung, exit: Exit.Exit<unknown, unknown>): Outcome
 }
 
 /**
- * Decides what follows. A wait that cannot lead to another attempt is not begun: none that ends after the deadline
- * or before the breaker would let an attempt through, and none without a token of the budget.
+ * Decides what follows a failed attempt. A wait that cannot lead to another attempt is skipped: one that ends after the
+ * deadline or before the breaker admits again, or without a token of the budget.
  */
 export const plan = (
   tier: { readonly rung: AnyRung; readonly number: number; readonly backoff: unknown },
@@ -87,13 +87,13 @@ export const plan = (
     if (rung.breaker === undefined) return retry
     return Effect.flatMap(rung.breaker.notBefore, (instant) => (instant > resumeAt ? nextTier : retry))
   })
-  // A schedule does what it likes, and may die of it.
+  // A user's schedule may throw.
   return rung.backoff.schedule === undefined
     ? planned
     : Effect.catchAllCause(planned, (cause) => Effect.succeed({ _tag: "abort" as const, cause }))
 }
 
-/** Gives back the token of a retry that did not come about. */
+/** Returns the token of a retry that never started. */
 export const refund = ({ budget }: AnyRung): Effect.Effect<void> => budget?.refund ?? Effect.void
 
 const withdraw = ({ budget }: AnyRung, retry: Plan): Effect.Effect<Plan> =>

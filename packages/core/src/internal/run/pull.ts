@@ -5,8 +5,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 /**
- * What comes next of a stream that has been opened: some elements, or `None` as its failure at the end. It is what
- * `Stream.toPull` gives, at a fraction of what a `Stream` costs where it is made and read by hand.
+ * The next elements of an open stream, or a failure with `None` at its end, as in `Stream.toPull`. Pulling by hand
+ * costs a fraction of a composed `Stream`.
  *
  * @since 0.1.0
  * @category models
@@ -16,6 +16,6 @@ export type Pull<A, E, R = never> = Effect.Effect<Chunk.Chunk<A>, Option.Option<
 /** A stream to be opened in a scope, and read until that closes. */
 export type Opening<A, E, R> = Effect.Effect<Pull<A, E, R>, E, R | Scope.Scope>
 
-/** Opens what `stream` gives when that is asked for. */
+/** Opens a lazily created stream. */
 export const opening = <A, E, R>(stream: () => Stream.Stream<A, E, R>): Opening<A, E, R> =>
   Effect.suspend(() => Stream.toPull(stream()))

@@ -8,7 +8,7 @@ import type { Rung } from "./ladder.ts"
 import { interrupted, timeouts } from "./ours.ts"
 import type { Pace } from "./pace.ts"
 
-/** An attempt under way, and what becomes of it. */
+/** An attempt in flight, and its result. */
 export interface OpenAttempt<out E> {
   readonly rung: Rung<unknown, E, unknown>
   readonly number: number
@@ -23,16 +23,16 @@ export interface OpenAttempt<out E> {
   exit: Exit.Exit<unknown, unknown>
   outcome: Outcome
   next: Next | undefined
-  /** What was told of its end, where anybody listens. */
+  /** Its record as reported at its end, if there is a listener. */
   told: Attempt.Attempt<E> | undefined
-  /** The one that had ended before it did. */
+  /** The attempt that ended before it. */
   previous: OpenAttempt<E> | undefined
 }
 
 export const spanIds = (span: Tracer.Span | undefined): Attempt.SpanIds | undefined =>
   span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled }
 
-/** What is told of an attempt that has ended, or whose stream has begun. */
+/** The record of an attempt that has ended or whose stream has begun. */
 export const record = <E>(attempt: OpenAttempt<E>): Attempt.Attempt<E> => {
   const { endedAt, exit, firstToken, next, number, outcome, pace, rung, span, startedAt, usage, waited } =
     attempt
@@ -65,7 +65,7 @@ export const attemptOutcome = (outcome: Outcome): Attempt.AttemptOutcome => {
   return outcome._tag === "Failure" ? "failure" : "ignored"
 }
 
-/** How a run ended, by its own end and by what became of its last attempt. */
+/** The outcome of a run, from its exit and the outcome of its last attempt. */
 export const runOutcome = (
   exit: Exit.Exit<unknown, unknown>,
   last: OpenAttempt<unknown> | undefined
@@ -73,7 +73,7 @@ export const runOutcome = (
   if (Exit.isSuccess(exit)) return "success"
   if (Cause.isInterruptedOnly(exit.cause)) return "cancelled"
   const outcome = last?.outcome
-  // Not by what was done next: after the first content of a stream that is nothing, whatever it failed of.
+  // Not derived from what the run did next: after a stream's first content that is always nothing.
   return outcome?._tag === "Ignored" && outcome.next === "abort" && attemptOutcome(outcome) === "ignored"
     ? "rejected"
     : "failure"

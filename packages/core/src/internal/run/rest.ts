@@ -2,8 +2,8 @@ import { eachOnce, type GroupProgress } from "./groups.ts"
 import type { Ladder, Rung } from "./ladder.ts"
 
 /**
- * What is left of a ladder for a stream that has broken off: the tiers from here on that can go on from what was sent,
- * and as many of them as may still start. Deadlines were for the way to the stream's beginning.
+ * The rest of a ladder for a stream that has broken off: the tiers below that can continue from what was sent, and as
+ * many of them as may still start. Deadlines no longer apply, since they ended at the commit point.
  */
 export const rest = <X, E, R>(
   ladder: Ladder<X, E, R>,

@@ -15,10 +15,10 @@ export const rung = <X, E, R>(
 
 type AttemptBound = Rung<never, never, never>["attemptBound"]
 
-/** How others go on with a tier's stream, and it with theirs. */
+/** How a tier's stream can be continued by others, and it continues theirs. */
 export type Going<X, E, R> = Pick<Rung<X, E, R>, "transcript" | "resume">
 
-/** What stays the same of a tier, whatever it runs. */
+/** The part of a rung that does not depend on what it runs. */
 export type Fixed = Omit<Rung<unknown, unknown, unknown>, "attempt" | "classify" | keyof Going<0, 0, 0>>
 
 export const fixed = (
@@ -50,7 +50,7 @@ export const runs = <X, E, R>(
   classify: Outcome.Classify<E> = Outcome.classifyError,
   { resume, transcript }: Going<X, E, R> = nowhere
 ): Rung<X, E, R> => ({
-  // Made for every tier of every run: V8 takes fifty times as long to add to a spread.
+  // Made for every tier of every run: a spread would take V8 fifty times as long.
   name: fixed.name,
   labels: fixed.labels,
   span: fixed.span,

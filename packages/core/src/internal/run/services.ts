@@ -6,7 +6,7 @@ import { type Attempting, Underway } from "./underway.ts"
 
 type Services = ReadonlyMap<string, unknown>
 
-/** What an attempt sees around it: all that the run does, and its own scope, span and deadline. */
+/** The services of an attempt: those of the run, and its own scope, span and deadline. */
 export class AttemptServices extends Overlay<string, unknown> {
   private readonly around: Services
   private readonly attempt: Attempting
@@ -15,7 +15,7 @@ export class AttemptServices extends Overlay<string, unknown> {
 
   constructor(around: Services, attempt: Attempting, scope: Scope.Scope, span: Tracer.Span | undefined) {
     super()
-    // In a run in a run in a run, they would be looked up through all of these.
+    // Flattened, since in deeply nested runs a lookup would pass through every level.
     this.around = around instanceof AttemptServices ? around.all : around
     this.attempt = attempt
     this.scope = scope
@@ -39,7 +39,7 @@ export class AttemptServices extends Overlay<string, unknown> {
       case Tracer.ParentSpan.key:
         return this.span
       case Deadline.Current.key:
-        // What comes after the beginning of a stream has none, whatever is around it.
+        // After its commit point a stream has no deadline, even if its surroundings do.
         return this.attempt.hasBegun ? Number.POSITIVE_INFINITY : this.attempt.deadline
       default:
         return undefined

@@ -9,8 +9,8 @@ import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 
 /**
- * `Effect.makeSpan` without an effect, a stack trace, or anything at all where tracing is off. A span needs its
- * parent's: where the run has none, its tiers have none.
+ * A synchronous `Effect.makeSpan` without a stack trace, which does nothing if tracing is off. If the run has no span,
+ * its tiers have none.
  */
 export const openSpan = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
@@ -30,7 +30,7 @@ export const openSpan = (
     Chunk.toReadonlyArray(fiber.getFiberRef(FiberRef.currentTracerSpanLinks)),
     now,
     kind,
-    // For samplers: a tracer sees what is set later too late to decide by it.
+    // Passed at creation, since samplers do not see attributes that are set later.
     { captureStackTrace: false, attributes }
   )
   if (!span.sampled) return span
@@ -45,7 +45,7 @@ export const annotate = (span: Tracer.Span, attributes: Readonly<Record<string, 
   for (const key in attributes) span.attribute(key, attributes[key])
 }
 
-/** The nearest parent that wants to be one. */
+/** The nearest ancestor with propagation enabled. */
 const propagated = (span: Tracer.AnySpan | undefined): Option.Option<Tracer.AnySpan> => {
   if (span === undefined) return Option.none()
   if (!Context.get(span.context, Tracer.DisablePropagation)) return Option.some(span)

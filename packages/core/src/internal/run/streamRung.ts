@@ -8,10 +8,10 @@ import type { Transcript } from "./ladder.ts"
 import type { Opening, Pull } from "./pull.ts"
 import type { Going } from "./rung.ts"
 
-/** What comes of an attempt at a stream: what it has said and will say. */
+/** The result of an attempt at a stream: the elements so far and to come. */
 export type Begun<A, E> = Pull<A, E | DeadlineExceeded>
 
-/** The engine hands what is kept by a transcript to those alone that have the same. */
+/** Safe: the engine passes a transcript's state only to tiers with the same transcript. */
 export const going = <A, E, R, S, R2>(
   options: {
     readonly transcript?: Transcript<A, S> | undefined
@@ -26,7 +26,7 @@ export const going = <A, E, R, S, R2>(
   }
 }
 
-/** An attempt at a stream, which succeeds with its first content. */
+/** An attempt at a stream, which succeeds at its first content. */
 export const committed = <A, E, R>({
   idle = Duration.infinity,
   isContent = constTrue,

@@ -6,17 +6,17 @@ import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as Intervals from "effect/ScheduleIntervals"
 import * as Backoff from "../../Backoff.ts"
 
-/** The wait before a retry, and where that leaves the backoff. */
+/** The wait before a retry, and the state of the backoff after it. */
 interface Wait {
   readonly duration: Duration.Duration
-  /** The wait itself or, of a schedule, its state. */
+  /** The wait itself or, for a schedule, its state. */
   readonly state: unknown
 }
 
 /** The state of a backoff before the first retry. */
 export const initial = (backoff: Backoff.Backoff): unknown => backoff.schedule?.initial ?? backoff.base
 
-/** The wait before a retry, counted from 1, of what has failed for `cause`; `undefined` where there is none. */
+/** The wait before a retry (counted from 1) after a failure with `cause`; `undefined` if there is no retry. */
 export const next = (
   backoff: Backoff.Backoff,
   retry: number,
