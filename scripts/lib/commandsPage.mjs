@@ -17,8 +17,9 @@ network and no key. \`…\` stands for several. Flags may come before the comman
 
 0 where a command did what it should, and 1 where it did not. Then the last line on stderr is \`understudy: \`, the reason and
 mostly a remedy; stdout has what was found by then, if anything. A line that makes no sense, such as an unknown flag, is 1 for
-every command, and so is SIGINT or SIGTERM before it is done; \`serve\` is done when it is told to stop. One whose reader has
-gone, as in \`understudy report | head\`, ends without a word, with 141 as in a shell; \`serve\` [serves on](deploy.md). Beside that:
+every command, and so is SIGINT or SIGTERM before it is done; \`serve\` is done when it is told to stop. A second one of these
+signals ends any command at once, with 130 or 143. One whose reader has gone, as in \`understudy report | head\`, ends without a
+word, with 141 as in a shell; \`serve\` [serves on](deploy.md). Beside that:
 
 ${table([["command", "1 where"], ...commands.map(({ fails, name }) => [code(name), fails])])}
 

@@ -7,6 +7,7 @@ import { chat } from "../support/gateway.ts"
 import { takenPort } from "../support/ports.ts"
 import { command, fileOf, program } from "../support/program.ts"
 import { content, fails, finish, held, role, silence, wall } from "../support/wall.ts"
+import { two } from "../support/workers.ts"
 
 const streamed = { body: chatBody({ stream: true }) }
 const drains = (url: string, drain: string) => chat([url]).replace("drain: 1s", `drain: ${drain}`)
@@ -102,17 +103,28 @@ describe("the program", () => {
   )
 
   it.scopedLive(
-    "does not wait any longer after a second signal",
+    "does not wait any longer after a second signal, and says what that has cut off",
     () =>
       Effect.gen(function* () {
         const only = yield* wall
         only.script(silence)
-        const { stop, url } = yield* program(drains(only.url, "1h"))
-        yield* call(url)
-        yield* eventually(() => only.received.length === 1)
-        void stop()
-        yield* Effect.repeat(get(url, "/health/live"), { until: ({ status }) => status === 0 })
-        assert.strictEqual(yield* Effect.promise(() => stop()), 1)
+        for (const [args, signal, code] of [
+          [[], "SIGTERM", 143],
+          [two, "SIGINT", 130]
+        ] as const) {
+          const { complaints, stop, url } = yield* program(drains(only.url, "1h"), {}, args)
+          const before = only.received.length
+          for (let n = 0; n < 3; n++) yield* call(url)
+          yield* eventually(() => only.received.length === before + 3)
+          void stop()
+          yield* Effect.repeat(get(url, "/health/live"), { until: ({ status }) => status === 0 })
+          assert.strictEqual(yield* Effect.promise(() => stop(signal)), code)
+          yield* eventually(() => complaints() !== "")
+          assert.strictEqual(
+            complaints(),
+            `understudy: a second ${signal} has ended it at once, and cut off 3 requests\n`
+          )
+        }
       }),
     timeout
   )

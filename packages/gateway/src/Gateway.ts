@@ -29,8 +29,7 @@ import * as StatusPage from "./StatusPage.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Gateway {
-  readonly url: string
+export interface Gateway extends Server.Serving {
   /**
    * Serves another configuration, from the next request on, and gives the keys of the file that only a restart
    * changes. Where there is none to be had, what is served stays, and `/status` says why.
@@ -139,7 +138,7 @@ export const start = (
     yield* counted.observe(Effect.map(alerts, (alerts) => firing(alerts.map(alertStatus))))
     yield* counted.observe(Effect.suspend(() => breakerStates(serving.current())))
     yield* Effect.forkScoped(AlertWatch.watch(alerts, options.onAlert ?? (() => {})))
-    const { url } = yield* Server.serve({
+    const server = yield* Server.serve({
       ...config.server,
       handedOver: options.among?.handedOver,
       onDefect: (cause) => onDefect(undefined, cause),
@@ -172,7 +171,7 @@ export const start = (
     })
     yield* probe
     return {
-      url,
+      ...server,
       reload: (next) =>
         next.pipe(
           Effect.tapError((error) => Effect.sync(() => status.refuse(error.message))),

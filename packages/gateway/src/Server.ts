@@ -33,7 +33,7 @@ import * as Requests from "./internal/network/requests.ts"
  *
  * const error = new Server.ListenError({ host: "127.0.0.1", port: 80, code: "EACCES" })
  *
- * console.log(error.message) // => cannot listen on 127.0.0.1:80: EACCES
+ * console.log(error.message.split(": ")[0]) // => cannot listen on 127.0.0.1:80
  *
  * @since 0.1.0
  * @category errors
@@ -44,10 +44,17 @@ export class ListenError extends Data.TaggedError("ListenError")<{
   readonly code: string
 }> {
   override get message(): string {
-    const remedy =
-      this.code === "EADDRINUSE" ? "another program listens there; choose another server.port" : this.code
-    return `cannot listen on ${this.host}:${this.port}: ${remedy}`
+    return `cannot listen on ${this.host}:${this.port}: ${hindrances[this.code] ?? this.code}`
   }
+}
+
+const noAddress = "this machine has no such address; choose another server.host"
+
+const hindrances: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there; choose another server.port",
+  EACCES: "the system lets only the privileged have this port; choose a server.port from 1024 on",
+  EADDRNOTAVAIL: noAddress,
+  ENOTFOUND: noAddress
 }
 
 /**
@@ -72,6 +79,18 @@ export interface Options {
   readonly onDefect?: ((cause: Cause.Cause<unknown>) => void) | undefined
   /** The connections that another process hands over. Default: it listens on `host` and `port` itself. */
   readonly handedOver?: HandedOver | undefined
+}
+
+/**
+ * A server that listens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Serving {
+  readonly url: string
+  /** How many requests have not had the whole of their answer yet. */
+  readonly underWay: Effect.Effect<number>
 }
 
 /**
@@ -110,7 +129,7 @@ export interface Options {
  * @since 0.1.0
  * @category constructors
  */
-export const serve = (options: Options): Effect.Effect<{ readonly url: string }, ListenError, Scope.Scope> =>
+export const serve = (options: Options): Effect.Effect<Serving, ListenError, Scope.Scope> =>
   Effect.gen(function* () {
     const { drain, handedOver, handler, host, maxBody, onDefect, port } = options
     const stallMillis = Math.min(Duration.toMillis(options.stallTimeout), longestTimer)
@@ -211,7 +230,7 @@ export const serve = (options: Options): Effect.Effect<{ readonly url: string },
         server.close()
       })
     )
-    return { url }
+    return { url, underWay: requests.count }
   })
 
 const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => {

@@ -1,4 +1,5 @@
 import cluster from "node:cluster"
+import { constants } from "node:os"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -7,10 +8,22 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Cli from "../Cli.ts"
 import * as Collector from "./collector.ts"
+import { many } from "./drawing/figures.ts"
 import * as Output from "./output.ts"
 
 /** On stdout there are only lines for who reads them. */
 const toStderr = Logger.make(({ message }) => console.error("understudy:", ...Arr.ensure(message)))
+
+/** As a shell has it of a program that the signal has ended. */
+const endAtOnce = (
+  signal: "SIGINT" | "SIGTERM",
+  underWay: Effect.Effect<number | undefined> = Effect.succeed(undefined)
+): Effect.Effect<void> =>
+  Effect.map(underWay, (count) => {
+    const cut = count === undefined ? "" : `, and cut off ${many(count, "request")}`
+    Output.complain(`a second ${signal} has ended it at once${cut}`)
+    process.exit(128 + constants.signals[signal])
+  })
 
 /** Runs the command line that this process was started with, and ends the process with it. */
 export const run = (serves: boolean, onHangup: Cli.Terminal["onHangup"]): void => {
@@ -23,11 +36,15 @@ export const run = (serves: boolean, onHangup: Cli.Terminal["onHangup"]): void =
     serves && !cluster.isWorker ? Output.dropping(Output.complain) : Output.ending
   )
 
+  let underWay: Effect.Effect<number> | undefined
   const fiber = Effect.runFork(
     Cli.run(process.argv.slice(2), {
       env: process.env,
       isTty: process.stdout.isTTY === true,
       onHangup,
+      onServing: (count) => {
+        underWay = count
+      },
       print: output.print,
       progress:
         process.stderr.isTTY === true ? (text) => void process.stderr.write(`\r\x1b[K${text}`) : undefined
@@ -38,7 +55,7 @@ export const run = (serves: boolean, onHangup: Cli.Terminal["onHangup"]): void =
   let stopped: NodeJS.Signals | undefined
   for (const signal of cluster.isWorker ? [] : (["SIGINT", "SIGTERM"] as const)) {
     process.on(signal, () => {
-      if (stopped !== undefined) process.exit(1)
+      if (stopped !== undefined) return void Effect.runFork(endAtOnce(signal, underWay))
       stopped = signal
       fiber.unsafeInterruptAsFork(fiber.id())
     })

@@ -45,6 +45,8 @@ export interface Terminal {
   readonly print: (line: string) => void
   /** Calls the listener whenever the process is told to read its file anew. Default: it never is. */
   readonly onHangup?: ((listener: () => void) => void) | undefined
+  /** Is given how many requests are under way, once there may be some. Default: nobody wants to know. */
+  readonly onServing?: ((underWay: Effect.Effect<number>) => void) | undefined
   /** Says how far something long has come, in place of what it said last. Default: nobody wants to know. */
   readonly progress?: ((text: string) => void) | undefined
 }

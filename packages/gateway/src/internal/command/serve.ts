@@ -26,7 +26,8 @@ export const serve = command({
   summary: "listen and serve the file's routes",
   details: `SIGHUP has the file read anew: a valid one is served from the next request on, an invalid one changes
 nothing, and the log says why. SIGTERM and SIGINT let requests under way end, for server.drain at most,
-and then the exit code is 0; a second one ends it at once, with 1.
+and then the exit code is 0. A second one ends it at once, says how many requests that has cut off, and the
+exit code is 130 after SIGINT and 143 after SIGTERM.
 
 With --workers signals are for the process that was started; those that it starts follow it.
 
@@ -104,13 +105,19 @@ With --workers signals are for the process that was started; those that it start
           asked,
           log,
           print: terminal.print,
+          onServing: terminal.onServing,
           onListening: announce
         })
       }
       return yield* serving(terminal, {}, (metrics) =>
         Effect.gen(function* () {
           const source = yield* read
-          const { reload, url } = yield* start(source.config, terminal, { metrics, log, quiet: values.quiet })
+          const { reload, underWay, url } = yield* start(source.config, terminal, {
+            metrics,
+            log,
+            quiet: values.quiet
+          })
+          terminal.onServing?.(underWay)
           announce(url, source)
           const next = Effect.either(reload(Effect.map(read, ({ config }) => config)))
           return yield* Effect.forever(

@@ -10,7 +10,7 @@ import type * as Scope from "effect/Scope"
 import type { ConfigError } from "../../Config.ts"
 import * as Log from "../../Log.ts"
 import type { ListenError } from "../../Server.ts"
-import type { Source } from "../command/command.ts"
+import type { Source, Terminal } from "../command/command.ts"
 import * as AlertWatch from "../serving/alertWatch.ts"
 import { alertStatus } from "../serving/known.ts"
 import type { PolicyStatus } from "../serving/status.ts"
@@ -55,6 +55,8 @@ interface Options {
   readonly log: (entry: Log.Entry) => void
   /** Lines of workers. */
   readonly print: (lines: string) => void
+  /** Is given how many requests are under way in all of them. */
+  readonly onServing: Terminal["onServing"]
   /** All of them serve. */
   readonly onListening: (url: string, source: Source) => void
 }
@@ -100,6 +102,16 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
           { concurrency: "unbounded" }
         )
       )
+    options.onServing?.(
+      Effect.map(
+        Effect.forEach(
+          children,
+          ({ ask, process }) => inTime(process, countWithin, ask("underWay", undefined)),
+          { concurrency: "unbounded" }
+        ),
+        (counts) => counts.reduce<number>((sum, count = 0) => sum + count, 0)
+      )
+    )
     const known = (full: boolean) =>
       Effect.map(Effect.all([collect(full), sum.alerts]), ([accounts, alerts]) => ({
         families: sum.families(),
@@ -257,6 +269,8 @@ const isAlive = ({ ask }: Child): Effect.Effect<boolean> =>
     Effect.as(Effect.zipRight(Effect.sleep(halfOfSilence), Effect.sleep(halfOfSilence)), false)
   )
 
+/** Whoever asks does not want to wait. */
+const countWithin = "200 millis"
 const collectWithin = "1 second"
 const reloadWithin = "5 seconds"
 const halfOfSilence = "5 seconds"

@@ -19,6 +19,8 @@ export type OfParent = {
   readonly alive: (nothing: undefined) => void
   /** What it knows. */
   readonly told: (full: boolean) => { readonly counts: Counts; readonly account: Account | undefined }
+  /** How many requests are under way in it. */
+  readonly underWay: (nothing: undefined) => number
   /** Serve the text of another file; it is known to be a valid one. */
   readonly reload: (text: string) => void
   /** Let the requests under way end, and then the process. */

@@ -28,7 +28,10 @@ interface Options {
 export const run = ({ env, settled, start }: Options): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const self = yield* Deferred.make<Self>()
-    const reload = yield* Deferred.make<(text: string) => Effect.Effect<void>>()
+    const serving = yield* Deferred.make<{
+      readonly reload: (text: string) => Effect.Effect<void>
+      readonly underWay: Effect.Effect<number>
+    }>()
     const stopped = yield* Deferred.make<void>()
     let take = (_: Socket): void => {}
     const ask = Channel.make<OfWorker, OfParent>(parent, {
@@ -42,7 +45,8 @@ export const run = ({ env, settled, start }: Options): Effect.Effect<void, never
         Effect.flatMap(Deferred.await(self), ({ account, counts }) =>
           Effect.all({ counts, account: full ? account : Effect.succeed(undefined) })
         ),
-      reload: (text) => Effect.flatMap(Deferred.await(reload), (reload) => reload(text)),
+      underWay: () => Effect.flatMap(Deferred.await(serving), ({ underWay }) => underWay),
+      reload: (text) => Effect.flatMap(Deferred.await(serving), ({ reload }) => reload(text)),
       stop: () => Effect.asVoid(Deferred.succeed(stopped, undefined))
     })
     const peers = (own: Self): Ask => {
@@ -68,7 +72,10 @@ export const run = ({ env, settled, start }: Options): Effect.Effect<void, never
       const among = { handedOver: { url, onConnection }, peers }
       // It does not listen, and so that cannot fail.
       const gateway = yield* Effect.orDie(start(yield* part(text), format, among, worker))
-      yield* Deferred.succeed(reload, (text) => Effect.orDie(Effect.asVoid(gateway.reload(part(text)))))
+      yield* Deferred.succeed(serving, {
+        reload: (text) => Effect.orDie(Effect.asVoid(gateway.reload(part(text)))),
+        underWay: gateway.underWay
+      })
       yield* ask("ready", undefined)
       yield* Effect.never
     })
