@@ -250,11 +250,12 @@ describe("a stream that is odd but whole", () => {
     })
   )
 
+  const choice = (index: number, delta: object, finish_reason: string | null = null) =>
+    raw(`data: ${JSON.stringify({ choices: [{ index, delta, finish_reason }] })}\n\n`)
+
   it.scopedLive("of several choices: it ends when each is finished, not before", () =>
     Effect.gen(function* () {
       const only = yield* wall
-      const choice = (index: number, delta: object, finish_reason: string | null = null) =>
-        raw(`data: ${JSON.stringify({ choices: [{ index, delta, finish_reason }] })}\n\n`)
       only.script(
         stream([choice(0, { content: "A" }), choice(1, { content: "B" }), choice(0, {}, "stop")], "eof"),
         stream([choice(0, { content: "A" }), choice(1, {}, "stop"), choice(0, {}, "stop")], "eof"),
@@ -264,5 +265,23 @@ describe("a stream that is odd but whole", () => {
       assert.isTrue((yield* ask(url, request)).text.endsWith(interrupted))
       assert.isTrue((yield* ask(url, request)).text.endsWith(ends))
     })
+  )
+
+  it.scopedLive(
+    "of fewer choices than were asked for: it is one if it ends so, and not if it breaks off",
+    () =>
+      Effect.gen(function* () {
+        const only = yield* wall
+        const one = choice(0, { content: "A" }, "stop")
+        only.script(stream([one], "reset"), stream([one], "eof"), stream([one]))
+        const { url } = yield* gateway(chat([only.url]))
+        const seen: Array<boolean> = []
+        for (const _ of [1, 2, 3]) {
+          const { text } = yield* ask(url, { body: chatBody({ stream: true, n: 2 }) })
+          assert.isTrue(text.endsWith(interrupted) !== text.endsWith(ends))
+          seen.push(text.endsWith(ends))
+        }
+        assert.deepStrictEqual(seen, [false, true, true])
+      })
   )
 })

@@ -316,6 +316,7 @@ describe("OpenAiRouter", () => {
       const tails = [
         Stream.fail(ProviderError.make({ kind: "connection" })),
         Stream.die(new Error("secret")),
+        Stream.fromEffect(Effect.interrupt),
         Stream.never
       ]
       for (const tail of tails) {

@@ -74,7 +74,7 @@ const bytesOf = <E>(parts: FallbackStream.Pull<Part, E>): Effect.Effect<Uint8Arr
   return Effect.matchCauseEffect(parts, {
     onSuccess: (parts) => Effect.succeed(concat(Chunk.toReadonlyArray(parts).map(({ bytes }) => bytes))),
     onFailure: (cause) => {
-      if (said || isEnd(cause) || Cause.isInterruptedOnly(cause)) return Effect.succeed(undefined)
+      if (said || isEnd(cause)) return Effect.succeed(undefined)
       said = true
       // The status is sent already: only an event can say that the answer is not whole.
       return Effect.succeed(interrupted)

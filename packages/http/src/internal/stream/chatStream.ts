@@ -91,9 +91,10 @@ export const chatStream = (
     const more = (read: Response["read"]): Parts =>
       Effect.matchEffect(read, {
         onSuccess: (chunk) => given(chunk === undefined ? steps.end() : steps.push(chunk)),
-        // A connection that breaks after the model has finished takes nothing away from its answer.
+        // A connection that breaks after the model has finished takes nothing away from its answer. Of one that has begun
+        // fewer choices than were asked for nobody knows.
         onFailure: (error) =>
-          reader.isWhole() ? given(steps.end()) : Effect.fail(Option.some(errors.inTransport(error)))
+          reader.hasAll() ? given(steps.end()) : Effect.fail(Option.some(errors.inTransport(error)))
       })
     const inItsTime = more(read)
     const soon = more(endSoon(read))
