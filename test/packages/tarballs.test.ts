@@ -23,7 +23,7 @@ const typed = `import { Fallback, FallbackStream, Health, Policy, Tier } from "@
 import { Config, Gateway } from "@understudy/gateway"
 import { ChatModel, OpenAiRouter, Provider } from "@understudy/http"
 import { Telemetry } from "@understudy/otel"
-import { Effect, type Layer, type Scope, type Stream } from "effect"
+import { Effect, type Layer, type Scope, Stream } from "effect"
 
 class Down {
   readonly _tag = "Down"
@@ -34,6 +34,10 @@ const tiers = Tier.make({ name: "a", effect: Effect.fail(new Down()) }).pipe(
 export const answer: Effect.Effect<number, Down | Fallback.AllTiersFailed<Down>> = tiers
 // @ts-expect-error its errors are not none
 export const never: Effect.Effect<number> = tiers
+// @ts-expect-error an effect is no tier
+Fallback.orElse(tiers, Effect.succeed(42))
+// @ts-expect-error nor is a stream
+FallbackStream.orElse(FallbackStream.tier({ name: "a", stream: Stream.empty }), Stream.empty)
 export const telemetry: Layer.Layer<never> = Telemetry.layerJaeger()
 export const rest = [FallbackStream, Health, Policy, Config, Gateway, ChatModel, OpenAiRouter, Provider]
 export type Rest = Scope.Scope | Stream.Stream<number>

@@ -26,7 +26,7 @@ import type { Compiled, TierPolicy } from "./Policy.ts"
  * @category models
  */
 export interface Fallback<out A, out E, out R> extends Effect.Effect<A, E | AllTiersFailed<E>, R> {
-  /** @internal */
+  /** @hidden In the published types all the same, or any effect would pass for a fallback. */
   readonly ladder: ladder.Ladder<A, E, R>
 }
 

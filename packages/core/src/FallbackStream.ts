@@ -43,7 +43,7 @@ export type Committed<A, E> = Stream.Stream<A, E | DeadlineExceeded>
  */
 export interface FallbackStream<out A, out E, out R>
   extends Stream.Stream<A, E | EmptyStream | DeadlineExceeded | AllTiersFailed<E | EmptyStream>, R> {
-  /** @internal */
+  /** @hidden In the published types all the same, or any stream would pass for a fallback. */
   readonly ladder: ladder.Ladder<Begun<A, E>, E | EmptyStream, R>
 }
 

@@ -98,16 +98,16 @@ export interface CircuitBreaker {
   readonly decide: Effect.Effect<Decision>
   /** Reports how a call ended. Only the first report of a permit counts. */
   readonly report: (permit: Permit, outcome: Outcome) => Effect.Effect<Transition | undefined>
-  /** @internal `decide` in a known fiber; an `Exit` if the store is synchronous. */
+  /** @hidden `decide` in a known fiber; an `Exit` if the store is synchronous. */
   readonly decideIn: (fiber: RuntimeFiber<unknown, unknown>) => Effect.Effect<Decision>
-  /** @internal `report` in a known fiber, likewise. */
+  /** @hidden `report` in a known fiber, likewise. */
   readonly reportIn: (
     fiber: RuntimeFiber<unknown, unknown>,
     permit: Permit,
     outcome: Outcome,
     listener: Listening
   ) => Effect.Effect<Transition | undefined>
-  /** @internal What was reported as a success has failed after all. */
+  /** @hidden What was reported as a success has failed after all. */
   readonly retractIn: (
     fiber: RuntimeFiber<unknown, unknown>,
     success: Reported,

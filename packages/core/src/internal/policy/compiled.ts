@@ -36,9 +36,9 @@ export interface Compiled<out Tier extends TierPolicy = TierPolicy> {
 export interface CompiledTier<out Tier extends TierPolicy = TierPolicy> {
   readonly tier: Tier
   readonly breaker: CircuitBreaker.CircuitBreaker
-  /** @internal */
+  /** @hidden */
   readonly answer: Fixed
-  /** @internal */
+  /** @hidden */
   readonly stream: Fixed
 }
 
