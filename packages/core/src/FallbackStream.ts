@@ -83,10 +83,10 @@ export type { Pull } from "./internal/run/pull.ts"
  * @since 0.1.0
  * @category constructors
  */
-export const tier = <A, E, R, S = never, R2 = never>(
-  options: Tier.Options<NoInfer<E> | EmptyStream> & {
+export const tier = <A extends A2, E extends E2, R, S = never, R2 = never, A2 = A, E2 = E>(
+  options: Tier.Options<E2 | EmptyStream> & {
     readonly stream: Stream.Stream<A, E, R>
-    readonly isContent?: ((element: NoInfer<A>) => boolean) | undefined
+    readonly isContent?: ((element: A2) => boolean) | undefined
     readonly firstToken?: Duration.DurationInput | undefined
     readonly idle?: Duration.DurationInput | undefined
     readonly maxStream?: Duration.DurationInput | undefined

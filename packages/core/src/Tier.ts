@@ -94,8 +94,8 @@ export interface Options<in E> {
  * @since 0.1.0
  * @category constructors
  */
-export const make = <A, E, R>(
-  options: Options<NoInfer<E>> & {
+export const make = <A, E extends E2, R, E2 = E>(
+  options: Options<E2> & {
     readonly effect: Effect.Effect<A, E, R>
     readonly attemptTimeout?: Duration.DurationInput | undefined
   }

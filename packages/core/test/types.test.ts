@@ -52,6 +52,36 @@ describe("types of the public combinators", () => {
     })
   })
 
+  it("classify and isContent judge and do not say what a tier is of, however it is written", () => {
+    const classify = (_: Down | Busy | FallbackStream.EmptyStream) => Outcome.failure()
+    const effect = Effect.zipRight(number, text)
+    const tier = Tier.make({ name: "a", effect: Effect.zipRight(number, text), classify })
+    expectTypeOf(tier).toEqualTypeOf<Tier.Tier<string, Down | Busy, Model | Cache>>()
+    expectTypeOf(
+      Tier.make({ name: "a", effect: Effect.zipRight(number, text), classify: () => Outcome.failure() })
+    ).toEqualTypeOf<typeof tier>()
+    expectTypeOf(
+      Tier.make({ name: "a", effect: Effect.zipRight(number, text), classify: (_) => Outcome.failure() })
+    ).toEqualTypeOf<typeof tier>()
+    expectTypeOf(Tier.make({ name: "a", effect: Effect.succeed(1), classify })).toEqualTypeOf<
+      Tier.Tier<number, never, never>
+    >()
+    // @ts-expect-error: nobody judges `Busy`
+    Tier.make({ name: "a", effect, classify: (_: Down) => Outcome.failure() })
+
+    const stream = FallbackStream.tier({
+      name: "a",
+      stream: Stream.concat(Stream.fromEffect(number), Stream.fromEffect(text)),
+      isContent: (_: number | string | boolean) => true,
+      classify
+    })
+    expectTypeOf(stream).toEqualTypeOf<
+      FallbackStream.FallbackStream<number | string, Down | Busy, Model | Cache>
+    >()
+    // @ts-expect-error: nor do these know numbers
+    FallbackStream.tier({ name: "a", stream: Stream.make(1), isContent: (_: string) => true })
+  })
+
   it("what attempts are mapped to must fail as the tier does, and may need more", () => {
     const mapped = a.pipe(Fallback.mapAttempts(Effect.flatMap((answer) => Effect.as(Cache, `${answer}`))))
     expectTypeOf(mapped).toEqualTypeOf<Fallback.Fallback<string, Down, Model | Cache>>()
