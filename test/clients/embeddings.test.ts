@@ -79,6 +79,7 @@ for (const [name, Client] of clients) {
           fails(503),
           sends(200, "application/json", '{"object":"list","data":[]}'),
           sends(200, "application/json", '{"object":"list","data":[{"embed'),
+          sends(200, "application/json", '{"object":"list","data":[{"embedding":[1]},{"embedding":null}]}'),
           sends(200, "application/json", '{"error":{"message":"busy","code":"server_error"}}')
         ]) {
           first.script(broken)
@@ -89,7 +90,7 @@ for (const [name, Client] of clients) {
           assert.strictEqual(response.headers.get("x-understudy-tier"), "tier2")
         }
         const served = log.filter(({ message }) => message === "run").map((line) => line["served_by"])
-        assert.deepStrictEqual(served, ["tier2", "tier2", "tier2", "tier2"])
+        assert.deepStrictEqual(served, Array(5).fill("tier2"))
       })
     )
 

@@ -168,7 +168,7 @@ for (const [name, Client] of clients) {
               seen.headers?.get("retry-after"),
               seen.headers?.get("x-understudy-attempts")
             ],
-            [503, "all_tiers_open", "60", "0"]
+            [503, "all_tiers_open", "59", "0"]
           )
         }
         assert.deepStrictEqual([first.received.length, second.received.length], [1, 1])

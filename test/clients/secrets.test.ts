@@ -127,6 +127,7 @@ for (const [name, Client] of clients) {
           const error = yield* rejection(() => client.chat.completions.create(call))
           assert.strictEqual(error.status, status)
           assert.include(error.message, prompt)
+          assert.notInclude(JSON.stringify([error.message, error.error]), upstreamKey)
         }
         yield* eventually(() => log.filter(({ message }) => message === "run").length === 5)
         tellsNothing(told())

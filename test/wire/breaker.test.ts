@@ -142,7 +142,7 @@ describe("a tier's circuit breaker, from outside", () => {
         assert.deepStrictEqual([refused.status, error.code], [503, "all_tiers_open"])
         assert.deepStrictEqual(error.attempts, [])
         // Both rest for maxOpenFor, 5 minutes; no client is told more than one.
-        assert.strictEqual(refused.headers["retry-after"], "60")
+        assert.strictEqual(refused.headers["retry-after"], "59")
         assert.isUndefined(refused.headers["x-should-retry"])
         assert.strictEqual(refused.headers["x-understudy-attempts"], "0")
         assert.isUndefined(refused.headers["x-understudy-tier"])

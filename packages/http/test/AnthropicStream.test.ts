@@ -165,6 +165,16 @@ describe("Anthropic: a stream", () => {
     })
   )
 
+  it.effect("has no usage that nobody counted", () =>
+    Effect.gen(function* () {
+      const uncounted = { ...start, message: { ...start.message, usage: undefined } }
+      const end = { type: "message_delta", delta: { stop_reason: "end_turn" } }
+      const all = [uncounted, ...textBlock(0, "Hi"), end, stop]
+      const { text } = yield* streamed(events(all), { stream_options: { include_usage: true } })
+      assert.notInclude(text, "prompt_tokens")
+    })
+  )
+
   it.effect("is the same wherever it is cut", () =>
     Effect.gen(function* () {
       const whole = bytes(events(everything))

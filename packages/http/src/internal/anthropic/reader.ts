@@ -55,8 +55,9 @@ export const messageReader = (options: {
   const finish = (stopReason: unknown): Piece => {
     finished = finishReason(stopReason)
     const end = delta({}, finished)
-    const bytes = options.includeUsage ? concat([end, chunk([], openAiUsage(tokens))]) : end
-    return part(bytes, true, usageOf(tokens))
+    const usage = usageOf(tokens)
+    const bytes = options.includeUsage && usage ? concat([end, chunk([], openAiUsage(tokens))]) : end
+    return part(bytes, true, usage)
   }
 
   const start = (value: unknown): Read => {

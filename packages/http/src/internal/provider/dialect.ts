@@ -56,10 +56,11 @@ export const provider = (
   { classify, embeddings, exchange, headers }: Dialect
 ): Provider => {
   const adapt = Quirks.adapt(account.quirks)
+  const keys = keysIn(headers)
 
   const failed = (response: Response, body: Uint8Array): Effect.Effect<never, ProviderError.ProviderError> =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      classify({ status: response.status, headers: response.headers, body }, now)
+      classify({ status: response.status, headers: response.headers, body: without(keys, body) }, now)
     )
 
   const rejected = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
@@ -200,6 +201,21 @@ const errorBody = (response: Response): Effect.Effect<Uint8Array> =>
       onSuccess: Option.getOrElse(() => nothing)
     }
   )
+
+/** As a server would quote them. What is shorter is no key, but a word that a server wants to hear. */
+const keysIn = (headers: Readonly<Record<string, string>>): ReadonlyArray<string> =>
+  Object.entries(headers)
+    .filter(([name]) => /authorization|key|token|secret/.test(name))
+    .map(([, value]) => value.replace(/^\S+ +/, ""))
+    .filter((key) => key.length >= 8)
+
+/** An error may go on to the caller, and some servers quote the header that they could not make sense of. */
+const without = (keys: ReadonlyArray<string>, body: Uint8Array): Uint8Array => {
+  const text = Utf8.decode(body)
+  const quoted = keys.filter((key) => text.includes(key))
+  if (quoted.length === 0) return body
+  return Utf8.encode(quoted.reduce((text, key) => text.replaceAll(key, "<redacted>"), text))
+}
 
 const asJson = (headers: Response["headers"]): Response["headers"] => ({
   ...headers,

@@ -1,6 +1,7 @@
 import type { RouteTier } from "../../Route.ts"
 import * as Json from "../bytes/json.ts"
 import * as Utf8 from "../bytes/utf8.ts"
+import { malformed } from "../stream/chatStream.ts"
 import { readUsage } from "./choice.ts"
 import type { Whole } from "./dialect.ts"
 import { isError } from "./errorBody.ts"
@@ -11,7 +12,8 @@ export const readWhole = (body: Uint8Array): Whole => {
   const json = Json.parse(text)
   if (isError(json)) return { _tag: "Error", body: text }
   const answer = Json.asObject<"data" | "model" | "usage">(json)
-  if (!Array.isArray(answer?.data) || answer.data.length === 0) return { _tag: "Malformed" }
+  if (!Array.isArray(answer?.data) || answer.data.length === 0) return malformed
+  if (!answer.data.every(hasVector)) return malformed
   const facts = {
     id: undefined,
     model: Json.asText(answer.model),
@@ -19,6 +21,11 @@ export const readWhole = (body: Uint8Array): Whole => {
     usage: readUsage(answer.usage)
   }
   return { _tag: "Answer", body, facts }
+}
+
+const hasVector = (value: unknown): boolean => {
+  const vector = Json.asObject<"embedding">(value)?.embedding
+  return (Array.isArray(vector) || typeof vector === "string") && vector.length > 0
 }
 
 /** A tier that could not stand in for the first one: it makes no vectors, or others. */

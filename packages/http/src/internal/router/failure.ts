@@ -5,7 +5,6 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { Response } from "../../OpenAiRouter.ts"
-import type { ProviderError } from "../../ProviderError.ts"
 import { attemptList, encode, providerError } from "./envelope.ts"
 
 /** The one answer for a run that no tier served. */
@@ -15,14 +14,16 @@ export const response = (
   cause: Cause.Cause<unknown>
 ): Response => {
   const error = Option.getOrUndefined(Cause.failureOption(cause))
+  const failed = error instanceof AllTiersFailed ? error : undefined
+  const wereAllAsked = failed === undefined || failed.refusals.length === 0
   // Of a hedge, the last to end is the side that was interrupted for it.
-  const last =
-    attempts.find(({ next, outcome }) => next === "abort" && outcome !== "interrupted") ?? attempts.at(-1)
-  const passed = last && passedThrough(last)
-  if (passed !== undefined) return passed
+  const wrong = attempts.find(({ next, outcome }) => next === "abort" && outcome !== "interrupted")
+  const last = wrong ?? attempts.at(-1)
+  const isOfRequest = wrong !== undefined || (wereAllAsked && lastOfEachTier(attempts).every(speaksToCaller))
+  const passed = isOfRequest && last && passedThrough(last)
+  if (passed) return passed
 
   const list = attemptList(attempts)
-  const failed = error instanceof AllTiersFailed ? error : undefined
   if (failed?.reason === "open") {
     const rest = failed.retryAfter && wholeSeconds(failed.retryAfter)
     return ours(503, "all_tiers_open", `Every tier of ${route} is resting after failures.`, list, rest)
@@ -34,7 +35,7 @@ export const response = (
     return ours(500, "internal_error", "The gateway failed to handle this request.", list)
   }
   if (
-    (failed === undefined || failed.refusals.length === 0) &&
+    wereAllAsked &&
     attempts.length > 0 &&
     attempts.every(({ errorType }) => errorType === "rate_limited")
   ) {
@@ -46,21 +47,33 @@ export const response = (
   return ours(503, "all_tiers_failed", `No tier of ${route} could answer.`, list, soonest(attempts))
 }
 
-/** A failure of the request itself, or one that no other tier could mend, goes back as the upstream put it. */
+/** A failure of the request itself, or one that no tier could mend, goes back as the upstream put it. */
 const passedThrough = (attempt: Attempt.Attempt<unknown>): Response | undefined => {
-  const error = providerError(attempt)
-  if (error?.answer === undefined || !speaksToCaller(error, attempt)) return undefined
-  const { body, contentType, status } = Redacted.value(error.answer)
+  const answer = providerError(attempt)?.answer
+  if (answer === undefined) return undefined
+  const { body, contentType, status } = Redacted.value(answer)
   return { status, headers: { "content-type": contentType ?? "application/json", ...noRetry }, body }
 }
 
-// What a server cannot do at all, its 501, is no word about the request; a 401 or 403 may name keys and projects.
-const speaksToCaller = ({ kind, status }: ProviderError, attempt: Attempt.Attempt<unknown>): boolean =>
-  attempt.next === "abort" ||
-  (status !== 401 && status !== 403 && lastWord.has(kind)) ||
-  (kind === "unsupported" && status !== 501)
+const lastOfEachTier = (
+  attempts: ReadonlyArray<Attempt.Attempt<unknown>>
+): ReadonlyArray<Attempt.Attempt<unknown>> => [
+  ...new Map(attempts.map((attempt) => [attempt.tier, attempt])).values()
+]
 
-const lastWord: ReadonlySet<string> = new Set(["context_length", "request_too_large", "model_not_found"])
+// What a server cannot do at all, its 501, is no word about the request; a 401 or 403 may name keys and projects.
+const speaksToCaller = (attempt: Attempt.Attempt<unknown>): boolean => {
+  const { kind, status } = providerError(attempt) ?? {}
+  return (
+    (status !== 401 && status !== 403 && lastWord.has(kind)) || (kind === "unsupported" && status !== 501)
+  )
+}
+
+const lastWord: ReadonlySet<string | undefined> = new Set([
+  "context_length",
+  "request_too_large",
+  "model_not_found"
+])
 
 // A client's own retry would only multiply ours, so it is told not to unless waiting helps.
 const noRetry = { "x-should-retry": "false" }
@@ -86,6 +99,6 @@ const soonest = (attempts: ReadonlyArray<Attempt.Attempt<unknown>>): number | un
   return named.length === 0 ? undefined : wholeSeconds(named.reduce(Duration.min))
 }
 
-/** From 1 to 60: what lies outside, clients ignore, obey for days, or answer by giving up. */
+/** From 1 to 59: what lies outside, and to some a minute, clients ignore, obey for days, or answer by giving up. */
 const wholeSeconds = (wait: Duration.Duration): number =>
-  Math.min(60, Math.max(1, Math.ceil(Duration.toSeconds(wait))))
+  Math.min(59, Math.max(1, Math.ceil(Duration.toSeconds(wait))))
