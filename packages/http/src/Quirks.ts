@@ -125,7 +125,9 @@ export const presets: { readonly [_ in Name]: Preset } = {
         name: "OpenRouter: nobody there can do what is asked",
         kind: "unsupported",
         status: [404],
-        text: /no endpoints found that (support|can handle)/i
+        // Which providers are to be asked there, the request says as well.
+        code: /^requested_providers$/,
+        text: /no endpoints found (that (support|can handle)|matching)|no allowed providers/i
       },
       // For a single request with more tokens than are paid for; smaller ones are still answered.
       {

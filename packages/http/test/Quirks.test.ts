@@ -271,6 +271,18 @@ describe("Quirks.presets", () => {
     )
   })
 
+  it("openrouter: whom a request will have asked there, or not, says nothing of the model", () => {
+    const kind = (message: string, metadata?: object) => {
+      const body = bytes(JSON.stringify({ error: { message, code: 404, metadata } }))
+      return ErrorTable.classify({ status: 404, headers: {}, body }, 0, Quirks.presets.openrouter.errors).kind
+    }
+    const none = "No allowed providers are available for the selected model."
+    assert.strictEqual(kind(none), "unsupported")
+    assert.strictEqual(kind("None of them.", { requested_providers: ["a"] }), "unsupported")
+    assert.strictEqual(kind("No endpoints found matching your data policy (Paid model)."), "unsupported")
+    assert.strictEqual(kind("No endpoints found for x/gone."), "model_not_found")
+  })
+
   it("their errors move no breaker: their words may be the caller's", () => {
     for (const { errors = [] } of Object.values(Quirks.presets)) {
       for (const { kind, status = [], text: pattern } of errors) {

@@ -25,7 +25,8 @@ export const readWhole = (body: Uint8Array): Whole => {
 
 const hasVector = (value: unknown): boolean => {
   const vector = Json.asObject<"embedding">(value)?.embedding
-  return (Array.isArray(vector) || typeof vector === "string") && vector.length > 0
+  // Of a text that says nothing it may be empty.
+  return Array.isArray(vector) || typeof vector === "string"
 }
 
 /** A tier that could not stand in for the first one: it makes no vectors, or others. */
