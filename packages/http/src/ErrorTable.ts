@@ -79,6 +79,7 @@ export const table: ReadonlyArray<Row> = [
   { name: "overloaded", kind: "overloaded", code: /^(server_is_overloaded|overloaded(_error)?|service_unavailable_error|unavailable(_error)?|provider_unavailable|nocapacity|capacity_exceeded|3505)$/ },
   { name: "message: overloaded", kind: "overloaded", status: [429, 5], text: /service tier capacity exceeded|experiencing high demand|overloaded/i },
   { name: "Groq: the model's tool call or JSON is broken", kind: "invalid_output", status: [400], code: /^(tool_use_failed|json_validate_failed)$/ },
+  { name: "Gemini: the model's tool call is broken", kind: "invalid_output", status: [2], code: /^function_call_filter\b/ },
 
   // An error with status 200 whose body names no status.
   { name: "200: rate limit", kind: "rate_limited", status: [2], code: /^(rate_limit.*|rate_limited|slow_down|resource_exhausted)$/ },

@@ -319,6 +319,7 @@ describe("ChatCompletion.readChunk", () => {
     for (const choice of [
       { finish_reason: "error" },
       { finish_reason: "abort" },
+      { finish_reason: "function_call_filter: MALFORMED_FUNCTION_CALL" },
       { error: { code: 502 } },
       { error: {}, finish_reason: "stop" }
     ]) {

@@ -128,6 +128,9 @@ export const cases: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     "Groq 400 tool_use_failed": { status: 400, body: openai({ code: "tool_use_failed", failed_generation: "invalid_api_key" }) },
     "Groq 400 json_validate_failed": { status: 400, body: openai({ code: "json_validate_failed" }) }
   },
+  "Gemini: the model's tool call is broken": {
+    "Gemini, finish_reason": { status: 200, body: { choices: [{ message: {}, finish_reason: "function_call_filter: MALFORMED_FUNCTION_CALL" }] } }
+  },
   "200: rate limit": {
     "OpenAI, slow_down in a stream": { status: 200, body: openai({ type: "rate_limit_error", code: "slow_down" }) }
   },
@@ -142,6 +145,7 @@ export const cases: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
   },
   "200: any other error": {
     "a proxy's, in a stream": { status: 200, body: { error: "boom" } },
+    "vLLM, finish_reason abort": { status: 200, body: { choices: [{ message: {}, finish_reason: "abort" }] } },
     "OpenRouter, finish_reason error": { status: 200, body: { choices: [{ message: {}, finish_reason: "error" }] } }
   },
   "3xx": {

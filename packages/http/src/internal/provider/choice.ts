@@ -19,17 +19,19 @@ export const readChoices = (value: unknown): ReadonlyArray<Choice> =>
 const readChoice = (value: unknown): Choice => {
   const choice = Json.asObject<"index" | "delta" | "message" | "error" | "finish_reason">(value) ?? {}
   // Some servers send an empty one until the last.
-  const ended = typeof choice.finish_reason === "string" && choice.finish_reason !== ""
+  const finishReason = Json.asText(choice.finish_reason)
   const index = count(choice.index)
   return {
     index: index !== undefined && index < maxChoices ? index : undefined,
     hasDelta: hasContent(choice.delta),
     hasMessage: Json.asObject(choice.message) !== undefined,
-    finishReason: ended ? String(choice.finish_reason) : undefined,
-    // `error` of OpenRouter's, `abort` of vLLM's and SGLang's: the server itself broke off.
-    failed: Json.isGiven(choice.error) || ["error", "abort"].includes(String(choice.finish_reason))
+    finishReason,
+    failed: Json.isGiven(choice.error) || (finishReason !== undefined && failures.test(finishReason))
   }
 }
+
+/** OpenRouter's `error`, `abort` of vLLM and SGLang when the server itself stops, and Gemini's word for a broken tool call. */
+const failures = /^(error|abort|function_call_filter\b.*)$/
 
 const contentFields = [
   "content",

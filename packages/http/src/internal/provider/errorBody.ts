@@ -22,7 +22,8 @@ export const read = (body: string): ErrorBody => {
   const json = Json.parse(Utf8.withoutMark(body))
   const top = Json.asObject<Fields | "error" | "choices">(Array.isArray(json) ? json[0] : json)
   if (top === undefined) return { codes: [], text: cut(body), status: undefined, retryDelay: undefined }
-  const failedChoice = asObjects<"error">(top.choices).find(({ error }) => Json.asObject(error) !== undefined)
+  const choices = asObjects<"error" | "finish_reason">(top.choices)
+  const failedChoice = choices.find(({ error }) => Json.asObject(error) !== undefined)
   const error = Json.asObject<Fields>(top.error) ?? Json.asObject<Fields>(failedChoice?.error) ?? top
   const details = asObjects<"@type" | "reason" | "retryDelay" | "violations">(error.details)
   const metadata = Json.asObject<"error_type" | "limit_source">(error.metadata)
@@ -38,6 +39,7 @@ export const read = (body: string): ErrorBody => {
       metadata?.error_type,
       metadata?.limit_source,
       ...Object.keys(metadata ?? {}),
+      ...choices.map((choice) => choice.finish_reason),
       ...details.flatMap((detail) => [detail["@type"], detail.reason]),
       ...details.flatMap(({ violations }) => asObjects<"quotaId">(violations).map(({ quotaId }) => quotaId))
     ].flatMap((code) =>
