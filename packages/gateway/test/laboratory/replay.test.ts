@@ -88,7 +88,11 @@ describe("a replay", () => {
   })
 
   it("says nothing of what the caller did", () => {
-    const log = [attempt("primary", 5, 300, { outcome: "interrupted" }), run(5, 300)].join("\n")
-    assert.deepStrictEqual(replay(log, undefined)?.script.events, [])
+    const log = [
+      attempt("primary", 5, 300, { outcome: "interrupted" }),
+      attempt("primary", 6, 900_000, { outcome: "ignored", status: 200, error_type: "slow_caller" }),
+      run(5, 300)
+    ]
+    assert.deepStrictEqual(replay(log.join("\n"), undefined)?.script.events, [])
   })
 })

@@ -58,7 +58,7 @@ export const replay = (log: string, route: string | undefined): Recording | unde
   const runs = lines.filter(({ message }) => message === "run")
   if (runs.length === 0) return undefined
   const length = lines.reduce((most, { at }) => Math.max(most, at + 1), 0)
-  const attempts = lines.filter(isAttempt).filter(({ outcome }) => outcome !== "interrupted")
+  const attempts = lines.filter(isAttempt).filter((attempt) => !isCallers(attempt))
   return {
     runs: runs.length,
     attempts: attempts.length,
@@ -89,6 +89,10 @@ interface Dated {
 }
 
 const isAttempt = (line: Line & Dated): line is Attempt & Dated => line.message === "attempt"
+
+/** Left, or too slow: it says nothing of the tier. */
+const isCallers = ({ error_type: type, outcome }: Attempt): boolean =>
+  outcome === "interrupted" || type === "slow_caller"
 
 const grouped = <A, K>(all: ReadonlyArray<A>, key: (one: A) => K): ReadonlyMap<K, ReadonlyArray<A>> => {
   const groups = new Map<K, Array<A>>()
