@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Option, Schedule, Stream, TestClock } from "effect"
-import { CircuitBreaker, Deadline, FallbackStream, Outcome } from "../src/index.ts"
+import { CircuitBreaker, Deadline, Fallback, FallbackStream, Outcome, Tier } from "../src/index.ts"
 import { classify, endings, Refused, recorded, timed } from "./scripted.ts"
 
 const broken = new Refused({ outcome: Outcome.failure({ errorType: "broken" }) })
@@ -225,6 +225,18 @@ describe("a stream whose maxStream is over", () => {
     Effect.gen(function* () {
       const { error, row } = yield* taken(words(10, "1 second"), () => "1 minute")
       assert.deepStrictEqual([error, row], [undefined, 0])
+    })
+  )
+
+  it.effect("sends a run on whose tier was the slow caller itself", () =>
+    Effect.gen(function* () {
+      const endless = FallbackStream.tier({ name: "p", stream: words(60, 0), maxStream: "30 seconds" })
+      const slow = Stream.runForEach(endless, () => Effect.sleep("1 minute"))
+      const run = Tier.make({ name: "slow", effect: slow }).pipe(
+        Fallback.orElse(Tier.make({ name: "fast", effect: Effect.succeed("answer") }))
+      )
+      const { exit } = yield* timed(Effect.map(Fallback.served(run), ({ tier }) => tier))
+      assert.deepStrictEqual(exit, Exit.succeed("fast"))
     })
   )
 })

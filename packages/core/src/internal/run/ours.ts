@@ -12,8 +12,11 @@ export const cutShort: Ignored = { _tag: "Ignored", next: "nextTier", errorType:
 /** The run's deadline came before the attempt's own timeout. */
 export const pastDeadline: Ignored = { _tag: "Ignored", next: "abort", errorType: "deadline" }
 
-/** The stream exceeded `maxStream`, but its caller had kept it waiting. */
-export const slowCaller: Ignored = { _tag: "Ignored", next: "abort", errorType: "slow_caller" }
+/**
+ * The stream exceeded `maxStream`, but its caller had kept it waiting. After the commit point nothing comes next; where a tier's
+ * own effect was that caller, the next tier can still answer.
+ */
+export const slowCaller: Ignored = { _tag: "Ignored", next: "nextTier", errorType: "slow_caller" }
 
 const timedOut = (next: "retry" | "nextTier"): Failure => ({
   _tag: "Failure",

@@ -5,7 +5,7 @@ import type * as Tracer from "effect/Tracer"
 import type * as Attempt from "../../Attempt.ts"
 import type { Next, Outcome } from "../../Outcome.ts"
 import type { Rung } from "./ladder.ts"
-import { interrupted, timeouts } from "./ours.ts"
+import { interrupted, slowCaller, timeouts } from "./ours.ts"
 import type { Pace } from "./pace.ts"
 
 /** An attempt in flight, and its result. */
@@ -73,6 +73,7 @@ export const runOutcome = (
   if (Exit.isSuccess(exit)) return "success"
   if (Cause.isInterruptedOnly(exit.cause)) return "cancelled"
   const outcome = last?.outcome
+  if (outcome === slowCaller) return "rejected"
   // Not derived from what the run did next: after a stream's first content that is always nothing.
   return outcome?._tag === "Ignored" && outcome.next === "abort" && attemptOutcome(outcome) === "ignored"
     ? "rejected"
