@@ -10,7 +10,7 @@ import { eventually } from "../support/eventually.ts"
 import { chat, gateway } from "../support/gateway.ts"
 import { program } from "../support/program.ts"
 import { request, route, seen } from "../support/tracedRun.ts"
-import { fails, sends, wall } from "../support/wall.ts"
+import { fails, reset, sends, wall } from "../support/wall.ts"
 import { two, workersOf } from "../support/workers.ts"
 import { code, table } from "./guide.ts"
 
@@ -90,7 +90,7 @@ describe("the guide to what can be seen", () => {
     () =>
       Effect.gen(function* () {
         const [first, second, collector] = [yield* wall, yield* wall, yield* wall]
-        first.script(fails(503))
+        first.script(reset, fails(503))
         collector.script(sends(200, "application/json", "{}"))
         const yaml = `${chat([first.url, second.url], {
           tier: "retry: { times: 0 }, breaker: { consecutive: 1, openFor: 1ms, jitter: 0 }",

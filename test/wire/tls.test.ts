@@ -84,6 +84,17 @@ describe("TLS to an upstream", () => {
           resets: ["connection", undefined]
         }
       )
+      const codes = ["expired", "elsewhere", "selfSigned"].map(
+        (route) =>
+          running.lines.find((line) => line["route"] === route && line["message"] === "attempt")?.[
+            "error_code"
+          ]
+      )
+      assert.deepStrictEqual(codes, [
+        "CERT_HAS_EXPIRED",
+        "ERR_TLS_CERT_ALTNAME_INVALID",
+        "DEPTH_ZERO_SELF_SIGNED_CERT"
+      ])
       assert.deepStrictEqual(
         Object.values(Record.map(walls, ({ received }) => received.length)),
         [2, 0, 0, 0, 0, 0, 0, 0]

@@ -134,6 +134,12 @@ export class ConfigError extends Data.TaggedError("ConfigError")<{
   }
 }
 
+const SomeTime = Policy.DurationText.pipe(
+  Schema.filter((duration) => Duration.toMillis(duration) > 0, {
+    description: "a duration longer than nothing"
+  })
+)
+
 const ServerFile = Schema.Struct({
   host: Schema.optionalWith(Host, { default: () => "127.0.0.1" }),
   port: Schema.optionalWith(Port, { default: () => 8787 }),
@@ -142,7 +148,7 @@ const ServerFile = Schema.Struct({
   maxInFlight: Schema.optionalWith(integerFrom(1), { default: () => 1000 }),
   maxQueue: Schema.optionalWith(integerFrom(0), { default: () => 1000 }),
   maxWait: Schema.optionalWith(Policy.DurationText, { default: () => Duration.seconds(5) }),
-  stallTimeout: Schema.optionalWith(Policy.DurationText, { default: () => Duration.minutes(1) }),
+  stallTimeout: Schema.optionalWith(SomeTime, { default: () => Duration.minutes(1) }),
   drain: Schema.optionalWith(Policy.DurationText, { default: () => Duration.seconds(30) })
 })
 

@@ -241,8 +241,9 @@ const pretty = (entry: Entry): string => {
   switch (message) {
     case "attempt": {
       const waited = Number(entry["waited_ms"]) > 0 ? ` after a wait of ${entry["waited_ms"]} ms` : ""
-      const why = error_type === undefined ? "" : ` ${entry["status"] ?? ""} ${error_type}`.replace("  ", " ")
-      return `${time} ${mark(outcome)} attempt ${rung} #${attempt} (${model}) ${outcome}${why} in ${latency_ms} ms${waited}`
+      const why = error_type === undefined ? [] : [entry["status"], error_type, entry["error_code"]]
+      const how = [outcome, ...why].filter((part) => part !== undefined).join(" ")
+      return `${time} ${mark(outcome)} attempt ${rung} #${attempt} (${model}) ${how} in ${latency_ms} ms${waited}`
     }
     case "run": {
       const by =

@@ -37,6 +37,11 @@ describe("ConfigError", () => {
         ':11:18 routes.chat.tiers[0].retry.time: unknown key; did you mean "times"?'
       ],
       [
+        "no time for callers to take their answer",
+        server("stallTimeout: 0s"),
+        ":1:25 server.stallTimeout: cannot use 0s; expected a duration longer than nothing"
+      ],
+      [
         "a missing variable",
         openai('apiKey: "${OPENAI_API_KEY}"'),
         ":3:59 providers.openai.apiKey: environment variable OPENAI_API_KEY is not set; set it before the start"

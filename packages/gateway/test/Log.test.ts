@@ -52,10 +52,10 @@ const lines: ReadonlyArray<readonly [string, Core.Logged, string]> = [
     attempt({
       outcome: "failure",
       errorType: "connection",
-      cause: Cause.fail(ProviderError.make({ kind: "connection" })),
+      cause: Cause.fail(ProviderError.make({ kind: "connection", code: "ENOTFOUND" })),
       usage: { output_tokens: 4 }
     }),
-    '{"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"attempt","request_id":"req_1","route":"chat","tier":"primary","model":"large","provider":"openai","attempt":1,"outcome":"failure","error_type":"connection","output_tokens":4,"waited_ms":0,"latency_ms":812.3}'
+    '{"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"attempt","request_id":"req_1","route":"chat","tier":"primary","model":"large","provider":"openai","attempt":1,"error_code":"ENOTFOUND","outcome":"failure","error_type":"connection","output_tokens":4,"waited_ms":0,"latency_ms":812.3}'
   ]
 ]
 
@@ -65,6 +65,18 @@ describe("a line of the log, byte for byte", () => {
       assert.strictEqual(Log.render(Log.entry("req_1", event, new Date(0)), "json"), line)
     })
   }
+
+  it("of an attempt, for people", () => {
+    const said = (of: Partial<Attempt.Attempt<unknown>>) =>
+      Log.render(Log.entry("req_1", attempt(of), new Date(0)), "pretty")
+    const connection = ProviderError.make({ kind: "connection", code: "ENOTFOUND" })
+    const failed = { outcome: "failure", errorType: "connection", cause: Cause.fail(connection) } as const
+    assert.strictEqual(said({}), "00:00:00.000 + attempt chat/primary #1 (large) success in 812.3 ms")
+    assert.strictEqual(
+      said(failed),
+      "00:00:00.000 x attempt chat/primary #1 (large) failure connection ENOTFOUND in 812.3 ms"
+    )
+  })
 
   it("of where the gateway listens", () => {
     const entry = Log.listening("http://127.0.0.1:8787", new Date(0))

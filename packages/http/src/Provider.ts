@@ -140,7 +140,9 @@ export const fromConfig = <Options extends { readonly upstream: Upstream }>(
  */
 export const logDetails: Details = {
   error: (fields, error) => {
-    fields["status"] = error instanceof ProviderError ? error.status : undefined
+    const known = error instanceof ProviderError ? error : undefined
+    fields["status"] = known?.status
+    fields["error_code"] = known?.code
   },
   usage: (fields, usage) => {
     fields["input_tokens"] = usage?.["input_tokens"]

@@ -96,6 +96,8 @@ export class ProviderError extends Data.TaggedError("ProviderError")<{
   readonly kind: Kind
   /** The HTTP status, if there was an answer. */
   readonly status: number | undefined
+  /** What the platform calls that which befell the connection, such as `ECONNREFUSED`: the code of a `TransportError`. */
+  readonly code?: string | undefined
   /** The wait requested by the upstream. */
   readonly retryAfter: Duration.Duration | undefined
   /** `false` if the upstream said that a retry is useless. `true` only confirms a retry, and overrides nothing. */
@@ -104,7 +106,8 @@ export class ProviderError extends Data.TaggedError("ProviderError")<{
 }> {
   override get message(): string {
     const words = this.kind.replaceAll("_", " ")
-    return this.status === undefined ? words : `${words} (HTTP ${this.status})`
+    const detail = this.status === undefined ? this.code : `HTTP ${this.status}`
+    return detail === undefined ? words : `${words} (${detail})`
   }
 }
 
@@ -122,6 +125,7 @@ export class ProviderError extends Data.TaggedError("ProviderError")<{
 export const make = (options: {
   readonly kind: Kind
   readonly status?: number | undefined
+  readonly code?: string | undefined
   readonly retryAfter?: Duration.Duration | undefined
   readonly retry?: boolean | undefined
   readonly answer?: Redacted.Redacted<UpstreamAnswer> | undefined
@@ -131,6 +135,7 @@ export const make = (options: {
       new ProviderError({
         kind: options.kind,
         status: options.status,
+        code: options.code,
         retryAfter: options.retryAfter,
         retry: options.retry,
         answer: options.answer

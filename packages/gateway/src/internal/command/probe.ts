@@ -47,13 +47,23 @@ const described = (results: ReadonlyArray<Log.Entry>): string =>
     [
       ["route", "tier", "provider", "model", "latency", "outcome"],
       ...results.map(
-        ({ error_type, latency_ms, model, outcome = "refused", provider, route, status, tier }) => [
+        ({
+          error_code,
+          error_type,
+          latency_ms,
+          model,
+          outcome = "refused",
+          provider,
+          route,
+          status,
+          tier
+        }) => [
           String(route),
           String(tier),
           String(provider),
           String(model),
           latency_ms === undefined ? "" : `${latency_ms} ms`,
-          [outcome, status, error_type].filter((part) => part !== undefined).join(" ")
+          [outcome, status, error_type, error_code].filter((part) => part !== undefined).join(" ")
         ]
       )
     ],

@@ -233,8 +233,8 @@ const invalidAnswer = (status: number): ProviderError.ProviderError =>
 const tooLarge = ({ status }: Response): Effect.Effect<never, ProviderError.ProviderError> =>
   Effect.suspend(() => invalidAnswer(status))
 
-const fromTransport = (error: TransportError): ProviderError.ProviderError =>
-  ProviderError.make({ kind: error.reason })
+const fromTransport = ({ code, reason }: TransportError): ProviderError.ProviderError =>
+  ProviderError.make({ kind: reason, code })
 
 const isEventStream = ({ headers }: Response): boolean =>
   (headers["content-type"] ?? "").toLowerCase().startsWith("text/event-stream")
