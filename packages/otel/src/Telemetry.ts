@@ -155,6 +155,16 @@ const endpoints = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_END
 
 const given = (env: Environment, name: string): string | undefined => env[name]?.trim() || undefined
 
+/** Where only gRPC makes something of it. */
+const isNoUrl = (env: Environment, name: (typeof endpoints)[number]): boolean => {
+  const endpoint = given(env, name)
+  const protocol =
+    given(env, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") ?? given(env, "OTEL_EXPORTER_OTLP_PROTOCOL")
+  return (
+    endpoint !== undefined && protocol !== "grpc" && !(/^https?:/i.test(endpoint) && URL.canParse(endpoint))
+  )
+}
+
 const make = (
   options: Options | undefined,
   overrides: (env: Environment) => Environment
@@ -163,6 +173,12 @@ const make = (
     Effect.gen(function* () {
       const module = yield* Effect.promise(load)
       const wanted = given(process.env, "UNDERSTUDY_SEMCONV")
+      for (const name of endpoints.filter((name) => isNoUrl(process.env, name))) {
+        // Its value may hold a password.
+        yield* Effect.logWarning(
+          `telemetry: ${name} is no URL such as http://127.0.0.1:4318, and so has no effect`
+        )
+      }
       const version = GenAi.semconv(wanted ?? "")
       if (wanted !== undefined && version === undefined) {
         yield* Effect.logWarning(

@@ -233,6 +233,34 @@ describe("spans over OTLP", () => {
     })
   )
 
+  it.scopedLive("are said to go elsewhere where the endpoint is no URL, as gRPC alone takes it", () =>
+    Effect.gen(function* () {
+      const warned = (variables: Record<string, string>) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            yield* environment(variables)
+            const messages: Array<string> = []
+            const logger = Logger.make(({ message }) => void messages.push(String(message)))
+            yield* Effect.void.pipe(
+              Effect.provide(Telemetry.layer({ spanProcessors: [] })),
+              Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+            )
+            return messages
+          })
+        )
+      const [general, traces] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] as const
+      const no = (name: string) =>
+        `telemetry: ${name} is no URL such as http://127.0.0.1:4318, and so has no effect`
+      for (const wrong of ["collector:4318", "127.0.0.1:4318", "//collector", "http://"]) {
+        assert.deepStrictEqual(yield* warned({ [general]: wrong }), [no(general)])
+        assert.deepStrictEqual(yield* warned({ [traces]: wrong }), [no(traces)])
+      }
+      assert.deepStrictEqual(yield* warned({ [general]: "https://collector/a", [traces]: " " }), [])
+      const grpc = { [general]: "collector:4317", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }
+      assert.deepStrictEqual(yield* warned(grpc), [])
+    })
+  )
+
   it.scopedLive("have what a tier begins with from their beginning, where samplers decide", () =>
     Effect.gen(function* () {
       yield* environment({})
