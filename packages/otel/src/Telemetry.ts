@@ -204,8 +204,8 @@ const make = (
     })
   )
 
-// The default export is the one name of a CommonJS module that every bundler keeps.
-const load = () => import("@opentelemetry/sdk-node").then((module) => module.default)
+// The default export is the one name of a CommonJS module that every bundler keeps, and that some loaders do not make.
+const load = () => import("@opentelemetry/sdk-node").then((module) => module.default ?? module)
 
 type Sdk = typeof import("@opentelemetry/sdk-node")
 
