@@ -39,6 +39,8 @@ describe("an answer with", () => {
     "keys of the prototype": `{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},${choices}}`,
     "bytes that are no UTF-8": Buffer.from(`{"a":"\xff\xfe\xc3",${choices}}`, "latin1"),
     "a NUL and half an emoji, escaped": `{"a":"\\u0000\\ud800",${choices}}`,
+    "no message, for reasons of policy":
+      '{"choices":[{"index":0,"finish_reason":"content_filter: PROHIBITED_CONTENT"}]}',
     "usage that is null": `{${choices},"usage":null}`,
     "usage below zero": `{${choices},"usage":{"prompt_tokens":-1,"completion_tokens":-1}}`,
     "usage in words": `{${choices},"usage":{"prompt_tokens":"three","completion_tokens":{}}}`,

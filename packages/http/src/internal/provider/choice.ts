@@ -24,7 +24,9 @@ const readChoice = (value: unknown): Choice => {
   return {
     index: index !== undefined && index < maxChoices ? index : undefined,
     hasDelta: hasContent(choice.delta),
-    hasMessage: Json.asObject(choice.message) !== undefined,
+    // Gemini leaves it out where its policy allows no answer, which is one all the same.
+    hasMessage:
+      Json.asObject(choice.message) !== undefined || finishReason?.startsWith("content_filter") === true,
     finishReason,
     failed: Json.isGiven(choice.error) || (finishReason !== undefined && failures.test(finishReason))
   }
