@@ -69,6 +69,7 @@ export const table: ReadonlyArray<Row> = [
   { name: "content policy", kind: "content_policy", code: /^(content_filter|content_policy_violation|invalid_prompt|responsibleaipolicyviolation|data_inspection_failed)$/ },
   { name: "OpenRouter: moderation", kind: "content_policy", status: [403], code: /^(reasons|flagged_input)$/ },
   { name: "Azure: message of the content filter", kind: "content_policy", status: [400], text: /content management policy/i },
+  { name: "xAI: message of its usage guidelines", kind: "content_policy", status: [400, 403], text: /^content violates usage guidelines/i },
 
   // Model and key.
   { name: "model not found", kind: "model_not_found", code: /^(model_not_found|deploymentnotfound|model_decommissioned)$/ },

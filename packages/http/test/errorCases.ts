@@ -85,6 +85,9 @@ export const cases: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
   "OpenRouter: moderation": {
     "OpenRouter 403, reasons": { status: 403, body: openRouter(403, { reasons: ["violence"], flagged_input: "invalid_api_key" }) }
   },
+  "xAI: message of its usage guidelines": {
+    "xAI 403": { status: 403, body: { code: "The caller does not have permission to execute the specified operation", error: "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO" } }
+  },
   "Azure: message of the content filter": {
     "Azure 400, its words": { status: 400, body: openai({ message: "The response was filtered due to the prompt triggering Azure OpenAI's content management policy." }) }
   },
