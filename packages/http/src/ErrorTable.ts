@@ -90,6 +90,8 @@ export const table: ReadonlyArray<Row> = [
 
   // By status alone.
   { name: "3xx", kind: "redirect", status: [3] },
+  // It looks at what the request says, and knows nothing of our key.
+  { name: "a firewall's page", kind: "server_error", status: [403], text: /^\s*<(!doctype|html)/i, retry: false },
   { name: "401, 403", kind: "auth", status: [401, 403] },
   { name: "402", kind: "quota_exhausted", status: [402] },
   { name: "404, 410", kind: "model_not_found", status: [404, 410] },

@@ -69,6 +69,11 @@ describe("ErrorTable.classify", () => {
     assert.strictEqual(retry(503, "perhaps"), undefined)
   })
 
+  it("a firewall's page is not tried again, and says nothing of the key", () => {
+    const body = "<html>a 403, for what is in the prompt</html>"
+    assert.deepInclude(classify({ status: 403, body }), { kind: "server_error", retry: false })
+  })
+
   it("keeps the answer, with a status that can be passed on", () => {
     const answer = (response: Case) => Redacted.value(classify(response).answer!)
     const body = { detail: "é" }

@@ -155,11 +155,14 @@ export const cases: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     "302": { status: 302 },
     "307, elsewhere": { status: 307, headers: { location: "http://elsewhere" } }
   },
+  "a firewall's page": {
+    "Cloudflare 403": { status: 403, body: "<!DOCTYPE html>\n<html><title>Attention Required! | Cloudflare</title></html>" },
+    "AWS 403": { status: 403, body: "<html>\r\n<head><title>403 Forbidden</title></head></html>" }
+  },
   "401, 403": {
     "Mistral 401": { status: 401, body: { message: "Unauthorized" } },
     "OpenAI 401, no member": { status: 401, body: openai({ message: "You must be a member of an organization to use the API" }) },
-    "Azure 401, code 401": { status: 401, body: { error: { code: "401", message: "Access denied due to invalid subscription key" } } },
-    "a firewall's 403": { status: 403, body: "<html>blocked</html>" }
+    "Azure 401, code 401": { status: 401, body: { error: { code: "401", message: "Access denied due to invalid subscription key" } } }
   },
   "402": {
     "Together 402": { status: 402, body: openai({}) },
