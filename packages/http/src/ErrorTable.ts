@@ -72,7 +72,7 @@ export const table: ReadonlyArray<Row> = [
   { name: "xAI: message of its usage guidelines", kind: "content_policy", status: [400, 403], text: /^content violates usage guidelines/i },
 
   // Model and key.
-  { name: "model not found", kind: "model_not_found", code: /^(model_not_found|deploymentnotfound|model_decommissioned)$/ },
+  { name: "model not found", kind: "model_not_found", code: /^(model_not_found|deploymentnotfound|model_decommissioned|model_permission_blocked_.*)$/ },
   { name: "key or permission", kind: "auth", code: /^(invalid_api_key|api_key_invalid|authentication_error|permission_error|permission_?denied|unsupported_country_region_territory)$/ },
   { name: "Google: message of a bad key", kind: "auth", status: [400], text: /^api key not valid/i },
 

@@ -94,6 +94,7 @@ export const cases: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
   "model not found": {
     "OpenAI 404 model_not_found": { status: 404, body: openai({ code: "model_not_found" }) },
     "OpenAI 403, no access to the model": { status: 403, body: openai({ code: "model_not_found" }) },
+    "Groq 403, one model blocked": { status: 403, body: openai({ type: "permissions_error", code: "model_permission_blocked_project" }) },
     "Azure 404 DeploymentNotFound": { status: 404, body: { error: { code: "DeploymentNotFound", message: "" } } },
     "Groq 400 model_decommissioned": { status: 400, body: openai({ code: "model_decommissioned" }) }
   },
