@@ -61,7 +61,7 @@ export const table: ReadonlyArray<Row> = [
   { name: "Anthropic: credit balance too low", kind: "quota_exhausted", status: [400], text: /^your credit balance is too low/i },
 
   // Size. An ordinary rate limit says "Limit 9, Used 8, Requested 2"; one that can never be met omits "Used".
-  { name: "larger than the rate limit", kind: "request_too_large", status: [413, 429], text: /request too large|limit:? \d{1,12},? requested:? \d/i },
+  { name: "larger than the rate limit", kind: "request_too_large", status: [413, 429], text: /request too large|limit:? \d{1,12},? requested:? \d|^extra usage is required for long context/i },
   { name: "context length", kind: "context_length", code: /context_length|exceed_context|max_prompt_tokens/ },
   { name: "message: context length", kind: "context_length", status: [2, 400, 403, 413, 422, 5], text: /maximum (context|prompt) length|context (length|window|size)|(prompt|input) is too long|input token.{0,60}exceed|exceed.{0,30}context|`?inputs`? tokens \+/i },
 

@@ -62,6 +62,7 @@ export const cases: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
     "Anthropic 400, credit": { status: 400, body: anthropic("invalid_request_error", { message: "Your credit balance is too low to access the Anthropic API." }) }
   },
   "larger than the rate limit": {
+    "Anthropic 429, long context": { status: 429, body: { type: "error", error: { type: "rate_limit_error", message: "Extra usage is required for long context requests." } } },
     "OpenAI 429, Request too large": { status: 429, body: openai({ code: "rate_limit_exceeded", message: "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 45000." }) },
     "Groq 413 rate_limit_exceeded": { status: 413, body: openai({ code: "rate_limit_exceeded", type: "tokens", message: "Limit 6000, Requested 8000, please reduce your message size." }) }
   },
