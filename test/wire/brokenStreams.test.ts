@@ -284,4 +284,14 @@ describe("a stream that is odd but whole", () => {
         assert.deepStrictEqual(seen, [false, true, true])
       })
   )
+
+  it.scopedLive("of one choice, where `n` is dropped: nothing is missing when its connection breaks", () =>
+    Effect.gen(function* () {
+      const only = yield* wall
+      only.script(stream([role, content("Hello"), finish], "reset"))
+      const { url } = yield* gateway(chat([only.url], { tier: "drop: [n]" }))
+      const served = yield* ask(url, { body: chatBody({ stream: true, n: 2 }) })
+      assert.isTrue(served.text.endsWith(ends))
+    })
+  )
 })

@@ -218,7 +218,12 @@ export const adapt = ({ drop = [], rename = {} }: Quirks): ((request: ChatReques
     }
     return becomes
   }
-  return (request) => ({ ...request, body: RawJson.rekey(request.body, decide) })
+  return ({ n, ...request }) => ({
+    ...request,
+    // A server that is not asked for several choices gives one.
+    ...(n !== undefined && !dropped.has("n") && { n }),
+    body: RawJson.rekey(request.body, decide)
+  })
 }
 
 /**
