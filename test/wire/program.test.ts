@@ -53,7 +53,8 @@ describe("the program", () => {
         const [first, second] = [yield* wall, yield* wall]
         first.script(fails(503))
         const tier = "retry: { times: 0 }, breaker: { consecutive: 1 }"
-        const { lines, url } = yield* program(chat([first.url, second.url], { tier }), {}, ["--quiet"])
+        const { file, lines, url } = yield* program(chat([first.url, second.url], { tier }), {}, ["--quiet"])
+        assert.deepInclude(lines[0], { message: "listening", url, serves: file })
         yield* ask(url)
         yield* eventually(() => lines.length === 3)
         assert.deepStrictEqual(

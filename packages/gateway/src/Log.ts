@@ -116,23 +116,24 @@ export const alert = ({ alert, due, firing, successRate }: Health.AlertStatus, a
 })
 
 /**
- * What the log says of a gateway that has begun to listen.
+ * What the log says of a gateway that has begun to listen: where, and what it serves, a file or the embedded policy.
  *
  * @example
  * import { Log } from "@understudy/gateway"
  *
- * const { message, url } = Log.listening("http://127.0.0.1:8787", new Date(0))
+ * const { message, url } = Log.listening("http://127.0.0.1:8787", "understudy.yaml", new Date(0))
  *
  * console.log(message, url) // => listening http://127.0.0.1:8787
  *
  * @since 0.1.0
  * @category constructors
  */
-export const listening = (url: string, at: Date): Entry => ({
+export const listening = (url: string, serves: string, at: Date): Entry => ({
   timestamp: at.toISOString(),
   level: "INFO",
   message: "listening",
-  url
+  url,
+  serves
 })
 
 /**
@@ -257,7 +258,7 @@ const pretty = (entry: Entry): string => {
     case "breaker":
       return `${time} ! breaker ${rung} ${from} -> ${entry["to"]}`
     case "listening":
-      return `${time} + listens on ${entry["url"]}`
+      return `${time} + listens on ${entry["url"]}, serving ${entry["serves"]}`
     case "reload": {
       const { needs_restart, reason } = entry
       const rest = needs_restart === undefined ? "" : `, but for ${needs_restart}, which need a restart`

@@ -265,6 +265,7 @@ describe("ConfigError", () => {
         ':1:18: not valid YAML; put "${NAME}" in quotes, or check the brackets and indentation here'
       ],
       ["two documents", "a: 1\n---\nb: 1", ":2:1: more than one document; keep one, without ---"],
+      ["UTF-16", `\ufffd\ufffd${[...yaml()].join("\0")}`, ":1:1: not text in UTF-8; save it as UTF-8"],
       ["a tag", "a: !secret b", ":1:4: unknown tag; remove the word with !, or put the text in quotes"],
       ["an alias of nothing", "a: *b", ":1:4 a: unknown alias; set its anchor with & further up"]
     ])("%s", (_, text, expected) => assert.strictEqual(refusal(text), `${file}${expected}`))

@@ -79,12 +79,15 @@ describe("a line of the log, byte for byte", () => {
   })
 
   it("of where the gateway listens", () => {
-    const entry = Log.listening("http://127.0.0.1:8787", new Date(0))
+    const entry = Log.listening("http://127.0.0.1:8787", "a.yaml", new Date(0))
     assert.strictEqual(
       Log.render(entry, "json"),
-      '{"timestamp":"1970-01-01T00:00:00.000Z","level":"INFO","message":"listening","url":"http://127.0.0.1:8787"}'
+      '{"timestamp":"1970-01-01T00:00:00.000Z","level":"INFO","message":"listening","url":"http://127.0.0.1:8787","serves":"a.yaml"}'
     )
-    assert.strictEqual(Log.render(entry, "pretty"), "00:00:00.000 + listens on http://127.0.0.1:8787")
+    assert.strictEqual(
+      Log.render(entry, "pretty"),
+      "00:00:00.000 + listens on http://127.0.0.1:8787, serving a.yaml"
+    )
   })
 
   it("of a worker, for people", () => {

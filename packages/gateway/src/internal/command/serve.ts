@@ -96,7 +96,7 @@ With --workers signals are for the process that was started; those that it start
           ? terminal.print(
               screen(url, name, Object.keys(config.routes)[0]!, Telemetry.configured(terminal.env))
             )
-          : log(Log.listening(url, new Date()))
+          : log(Log.listening(url, name, new Date()))
       if (workers > 1) {
         return yield* Parent.run({
           workers,

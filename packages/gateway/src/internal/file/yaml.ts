@@ -20,6 +20,8 @@ export type Env = Readonly<Record<string, string | undefined>>
  * Reads one YAML document and puts the environment's values in the place of `${NAME}` in its strings.
  */
 export const read = (text: string, env: Env): Either.Either<Source, Fault> => {
+  // As UTF-16 has it, in which some editors save. YAML would make one long word of it.
+  if (text.includes("\0")) return Either.left({ line: 1, column: 1, path: "", ...foreign })
   const lines = new Yaml.LineCounter()
   const document = unoptimised(() =>
     Yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true })
@@ -78,6 +80,8 @@ const invalid: Reason = {
   reason: "not valid YAML",
   remedy: "check the quotes, brackets and indentation here"
 }
+
+const foreign: Reason = { reason: "not text in UTF-8", remedy: "save it as UTF-8" }
 
 const unquoted: Reason = {
   reason: "not valid YAML",
