@@ -185,9 +185,13 @@ export interface RunEnded {
   readonly fallback: boolean
   /**
    * If another tier served, why the first did not: the error type of its last attempt, `circuit_open` if its breaker
-   * refused, `hedge` if another tier was faster.
+   * refused, `hedge` if another tier was faster, `deadline` if there was no time to ask it.
    */
   readonly fallbackReason: string | undefined
+  /**
+   * The error type of its last attempt; `defect` if the run itself died, `interrupted` if the caller left. Of a run
+   * without an attempt `circuit_open` if a breaker refused, else `deadline`.
+   */
   readonly errorType: string | undefined
   /** How many attempts the run made. */
   readonly attempts: number

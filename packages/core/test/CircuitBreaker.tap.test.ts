@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, TestClock } from "effect"
-import { Attempt, CircuitBreaker, Fallback, Outcome, Tier } from "../src/index.ts"
+import { Duration, Effect, Exit, Fiber, Stream, TestClock } from "effect"
+import { Attempt, Backoff, CircuitBreaker, Fallback, FallbackStream, Outcome, Tier } from "../src/index.ts"
 import { down, options } from "./breakers.ts"
+import { connected, endings, recorded } from "./scripted.ts"
 
 const { execute } = CircuitBreaker
 
@@ -30,6 +31,126 @@ describe("CircuitBreaker.tapReport", () => {
         ["Open", "Failure"]
       ])
       assert.strictEqual((yield* breaker.state)._tag, "Open")
+    })
+  )
+
+  const bug = new Error("bug")
+
+  for (const [how, f] of [
+    ["dies", () => Effect.die(bug)],
+    [
+      "throws",
+      () => {
+        throw bug
+      }
+    ]
+  ] as const) {
+    it.effect(`what ${how} there ends the run, and what had ended before is told all the same`, () =>
+      Effect.gen(function* () {
+        const breaker = CircuitBreaker.tapReport(yield* CircuitBreaker.make(options), f)
+        const log: Array<string> = []
+        const speaks = Stream.concat(Stream.make("Hel"), Stream.never)
+        const standby = Tier.make({ name: "b", effect: Effect.die("not asked") })
+        for (const [attempt, run] of [
+          ["failure", Fallback.orElse(Tier.make({ name: "a", effect: down, breaker }), standby)],
+          ["success", Tier.make({ name: "a", effect: Effect.succeed("answer"), breaker })],
+          [
+            "success",
+            Stream.runDrain(FallbackStream.tier({ name: "a", stream: connected(log, "a", speaks), breaker }))
+          ]
+        ] as const) {
+          const { effect, events } = recorded<unknown, unknown, never>(run)
+          assert.deepStrictEqual(yield* Effect.exit(effect), Exit.die(bug))
+          assert.deepStrictEqual(
+            endings(events).filter((event) => event !== "BreakerChanged"),
+            [attempt, "TierEnded", "failure"]
+          )
+          assert.deepInclude(events.at(-1), { errorType: "defect" })
+          yield* breaker.reset
+        }
+        assert.deepStrictEqual(log, ["open a", "close a"])
+      })
+    )
+
+    it.effect(`so does what ${how} when a stream that had begun breaks off`, () =>
+      Effect.gen(function* () {
+        const breaker = CircuitBreaker.tapReport(yield* CircuitBreaker.make(options), (_, { _tag }) =>
+          _tag === "Failure" ? f() : Effect.void
+        )
+        const transcript = { empty: "", add: (sent: string, text: string) => sent + text }
+        const breaks = FallbackStream.tier({
+          name: "a",
+          stream: Stream.concat(Stream.make("Hel"), Stream.fail("reset")),
+          breaker,
+          transcript
+        })
+        const goesOn = FallbackStream.tier({
+          name: "b",
+          stream: Stream.never,
+          transcript,
+          resume: () => Stream.make("lo")
+        })
+        for (const stream of [breaks, breaks.pipe(FallbackStream.orElse(goesOn))]) {
+          const { effect, events } = recorded(Stream.runDrain(stream))
+          assert.deepStrictEqual(yield* Effect.exit(effect), Exit.die(bug))
+          assert.deepStrictEqual(endings(events), ["failure", "TierEnded", "failure"])
+          assert.deepInclude(events.at(-1), { errorType: "defect" })
+          yield* breaker.reset
+        }
+      })
+    )
+  }
+
+  it.effect("a caller that leaves meanwhile has nothing more started, neither another tier nor a retry", () =>
+    Effect.gen(function* () {
+      const breaker = CircuitBreaker.tapReport(
+        yield* CircuitBreaker.make({ ...options, trip: CircuitBreaker.consecutive(9) }),
+        () => Effect.sleep("1 second")
+      )
+      const transcript = { empty: "", add: (sent: string, text: string) => sent + text }
+      let asked = 0
+      const asks = Effect.sync(() => {
+        asked++
+      })
+      const a = { name: "a", breaker, backoff: Backoff.constant({ delay: 0, times: 1 }), retryTimeouts: true }
+      const says = (name: string, stream: Stream.Stream<string, string>) =>
+        FallbackStream.tier({
+          name,
+          breaker,
+          stream,
+          transcript,
+          resume: () => Stream.drain(Stream.fromEffect(asks))
+        })
+      const runs: ReadonlyArray<readonly [at: Duration.DurationInput, Effect.Effect<unknown, unknown>]> = [
+        [
+          "500 millis",
+          Fallback.orElse(
+            Tier.make({ ...a, backoff: Backoff.none, effect: down }),
+            Tier.make({ name: "b", effect: asks })
+          )
+        ],
+        ["500 millis", Tier.make({ ...a, effect: Effect.suspend(() => (asked++ === 0 ? down : asks)) })],
+        [
+          "1500 millis",
+          Stream.runDrain(
+            says("a", Stream.concat(Stream.make("Hel"), Stream.fail("reset"))).pipe(
+              FallbackStream.orElse(says("b", Stream.never))
+            )
+          )
+        ]
+      ]
+      for (const [index, [leavesAt, run]] of runs.entries()) {
+        asked = 0
+        const { effect, events } = recorded(run)
+        const caller = yield* Effect.fork(effect)
+        yield* TestClock.adjust(leavesAt)
+        caller.unsafeInterruptAsFork(caller.id())
+        yield* TestClock.adjust("3 seconds")
+        assert.isTrue(Exit.isInterrupted(yield* Fiber.await(caller)))
+        assert.strictEqual(asked, index === 1 ? 1 : 0)
+        assert.deepStrictEqual(endings(events).slice(0, 2), ["failure", "TierEnded"])
+        assert.lengthOf(events, 3)
+      }
     })
   )
 

@@ -136,6 +136,29 @@ describe("what bounds a fallback", () => {
     })
   )
 
+  it.effect("a run that had no time to ask anybody says so, and nothing of breakers", () =>
+    Effect.gen(function* () {
+      const never = () => tier("a", scripted([{ die: "asked" }]))
+      const none = Fallback.within(Fallback.orElse(never(), never()), 0)
+      const breaker = yield* CircuitBreaker.make({ key: "b" })
+      yield* breaker.trip()
+      const refused = tier("b", scripted([{ die: "asked" }]), { breaker })
+      for (const [run, reason, errorType] of [
+        [none, "deadline", "deadline"],
+        [Fallback.orElse(none, none), "deadline", "deadline"],
+        [Fallback.orElse(none, refused), "open", "circuit_open"]
+      ] as const) {
+        const { effect, events } = recorded(run)
+        const error = yield* Effect.flip(effect)
+        assert.deepInclude(error, { _tag: "AllTiersFailed", reason })
+        assert.deepInclude(events.at(-1), { _tag: "RunEnded", outcome: "failure", errorType, attempts: 0 })
+      }
+      const { effect, events } = recorded(Fallback.orElse(none, tier("b", scripted([{ ok: "b" }]))))
+      assert.strictEqual(yield* effect, "b")
+      assert.deepInclude(events.at(-1), { fallback: true, fallbackReason: "deadline" })
+    })
+  )
+
   it.effect("a wait that cannot lead to an attempt is not begun", () =>
     Effect.gen(function* () {
       const [a, b] = [scripted([retryable]), scripted([{ ok: "b" }])]

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, type Duration, Effect, Exit } from "effect"
+import { Deferred, type Duration, Effect, Exit, TestClock } from "effect"
 import { Fallback, Outcome, RetryBudget, Tier } from "../src/index.ts"
 import { type Act, nextTier, recorded, scripted, tier, timed } from "./scripted.ts"
 
@@ -72,6 +72,42 @@ describe("what went wrong in others: hedges", () => {
         ),
         [answer]
       )
+    })
+  )
+
+  it.effect(
+    "Effect.race: what runs uninterruptibly waits for its losers, for ever where they never end",
+    () =>
+      Effect.gen(function* () {
+        const exhaustedBudget = yield* exhausted
+        for (const [first, second, options] of [
+          [{ ok: "answer", after: "3 seconds" }, "hang", {}],
+          ["hang", { ok: "answer", after: "1 second" }, {}],
+          // What stands in for the company that it does not get never ends either.
+          [{ ok: "answer", after: "3 seconds" }, "hang", { budget: exhaustedBudget }],
+          [{ ok: "answer", after: "1 second" }, "hang", {}]
+        ] as const) {
+          const run = tier("a", scripted([first]), options).pipe(
+            Fallback.hedge(tier("b", scripted([second])), after)
+          )
+          const { elapsed, exit } = yield* timed(Effect.uninterruptible(run))
+          assert.deepStrictEqual(exit, Exit.succeed("answer"))
+          assert.isAtMost(elapsed, 3_000)
+        }
+      })
+  )
+
+  it.effect("and an interruption that waits for its end reaches neither side", () =>
+    Effect.gen(function* () {
+      const [a, b, c] = [scripted(["hang"]), scripted(["hang"]), scripted([{ ok: "c", after: "1 second" }])]
+      const run = tier("a", a).pipe(Fallback.hedge(tier("b", b), after), Fallback.hedge(tier("c", c), after))
+      const answer = yield* Deferred.make<string, unknown>()
+      const fiber = yield* Effect.fork(Effect.uninterruptible(Effect.intoDeferred(run, answer)))
+      yield* TestClock.adjust("1 second")
+      fiber.unsafeInterruptAsFork(fiber.id())
+      yield* TestClock.adjust("4 seconds")
+      assert.strictEqual(yield* answer, "c")
+      assert.deepStrictEqual([a.interrupted, b.interrupted, c.calls], [[5_000], [5_000], [4_000]])
     })
   )
 

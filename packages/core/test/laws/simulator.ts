@@ -283,5 +283,6 @@ export const predict = (
     tree = tree.tree
   }
   const { at, ending } = climb(tree, startedAt, [], { ...run, until })
-  return { log, ending: ending ?? failed(log.length === 0 ? "open" : "failed"), endedAt: at, tie, boundTie }
+  const unasked = refused.length === 0 ? "deadline" : "open"
+  return { log, ending: ending ?? failed(log.length === 0 ? unasked : "failed"), endedAt: at, tie, boundTie }
 }

@@ -203,7 +203,12 @@ export const unsafeMake = (key: string, config: Config, store: Store, hub: Hub):
     f: (state: State) => readonly [Decision, State],
     then: (decision: Decision) => Effect.Effect<B, E>
   ): Effect.Effect<B, E> =>
-    store instanceof Cell ? then(store.unsafeModify(f)) : Effect.flatMap(store.modify(key, f), then)
+    store instanceof Cell
+      ? then(store.unsafeModify(f))
+      : Effect.flatMap(
+          Effect.suspend(() => store.modify(key, f)),
+          then
+        )
 
   // A breaker with only a `consecutive` trigger does not read the clock (an expensive `bigint`) for calls that succeed.
   const ask = (fiber: Fiber) => (state: State) =>
@@ -289,9 +294,16 @@ export const tapReport = (
   self: CircuitBreaker,
   f: (transition: Transition | undefined, outcome: Outcome) => Effect.Effect<unknown>
 ): CircuitBreaker => {
+  const hear: typeof f = (transition, outcome) => {
+    try {
+      return f(transition, outcome)
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+  }
   const tap = (told: Effect.Effect<Transition | undefined>, outcome: Outcome, listener: Listening) =>
     flatMapNow(told, (transition) =>
-      flatMapNow(heardBy(f(transition, outcome), listener), () => Effect.succeed(transition))
+      flatMapNow(heardBy(hear(transition, outcome), listener), () => Effect.succeed(transition))
     )
   const reportIn: CircuitBreaker["reportIn"] = (fiber, permit, outcome, listener) =>
     tap(self.reportIn(fiber, permit, outcome, listener), outcome, listener)

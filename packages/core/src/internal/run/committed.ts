@@ -87,9 +87,15 @@ export class Committed<X, E> {
     if (this.ended) return Effect.sync(() => this.run.observer.close(exit))
     const outcome = judge(this.tier.rung, exit)
     const end = endOf(exit, outcome)
-    return Effect.flatMap(this.end(end, outcome, undefined), () => {
-      this.run.observer.close(end)
-      return end === exit ? Effect.void : (end as Exit.Exit<never>)
+    return Effect.matchCauseEffect(this.end(end, outcome, undefined), {
+      onFailure: (cause) => {
+        this.run.observer.close(Exit.failCause(cause))
+        return Effect.failCause(cause)
+      },
+      onSuccess: () => {
+        this.run.observer.close(end)
+        return end === exit ? Effect.void : (end as Exit.Exit<never>)
+      }
     })
   }
 
@@ -102,14 +108,14 @@ export class Committed<X, E> {
     const { observer } = this.run
     const { attempt, fiber, rung } = this.tier
     this.ended = true
-    return Effect.zipRight(
-      fiber.stop(),
-      Effect.map(this.retract(outcome), (transition) => {
-        if (transition !== undefined) observer.breakerChanged(rung, [transition])
-        observer.closeAttempt(attempt, exit, outcome, next)
-        observer.closeTier(this.tier, exit)
-      })
-    )
+    const retracted = Effect.map(this.retract(outcome), (transition) => {
+      if (transition !== undefined) observer.breakerChanged(rung, [transition])
+    })
+    const closed = Effect.sync(() => {
+      observer.closeAttempt(attempt, exit, outcome, next)
+      observer.closeTier(this.tier, exit)
+    })
+    return Effect.zipRight(fiber.stop(), Effect.ensuring(retracted, closed))
   }
 
   /** Takes back the success that the breaker was told of when the stream began. */

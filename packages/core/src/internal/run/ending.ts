@@ -10,12 +10,12 @@ export const noTierLeft = <E>(
   { rungs }: Ladder<unknown, E, unknown>,
   observer: RunObserver<E>
 ): Effect.Effect<never, E | AllTiersFailed<E>> => {
-  const { attempts } = observer
+  const { attempts, refusals } = observer
   const cause = attempts[0]?.cause
   // A single tier without retries behaves like its effect.
   return rungs.length === 1 && rungs.at(0)?.backoff.times === 0 && cause !== undefined && isOwn(cause)
     ? Effect.failCause(cause)
-    : allTiersFailed(observer, attempts.length === 0 ? "open" : "failed")
+    : allTiersFailed(observer, attempts.length > 0 ? "failed" : refusals.length > 0 ? "open" : "deadline")
 }
 
 export const allTiersFailed = <E>(

@@ -204,6 +204,7 @@ export interface Served<out X, out E> {
  * @category errors
  */
 export class AllTiersFailed<out E> extends Data.TaggedError("AllTiersFailed")<{
+  /** `open` if no tier was asked because breakers refused, `deadline` if the time was over before one answered. */
   readonly reason: "failed" | "deadline" | "open"
   readonly attempts: ReadonlyArray<Attempt<unknown>>
   /** The tiers that were not asked because their breakers refused, in order. */

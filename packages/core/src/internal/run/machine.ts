@@ -9,7 +9,7 @@ import type { Transition } from "../../CircuitBreaker.ts"
 import * as Deadline from "../../Deadline.ts"
 import { type Outcome, success } from "../../Outcome.ts"
 import { reported } from "../breaker/machine.ts"
-import { flatMapNow } from "../fiber/now.ts"
+import { flatMapNow, matchNow } from "../fiber/now.ts"
 import { isOver, sleepUntil } from "../fiber/timer.ts"
 import { type Around, AttemptFiber } from "./attempt.ts"
 import { type Answer, type Committed, committed, type Restore } from "./committed.ts"
@@ -18,6 +18,7 @@ import { allTiersFailed, isOwn, noTierLeft } from "./ending.ts"
 import { enter, type GroupProgress } from "./groups.ts"
 import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
 import type { RunObserver } from "./observer.ts"
+import { interrupted } from "./ours.ts"
 import { endOf, judge, type Plan, plan, refund } from "./plan.ts"
 import { rest } from "./rest.ts"
 import { expireAround, inForce } from "./underway.ts"
@@ -31,7 +32,7 @@ export class Run<X, E, R, A> {
   readonly observer: RunObserver<E>
   private readonly streams: boolean
   private readonly answer: Answer<X, E, A>
-  private readonly restore: Restore
+  private restore: Restore
   private readonly around: Around<R>
   private readonly deadline: number
   readonly groups: Array<GroupProgress> = []
@@ -86,6 +87,9 @@ export class Run<X, E, R, A> {
    * interrupted; a failure that aborts ends both; the run fails when neither is left in flight.
    */
   private hedged(rung: Rung<X, E, R>, now: number, groups: ReadonlyArray<GroupProgress>): Climb<A, E, R> {
+    const { index, restore } = this
+    // From here on each side runs in its own fiber, which the other's answer interrupts even if the caller cannot.
+    this.restore = Effect.interruptible
     return Effect.flatMap(Effect.cached(Effect.fork(Effect.uninterruptible(this.below()))), (below) => {
       // The error that decided the run may be an `AllTiersFailed` too: that of a tier that runs a fallback itself.
       const hasFailed = (error: E | AllTiersFailed<E>): error is AllTiersFailed<E> =>
@@ -100,23 +104,20 @@ export class Run<X, E, R, A> {
             : noTierLeft(this.ladder, this.observer)
       )
       const here = Effect.suspend(() => this.admit(new Current(rung, now, groups, this.restore(next))))
-      const { index } = this
       const granted = Effect.suspend(() =>
         // If this tier has failed meanwhile, the tiers below are already being asked.
         this.index > index ? Effect.succeed(false) : (rung.budget?.withdraw ?? Effect.succeed(true))
       )
-      const beside = Effect.flatMap(
-        this.restore(Effect.delay(granted, Duration.millis(rung.hedgeAfter))),
-        (granted) => {
-          // Without a token, it waits for what is in flight.
-          if (!granted) return Effect.never
-          const { started } = this
-          return Effect.catchIf(next, hasFailed, () =>
-            this.started > started ? Effect.never : Effect.zipRight(refund(rung), Effect.never)
-          )
-        }
-      )
-      return this.restore(Effect.raceFirst(Effect.uninterruptible(here), beside))
+      const beside = Effect.flatMap(Effect.delay(granted, Duration.millis(rung.hedgeAfter)), (granted) => {
+        // Without a token, it waits for what is in flight.
+        if (!granted) return Effect.never
+        const { started } = this
+        return Effect.catchIf(next, hasFailed, () =>
+          this.started > started ? Effect.never : Effect.zipRight(refund(rung), Effect.never)
+        )
+      })
+      const both = Effect.raceFirst(Effect.uninterruptible(here), beside)
+      return restore(Effect.checkInterruptible((isSo) => (isSo ? both : sheltered(both))))
     })
   }
 
@@ -126,30 +127,44 @@ export class Run<X, E, R, A> {
     if (breaker === undefined) return this.start(tier, tier.number === 1)
     const decision = breaker.decideIn(this.around.fiber)
     const isNow = tier.number === 1 && Exit.isExit(decision)
-    return flatMapNow(decision, ({ changes, permit, rejection }) => {
-      const { observer } = this
-      observer.breakerChanged(tier.rung, changes)
-      tier.permit = permit
-      if (permit !== undefined) return this.start(tier, isNow)
-      observer.refused(tier.rung, Duration.millis(rejection?.retryAfter ?? 0))
-      const leave = Effect.suspend(() => this.leave(tier, Exit.fail("circuit open")))
-      return tier.number === 1 ? leave : Effect.zipRight(refund(tier.rung), leave)
+    return matchNow(decision, {
+      onFailure: (cause) => this.unstarted(tier, () => this.abort(tier, cause)),
+      onSuccess: ({ changes, permit, rejection }) => {
+        const { observer } = this
+        observer.breakerChanged(tier.rung, changes)
+        tier.permit = permit
+        if (permit !== undefined) return this.start(tier, isNow)
+        observer.refused(tier.rung, Duration.millis(rejection?.retryAfter ?? 0))
+        return this.unstarted(tier, () => this.leave(tier, Exit.fail("circuit open")))
+      }
     })
   }
 
-  /** Checks the time again, since a wait or an asynchronous admission may have used it up. */
+  /** Checks the time and the caller again: a wait or an asynchronous admission may have outlasted either. */
   private start(tier: Current<X, E, R, A>, isNow: boolean): Climb<A, E, R> {
     if (isNow) return this.attempt(tier, tier.enteredAt)
-    const now = this.observer.now()
-    if (!isOver(Math.min(tier.deadline, this.deadline) - now)) return this.attempt(tier, now)
-    const { number, rung } = tier
-    const unused = this.report(tier, judge(rung, Exit.interrupt(FiberId.none)))
-    return Effect.flatMap(number === 1 ? unused : Effect.zipRight(unused, refund(rung)), () => {
-      const exit = number === 1 ? Exit.void : tier.attempt.exit
-      if (!isOver(this.deadline - now)) return this.leave(tier, exit)
-      this.over = true
-      this.observer.closeTier(tier, exit)
-      return this.outOfTime()
+    return Effect.matchCauseEffect(this.restore(Effect.void), {
+      onFailure: (cause) => this.drop(tier, cause),
+      onSuccess: () => {
+        const now = this.observer.now()
+        if (!isOver(Math.min(tier.deadline, this.deadline) - now)) return this.attempt(tier, now)
+        return this.unstarted(tier, () => {
+          const exit = tier.number === 1 ? Exit.void : tier.attempt.exit
+          if (!isOver(this.deadline - now)) return this.leave(tier, exit)
+          this.over = true
+          this.observer.closeTier(tier, exit)
+          return this.outOfTime()
+        })
+      }
+    })
+  }
+
+  /** Returns the token and the permit of an attempt that will not start. */
+  private unstarted(tier: Current<X, E, R, A>, then: () => Climb<A, E, R>): Climb<A, E, R> {
+    const refunded = tier.number === 1 ? Effect.void : refund(tier.rung)
+    return Effect.matchCauseEffect(Effect.zipRight(refunded, this.report(tier, interrupted)), {
+      onFailure: (cause) => this.abort(tier, cause),
+      onSuccess: then
     })
   }
 
@@ -189,14 +204,19 @@ export class Run<X, E, R, A> {
   ): Climb<A, E, R> {
     const { permit, rung } = tier
     const outcome = judge(rung, exit)
-    return flatMapNow(this.report(tier, outcome), (transition) => {
-      if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
-      tier.reported = permit && reported(permit, transition)
-      if (Exit.isSuccess(exit)) return this.decided ? this.tooLate(tier) : this.commit(tier, exit.value)
-      return flatMapNow(
-        plan(tier, exit.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
-        (plan) => this.carryOut(tier, endOf(exit, outcome), outcome, plan)
-      )
+    const end = endOf(exit, outcome)
+    return matchNow(this.report(tier, outcome), {
+      onFailure: (cause) =>
+        Effect.flatMap(tier.fiber.stop(), () => this.carryOut(tier, end, outcome, { _tag: "abort", cause })),
+      onSuccess: (transition) => {
+        if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
+        tier.reported = permit && reported(permit, transition)
+        if (Exit.isSuccess(end)) return this.decided ? this.tooLate(tier) : this.commit(tier, end.value)
+        return flatMapNow(
+          plan(tier, end.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
+          (plan) => this.carryOut(tier, end, outcome, plan)
+        )
+      }
     })
   }
 
@@ -211,40 +231,49 @@ export class Run<X, E, R, A> {
 
   private carryOut(
     tier: Current<X, E, R, A>,
-    exit: Exit.Failure<X, E | Deadline.DeadlineExceeded>,
+    exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>,
     outcome: Outcome,
-    plan: Plan
+    plan: Plan<E | Deadline.DeadlineExceeded>
   ): Climb<A, E, R> {
     this.observer.closeAttempt(tier.attempt, exit, outcome, plan._tag)
     switch (plan._tag) {
-      case "abort": {
-        const cause: Cause.Cause<E | Deadline.DeadlineExceeded> = plan.cause ?? exit.cause
-        const end = Exit.failCause(cause)
-        this.over = true
-        this.observer.closeTier(tier, end)
-        // At the deadline each side of a hedge ends by itself, and the other may still have an answer at that instant.
-        if (!isOwn(cause)) return allTiersFailed(this.observer, "deadline")
-        this.decided ??= end
-        return Effect.failCause(cause)
-      }
+      case "abort":
+        return this.abort(tier, plan.cause)
       case "nextTier":
         return this.leave(tier, exit)
       case "retry":
         tier.number++
+        tier.permit = undefined
         tier.backoff = plan.backoff
         tier.waited = Duration.toMillis(plan.wait)
         if (tier.waited === 0) return this.admit(tier)
         return Effect.matchCauseEffect(
           this.restore(sleepUntil(this.around.clock, plan.resumeAt, tier.waited)),
-          {
-            onSuccess: () => this.admit(tier),
-            onFailure: (cause) => {
-              this.observer.closeTier(tier, Exit.failCause(cause))
-              return Effect.zipRight(refund(tier.rung), Effect.failCause(cause))
-            }
-          }
+          { onSuccess: () => this.admit(tier), onFailure: (cause) => this.drop(tier, cause) }
         )
     }
+  }
+
+  /** Ends the run with `cause`. */
+  private abort(
+    tier: Current<X, E, R, A>,
+    cause: Cause.Cause<E | Deadline.DeadlineExceeded>
+  ): Climb<A, E, R> {
+    this.over = true
+    const end = Exit.failCause(cause)
+    this.observer.closeTier(tier, end)
+    // At the deadline each side of a hedge ends by itself, and the other may still have an answer at that instant.
+    if (!isOwn(cause)) return allTiersFailed(this.observer, "deadline")
+    this.decided ??= end
+    return Effect.failCause(cause)
+  }
+
+  /** Ends the run before its next attempt: the caller has left, or another tier has answered. */
+  private drop(tier: Current<X, E, R, A>, cause: Cause.Cause<never>): Climb<A, E, R> {
+    return this.unstarted(tier, () => {
+      this.observer.closeTier(tier, Exit.failCause(cause))
+      return Effect.failCause(cause)
+    })
   }
 
   private isDecidedBy(error: unknown): boolean {
@@ -252,8 +281,9 @@ export class Run<X, E, R, A> {
     return decided !== undefined && Exit.isFailure(decided) && Cause.squash(decided.cause) === error
   }
 
-  private below(): Climb<A, E, R> {
-    return Effect.suspend(() => this.climb(this.observer.now()))
+  /** Goes on with the next tier, unless the caller has left. */
+  below(): Climb<A, E, R> {
+    return Effect.flatMap(this.restore(Effect.void), () => this.climb(this.observer.now()))
   }
 
   private outOfTime(): Climb<A, E, R> {
@@ -296,27 +326,28 @@ export class Run<X, E, R, A> {
     if (left === undefined) return undefined
     const context = Context.add(around.context, Deadline.Current, Number.POSITIVE_INFINITY)
     return (restore) =>
-      Effect.suspend(() => {
-        const now = observer.now()
-        return new Run<X, E, R, Committed<X, E>>(
-          left,
-          true,
-          committed,
-          restore,
-          observer,
-          { ...around, context },
-          now
-        ).climb(now)
-      })
+      new Run<X, E, R, Committed<X, E>>(
+        left,
+        true,
+        committed,
+        restore,
+        observer,
+        { ...around, context },
+        observer.now()
+      ).below()
   }
 
   /** Another tier's answer came first, at the same instant. */
   private tooLate(tier: Current<X, E, R, A>): Climb<A, E, R> {
     const exit = Exit.interrupt(FiberId.none)
-    this.observer.closeAttempt(tier.attempt, exit, judge(tier.rung, exit), "abort")
+    this.observer.closeAttempt(tier.attempt, exit, interrupted, "abort")
     this.observer.closeTier(tier, exit)
     return Effect.zipRight(tier.fiber.stop(), exit)
   }
 }
+
+/** A daemon, since a fiber hands an interruption on to its children even while it cannot be interrupted itself. */
+const sheltered = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), Fiber.join)
 
 const untold: Effect.Effect<undefined> = Effect.succeed(undefined)

@@ -10,7 +10,7 @@ import type { Change } from "../../CircuitBreaker.ts"
 import { type Next, type Outcome, success } from "../../Outcome.ts"
 import { timeOf } from "../fiber/timer.ts"
 import type { Ladder, Rung } from "./ladder.ts"
-import { interrupted } from "./ours.ts"
+import { interrupted, pastDeadline } from "./ours.ts"
 import {
   attemptOutcome,
   circuitOpen,
@@ -41,8 +41,8 @@ export class RunObserver<E> {
   private readonly ladder: Ladder<unknown, E, unknown>
   private readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
   private servedBy: AnyRung<E> | undefined
-  /** Why the first tier did not serve. */
-  private missed: string | undefined
+  /** Why the first tier did not serve: for lack of time, if it was neither asked nor refused. */
+  private missed = pastDeadline.errorType
   /** The last attempt that has ended or whose stream has begun, and how many there are. */
   private last: OpenAttempt<E> | undefined
   /** The last one whose stream has broken off. */
@@ -222,7 +222,7 @@ export class RunObserver<E> {
       labels: servedBy?.labels,
       fallback,
       fallbackReason: fallback ? this.missed : undefined,
-      errorType: runErrorType(outcome, last),
+      errorType: runErrorType(exit, outcome, last, this.refusals.length > 0),
       attempts: count,
       duration: Duration.millis(this.now() - this.startedAt),
       span: spanIds(span)

@@ -10,11 +10,11 @@ import * as Waits from "./waits.ts"
 type AnyRung = Rung<unknown, unknown, unknown>
 
 /** What follows a failed attempt. */
-export type Plan =
+export type Plan<E> =
   | Retry
   | { readonly _tag: "nextTier" }
-  /** `cause` is the reason, if it differs from the attempt's failure. */
-  | { readonly _tag: "abort"; readonly cause: Cause.Cause<never> | undefined }
+  /** `cause` is the reason, which may differ from the attempt's failure. */
+  | { readonly _tag: "abort"; readonly cause: Cause.Cause<E> }
 
 interface Retry {
   readonly _tag: "retry"
@@ -67,16 +67,16 @@ export const judge = (rung: AnyRung, exit: Exit.Exit<unknown, unknown>): Outcome
  * Decides what follows a failed attempt. A wait that cannot lead to another attempt is skipped: one that ends after the
  * deadline or before the breaker admits again, or without a token of the budget.
  */
-export const plan = (
+export const plan = <E>(
   tier: { readonly rung: AnyRung; readonly number: number; readonly backoff: unknown },
-  cause: Cause.Cause<unknown>,
+  cause: Cause.Cause<E>,
   outcome: Outcome.Outcome,
   deadline: number,
   clock: { readonly now: () => number }
-): Effect.Effect<Plan> => {
+): Effect.Effect<Plan<E>> => {
   const { number, rung } = tier
   if (outcome._tag === "Success" || outcome.next === "nextTier") return nextTier
-  if (outcome.next === "abort") return abort
+  if (outcome.next === "abort") return Exit.succeed({ _tag: "abort", cause })
   const planned = flatMapNow(Waits.next(rung.backoff, number, tier.backoff, cause), (next) => {
     if (next === undefined) return nextTier
     const asked = outcome._tag === "Failure" ? outcome.retryAfter : undefined
@@ -87,8 +87,8 @@ export const plan = (
     if (rung.breaker === undefined) return retry
     return Effect.flatMap(rung.breaker.notBefore, (instant) => (instant > resumeAt ? nextTier : retry))
   })
-  // A user's schedule may throw.
-  return rung.backoff.schedule === undefined
+  // A user's schedule or store may throw.
+  return Exit.isExit(planned)
     ? planned
     : Effect.catchAllCause(planned, (cause) => Effect.succeed({ _tag: "abort" as const, cause }))
 }
@@ -96,10 +96,9 @@ export const plan = (
 /** Returns the token of a retry that never started. */
 export const refund = ({ budget }: AnyRung): Effect.Effect<void> => budget?.refund ?? Effect.void
 
-const withdraw = ({ budget }: AnyRung, retry: Plan): Effect.Effect<Plan> =>
+const withdraw = ({ budget }: AnyRung, retry: Retry): Effect.Effect<Plan<never>> =>
   budget === undefined
     ? Effect.succeed(retry)
     : Effect.flatMap(budget.withdraw, (granted) => (granted ? Effect.succeed(retry) : nextTier))
 
-const nextTier: Effect.Effect<Plan> = Effect.succeed({ _tag: "nextTier" })
-const abort: Effect.Effect<Plan> = Effect.succeed({ _tag: "abort", cause: undefined })
+const nextTier: Effect.Effect<Plan<never>> = Effect.succeed({ _tag: "nextTier" })

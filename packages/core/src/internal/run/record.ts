@@ -5,7 +5,7 @@ import type * as Tracer from "effect/Tracer"
 import type * as Attempt from "../../Attempt.ts"
 import type { Next, Outcome } from "../../Outcome.ts"
 import type { Rung } from "./ladder.ts"
-import { interrupted, slowCaller, timeouts } from "./ours.ts"
+import { interrupted, pastDeadline, slowCaller, timeouts } from "./ours.ts"
 import type { Pace } from "./pace.ts"
 
 /** An attempt in flight, and its result. */
@@ -72,6 +72,7 @@ export const runOutcome = (
 ): Attempt.RunOutcome => {
   if (Exit.isSuccess(exit)) return "success"
   if (Cause.isInterruptedOnly(exit.cause)) return "cancelled"
+  if (isDefect(exit.cause)) return "failure"
   const outcome = last?.outcome
   if (outcome === slowCaller) return "rejected"
   // Not derived from what the run did next: after a stream's first content that is always nothing.
@@ -80,18 +81,20 @@ export const runOutcome = (
     : "failure"
 }
 
+/** Whether a tier or a breaker's store died. */
+const isDefect = (cause: Cause.Cause<unknown>): boolean => !Cause.isFailure(cause)
+
+/** Why the run failed. If it asked no tier and no breaker `refused`, it had no time. */
 export const runErrorType = (
+  exit: Exit.Exit<unknown, unknown>,
   outcome: Attempt.RunOutcome,
-  last: OpenAttempt<unknown> | undefined
+  last: OpenAttempt<unknown> | undefined,
+  refused: boolean
 ): string | undefined => {
-  switch (outcome) {
-    case "success":
-      return undefined
-    case "cancelled":
-      return "interrupted"
-    default:
-      return errorTypeOf(last?.outcome) ?? circuitOpen
-  }
+  if (Exit.isSuccess(exit)) return undefined
+  if (outcome === "cancelled") return "interrupted"
+  if (isDefect(exit.cause)) return "defect"
+  return errorTypeOf(last?.outcome) ?? (refused ? circuitOpen : pastDeadline.errorType)
 }
 
 export const circuitOpen = "circuit_open"
