@@ -23,13 +23,13 @@ import * as checks from "./internal/policy/lint.ts"
 import * as file from "./internal/policy/policyFile.ts"
 import type { TierReach } from "./internal/policy/reach.ts"
 import * as reaches from "./internal/policy/reach.ts"
-import type { WorstCase } from "./internal/policy/worstCase.ts"
+import type { RunKind, WorstCase } from "./internal/policy/worstCase.ts"
 import * as bounds from "./internal/policy/worstCase.ts"
 
 export type { Compiled, CompiledTier, CompileOptions } from "./internal/policy/compiled.ts"
 export type { Finding, Rule } from "./internal/policy/lint.ts"
 export type { TierReach } from "./internal/policy/reach.ts"
-export type { Bounds, TierBounds, WorstCase } from "./internal/policy/worstCase.ts"
+export type { Bounds, RunKind, TierBounds, WorstCase } from "./internal/policy/worstCase.ts"
 
 /**
  * One rung of the ladder.
@@ -226,6 +226,8 @@ export const decode: (policy: PolicyFile) => Either.Either<Policy, ParseResult.P
  *   ones, since breakers decide which tiers are asked.
  * - An attempt takes at most its `attemptTimeout`. With `stream: true`, the result is for a streamed run up to its
  *   commit point, where an attempt takes at most its `firstToken`.
+ * - A hedge shortens it, since the next tier does not wait for this one. A `budget` may refuse every hedge: if the
+ *   policy is compiled with one, pass `budget: true`.
  * - If nothing bounds it, the duration is infinite.
  *
  * @example
@@ -246,8 +248,7 @@ export const decode: (policy: PolicyFile) => Either.Either<Policy, ParseResult.P
  * @since 0.1.0
  * @category checks
  */
-export const worstCase: (policy: Policy, options?: { readonly stream?: boolean | undefined }) => WorstCase =
-  bounds.worstCase
+export const worstCase: (policy: Policy, kind?: RunKind) => WorstCase = bounds.worstCase
 
 /**
  * When a run can reach each of a policy's tiers, counted from its start.
@@ -258,7 +259,7 @@ export const worstCase: (policy: Policy, options?: { readonly stream?: boolean |
  * - It reaches the tier by `hanging` if all of those hang. That is `undefined` if the deadline is over by then, or
  *   `maxTiers` tiers have been asked: then this tier answers nobody while those above hang, until their breakers open.
  * - It reaches the tier by `latest` or not at all.
- * - As in {@link worstCase}, a streamed run is bounded up to its commit point.
+ * - As in {@link worstCase}, a streamed run is bounded up to its commit point, and a `budget` may refuse hedges.
  *
  * @example
  * import { Duration, Either } from "effect"
@@ -277,10 +278,7 @@ export const worstCase: (policy: Policy, options?: { readonly stream?: boolean |
  * @since 0.1.0
  * @category checks
  */
-export const reach: (
-  policy: Policy,
-  options?: { readonly stream?: boolean | undefined }
-) => ReadonlyArray<TierReach> = reaches.reach
+export const reach: (policy: Policy, kind?: RunKind) => ReadonlyArray<TierReach> = reaches.reach
 
 /**
  * Finds settings that cannot have their intended effect: bounds that never apply, tiers that are not reached when they

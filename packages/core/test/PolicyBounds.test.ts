@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Either, Exit, FastCheck, Stream } from "effect"
-import { Fallback, FallbackStream, Outcome, Policy } from "../src/index.ts"
+import { Fallback, FallbackStream, Outcome, Policy, RetryBudget } from "../src/index.ts"
 import { law } from "./law.ts"
 import { abandon, run, VirtualClock } from "./laws/virtual.ts"
 import { hedgedPolicies } from "./policies.ts"
@@ -21,6 +21,12 @@ const choices = <A>(all: ReadonlyArray<A>, most: number): ReadonlyArray<Readonly
   return [...choices(rest, most), ...choices(rest, most - 1).map((chosen) => [first, ...chosen])]
 }
 
+/** One that will never have more than so many tokens. */
+const budgetOf = (tokens: number): RetryBudget.RetryBudget => {
+  const budget = RetryBudget.make({ max: tokens + 1, perSuccess: 0, minPerSecond: 0 })
+  return Effect.runSync(Effect.tap(budget, ({ withdraw }) => withdraw))
+}
+
 const total = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0)
 
 /** When the last of these tiers ends, each of which is started when the one before has been alone for long enough. */
@@ -34,7 +40,7 @@ const lastEnd = (tiers: ReadonlyArray<{ readonly spent: number; readonly alone: 
 }
 
 /** Every attempt fails at the last moment and every wait is as long as it can be, on the worst choice of tiers. */
-const naive = (policy: Policy.Policy, stream: boolean) => {
+const naive = (policy: Policy.Policy, { budget, stream }: Required<Policy.RunKind>) => {
   const tiers = policy.tiers.map((tier) => {
     const { backoff } = tier
     const [base, max] = [Duration.toMillis(backoff.base), Duration.toMillis(backoff.max)]
@@ -47,7 +53,7 @@ const naive = (policy: Policy.Policy, stream: boolean) => {
       wait *= growth
     }
     spent = Math.min(spent, Duration.toMillis(tier.timeout))
-    const alone = stream || tier.hedge === undefined ? spent : Duration.toMillis(tier.hedge.after)
+    const alone = stream || budget || tier.hedge === undefined ? spent : Duration.toMillis(tier.hedge.after)
     return { attempts: backoff.times + 1, spent, alone: Math.min(spent, alone) }
   })
   const chosen = choices(tiers, policy.maxTiers ?? tiers.length)
@@ -66,10 +72,10 @@ const near = (actual: Duration.Duration, expected: number) =>
 describe("worstCase", () => {
   law(
     "law: it is the worst of all choices of tiers, each at its slowest",
-    [hedgedPolicies, FastCheck.boolean()],
-    (policy, stream) => {
-      const found = Policy.worstCase(policy, { stream })
-      const expected = naive(policy, stream)
+    [hedgedPolicies, FastCheck.record({ budget: FastCheck.boolean(), stream: FastCheck.boolean() })],
+    (policy, kind) => {
+      const found = Policy.worstCase(policy, kind)
+      const expected = naive(policy, kind)
       assert.strictEqual(found.attempts, expected.attempts)
       near(found.duration, expected.spent)
       for (const [index, tier] of found.tiers.entries()) {
@@ -105,15 +111,18 @@ describe("worstCase", () => {
         maxLength: 4
       }),
       FastCheck.boolean(),
+      /** Of its budget, if it has one. */
+      FastCheck.option(FastCheck.nat(3), { nil: undefined }),
       FastCheck.string()
     ],
-    async (policy, scripts, stream, seed) => {
-      const bound = Policy.worstCase(policy, { stream })
+    async (policy, scripts, stream, tokens, seed) => {
+      const bound = Policy.worstCase(policy, { stream, budget: tokens !== undefined })
+      const budget = tokens === undefined ? undefined : budgetOf(tokens)
       const tiers = new Map(
         policy.tiers.map(({ name }, index) => [name, scripted(scripts[index] ?? ["hang"])] as const)
       )
       const effectOf = (tier: Policy.TierPolicy) => tiers.get(tier.name)!.effect
-      const program = Effect.flatMap(Policy.compile(policy), (compiled) =>
+      const program = Effect.flatMap(Policy.compile(policy, { budget: () => budget }), (compiled) =>
         stream
           ? Effect.scoped(
               FallbackStream.served(

@@ -56,6 +56,18 @@ describe("reach", () => {
     const decoded = Either.getOrThrow(Policy.decode({ tiers }))
     assert.strictEqual(seconds(Policy.worstCase(decoded).duration), 21)
     assert.strictEqual(seconds(Policy.worstCase(decoded, { stream: true }).duration), 27)
+    // A budget that is empty lets no tier be asked beside another.
+    assert.strictEqual(seconds(Policy.worstCase(decoded, { budget: true }).duration), 54)
+    assert.deepStrictEqual(
+      Policy.reach(decoded, { budget: true }).map(({ hanging, latest, retried }) =>
+        [retried, hanging, latest].map(seconds)
+      ),
+      [
+        [0, 0, 0],
+        [0, 5, 18],
+        [2, 10, 36]
+      ]
+    )
   })
 
   it("takes the tries of what hangs where these are tried again", () => {
@@ -66,10 +78,11 @@ describe("reach", () => {
     assert.deepStrictEqual(reach({ tiers })[1]?.[1], 18)
   })
 
-  const scripts = FastCheck.array(FastCheck.array(Arbitraries.turn, { minLength: 1, maxLength: 6 }), {
-    minLength: 4,
-    maxLength: 4
-  })
+  const script = FastCheck.oneof(
+    { weight: 4, arbitrary: FastCheck.array(Arbitraries.turn, { minLength: 1, maxLength: 6 }) },
+    { weight: 1, arbitrary: FastCheck.constant(["hang"] as const) }
+  )
+  const scripts = FastCheck.array(script, { minLength: 4, maxLength: 4 })
 
   /** Why each tier of one run was come to, and when. */
   const comings = (policy: Policy.Policy, turns: ReadonlyArray<unknown>) => {

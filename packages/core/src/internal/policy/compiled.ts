@@ -57,7 +57,7 @@ export interface CompileOptions<in Tier extends TierPolicy = TierPolicy> {
   readonly span?: ((tier: Tier) => TierOptions<never>["span"]) | undefined
   /** A shared breaker. Default: one of its own, configured by the tier's `breaker`. */
   readonly breaker?: ((tier: Tier) => CircuitBreaker.CircuitBreaker | undefined) | undefined
-  /** A tier's retry budget. Default: none. */
+  /** A tier's budget, of retries and of hedges. Default: none. */
   readonly budget?: ((tier: Tier) => RetryBudget | undefined) | undefined
 }
 

@@ -98,7 +98,7 @@ const checks: ReadonlyArray<Check> = [
     const { deadline, maxTiers = policy.tiers.length, tiers } = policy
     if (index === 0 || index >= maxTiers) return undefined
     const taken = (stream: boolean) =>
-      tiers.slice(0, index).reduce((sum, above) => sum + hangingTier(above, stream), 0)
+      tiers.slice(0, index).reduce((sum, above) => sum + hangingTier(above, { stream }), 0)
     const kinds = ([false, true] as const).filter((stream) => taken(stream) >= millis(deadline))
     const [first] = kinds
     return first === undefined

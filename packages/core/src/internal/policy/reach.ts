@@ -1,6 +1,6 @@
 import * as Duration from "effect/Duration"
 import type { Policy } from "../../Policy.ts"
-import { hangingTier, hedgeAfter, latestStarts, leastWaits } from "./worstCase.ts"
+import { hangingTier, hedgeAfter, latestStarts, leastWaits, type RunKind } from "./worstCase.ts"
 
 /**
  * When a run can reach a tier, counted from its start; no later than its deadline.
@@ -18,20 +18,16 @@ export interface TierReach {
   readonly latest: Duration.Duration
 }
 
-export const reach = (
-  policy: Policy,
-  options?: { readonly stream?: boolean | undefined }
-): ReadonlyArray<TierReach> => {
+export const reach = (policy: Policy, kind: RunKind = {}): ReadonlyArray<TierReach> => {
   const deadline = Duration.toMillis(policy.deadline)
   const { maxTiers = policy.tiers.length, tiers } = policy
-  const stream = options?.stream ?? false
-  const latest = latestStarts(policy, stream)
+  const latest = latestStarts(policy, kind)
   const within = (millis: number) => Duration.millis(Math.min(deadline, millis))
   return tiers.map(({ name }, index) => {
     const above = tiers.slice(0, index)
-    const hanging = sum(above.map((tier) => hangingTier(tier, stream)))
+    const hanging = sum(above.map((tier) => hangingTier(tier, kind)))
     const retried = above.map((tier) =>
-      stream ? leastWaits(tier) : Math.min(leastWaits(tier), hedgeAfter(tier))
+      kind.stream ? leastWaits(tier) : Math.min(leastWaits(tier), hedgeAfter(tier))
     )
     return {
       name,

@@ -33,15 +33,28 @@ export interface WorstCase extends Bounds {
   readonly tiers: ReadonlyArray<TierBounds>
 }
 
-export const worstCase = (policy: Policy, options?: { readonly stream?: boolean | undefined }): WorstCase => {
-  const stream = options?.stream ?? false
+/**
+ * The runs to bound.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunKind {
+  /** Streamed runs, up to their commit point. Default: runs for a whole answer. */
+  readonly stream?: boolean | undefined
+  /** Runs of a policy that is compiled with a `budget`, which may refuse hedges. Default: without one. */
+  readonly budget?: boolean | undefined
+}
+
+export const worstCase = (policy: Policy, kind: RunKind = {}): WorstCase => {
+  const { stream = false } = kind
   const tiers = policy.tiers.map((tier) => ({
     name: tier.name,
     attempts: tier.backoff.times + 1,
     millis: worstTier(tier, stream)
   }))
   const { maxTiers = tiers.length } = policy
-  const latest = latestStarts(policy, stream)
+  const latest = latestStarts(policy, kind)
   const ends = tiers.map(({ millis }, index) => latest[index]! + millis)
   return {
     attempts: sumOfWorst(
@@ -56,9 +69,10 @@ export const worstCase = (policy: Policy, options?: { readonly stream?: boolean 
 /** The latest start of each tier, counted from the start of the run and ignoring the run's own bounds. */
 export const latestStarts = (
   { maxTiers, tiers }: Pick<Policy, "maxTiers" | "tiers">,
-  stream: boolean
+  kind: RunKind
 ): ReadonlyArray<number> => {
-  const kept = tiers.map((tier) => Math.min(worstTier(tier, stream), stream ? never : hedgeAfter(tier)))
+  const { stream = false } = kind
+  const kept = tiers.map((tier) => Math.min(worstTier(tier, stream), surelyHedged(tier, kind)))
   // The tiers started before it: at most `maxTiers - 1`.
   return tiers.map((_, index) => sumOfWorst(kept.slice(0, index), (maxTiers ?? tiers.length) - 1))
 }
@@ -73,6 +87,10 @@ const never = Number.POSITIVE_INFINITY
 export const hedgeAfter = ({ hedge }: TierPolicy): number =>
   hedge === undefined ? never : Duration.toMillis(hedge.after)
 
+/** The same, unless the run is streamed or its budget may refuse. */
+const surelyHedged = (tier: TierPolicy, { budget = false, stream = false }: RunKind): number =>
+  stream || budget ? never : hedgeAfter(tier)
+
 const worstTier = (tier: TierPolicy, stream: boolean): number => {
   const { maxRetryAfter } = tier
   const asked = Duration.toMillis(maxRetryAfter)
@@ -84,11 +102,12 @@ const worstTier = (tier: TierPolicy, stream: boolean): number => {
 }
 
 /** How long a tier that hangs delays the next one. */
-export const hangingTier = (tier: TierPolicy, stream: boolean): number => {
+export const hangingTier = (tier: TierPolicy, kind: RunKind): number => {
+  const { stream = false } = kind
   const attempt = Duration.toMillis(attemptBound(tier, stream))
   const { times } = tier.backoff
   const all = tier.retryTimeouts ? (times + 1) * attempt + sumOfWaits(tier.backoff) : attempt
-  return Math.min(Duration.toMillis(tier.timeout), all, stream ? never : hedgeAfter(tier))
+  return Math.min(Duration.toMillis(tier.timeout), all, surelyHedged(tier, kind))
 }
 
 /** The least time a tier takes that uses up all its attempts, each failing at once. */
