@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Duration, Effect, Exit, Fiber, Schedule, Stream, TestClock } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Schedule, Scope, Stream, TestClock } from "effect"
 import { Backoff, CircuitBreaker, Deadline, FallbackStream, Policy } from "../src/index.ts"
 import { breaking, broken, client, type Source, stage, told, transcript } from "./resuming.ts"
 import { recorded } from "./scripted.ts"
@@ -200,4 +200,35 @@ describe("a caller that leaves a stream that was gone on with", () => {
       assert.deepStrictEqual(log.slice(2), ["open b after Hel", "close b after Hel"])
     })
   )
+
+  for (const [when, readsFrom, expected] of [
+    [
+      "while another tier is asked to go on",
+      "the beginning",
+      ["a 1 broken nextTier", "b 1 interrupted abort"]
+    ],
+    ["before its end is read", "the end", ["a 1 success"]]
+  ] as const) {
+    it.effect(
+      `with the scope, ${when}, leaves nothing open, and whoever reads on is told of the failure`,
+      () =>
+        Effect.gen(function* () {
+          const { going, log, tier } = stage()
+          const run = tier("a", breaking("Hel")).pipe(FallbackStream.orElse(going("b", () => slow)))
+          const scope = yield* Scope.make()
+          const { effect, events } = recorded(FallbackStream.served(run))
+          const { value } = yield* Scope.extend(effect, scope)
+          const reading = Effect.fork(Stream.runDrain(value))
+          const early = readsFrom === "the beginning" ? yield* reading : undefined
+          yield* TestClock.adjust("500 millis")
+          yield* Scope.close(scope, Exit.void)
+          const reader = early ?? (yield* reading)
+          yield* TestClock.adjust("5 seconds")
+          assert.deepStrictEqual(yield* Fiber.await(reader), Exit.fail(broken))
+          assert.strictEqual(log.filter((line) => line.startsWith("close")).length, log.length / 2)
+          assert.deepStrictEqual(told(events).slice(0, -1), [...expected])
+          assert.strictEqual(events.at(-1)?._tag, "RunEnded")
+        })
+    )
+  }
 })

@@ -1,6 +1,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -31,21 +32,22 @@ export const given = <A, E, E2, R, B>(
       let transcript = first.transcript as Transcript<A, unknown> | undefined
       let sent: unknown = transcript?.empty
       let finished = false
+      let goingOn: Fiber.Fiber<unknown, E> | undefined
 
       const finish = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
         Effect.uninterruptible(
           Effect.suspend(() => {
             if (finished) return Effect.void
             finished = true
-            return serving.finish(exit)
+            // Further pulls fail in the same way.
+            sent = undefined
+            const stopped = goingOn === undefined ? Effect.void : Fiber.interrupt(goingOn)
+            return Effect.flatMap(stopped, () => serving.finish(exit))
           })
         )
 
-      const breaks = (cause: Cause.Cause<E>): Effect.Effect<never, Option.Option<E>> => {
-        // Further pulls fail in the same way.
-        sent = undefined
-        return Effect.zipRight(finish(Exit.failCause(cause)), Effect.failCause(Cause.map(cause, Option.some)))
-      }
+      const breaks = (cause: Cause.Cause<E>): Effect.Effect<never, Option.Option<E>> =>
+        Effect.zipRight(finish(Exit.failCause(cause)), Effect.failCause(Cause.map(cause, Option.some)))
 
       const goesOn = (next: Committed<Pull<A, E>, E2>): void => {
         serving = next
@@ -53,6 +55,18 @@ export const given = <A, E, E2, R, B>(
         if (transcript === undefined) sent = undefined
         reading = fromServing()
       }
+
+      /** In its own fiber, since the scope may close while another one reads. */
+      const goOn = (cause: Cause.Cause<E>): Effect.Effect<unknown, E> =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(
+            Effect.forkDaemon(Effect.interruptible(serving.goOn(cause, sent, goesOn))),
+            (fiber) => {
+              goingOn = fiber
+              return Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
+            }
+          )
+        )
 
       const kept = (pull: Pull<A, E>, { add }: Transcript<A, unknown>): Pull<A, E> =>
         Effect.map(pull, (chunk) => {
@@ -70,7 +84,7 @@ export const given = <A, E, E2, R, B>(
               onSome: (cause) =>
                 sent === undefined
                   ? breaks(cause)
-                  : Effect.matchCauseEffect(serving.goOn(cause, sent, goesOn), {
+                  : Effect.matchCauseEffect(goOn(cause), {
                       onSuccess: () => next,
                       onFailure: breaks
                     })
