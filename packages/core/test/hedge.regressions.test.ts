@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, type Duration, Effect, Exit, TestClock } from "effect"
-import { Fallback, Outcome, RetryBudget, Tier } from "../src/index.ts"
+import { CircuitBreaker, Fallback, Outcome, RetryBudget, Tier } from "../src/index.ts"
 import { type Act, nextTier, recorded, scripted, tier, timed } from "./scripted.ts"
 
 const after = { after: "2 seconds" } as const
@@ -118,6 +118,27 @@ describe("what went wrong in others: hedges", () => {
       const run = tier("a", a, { budget }).pipe(Fallback.hedge(tier("b", scripted(["hang"])), after))
       const { elapsed, exit } = yield* timed(run)
       assert.deepStrictEqual([exit, elapsed, a.interrupted], [Exit.succeed("a"), 9000, []])
+    })
+  )
+
+  it.effect("what is answered before the next tier has started has its token back", () =>
+    Effect.gen(function* () {
+      const budget = yield* RetryBudget.make({ max: 1, minPerSecond: 0 })
+      let state: CircuitBreaker.State = CircuitBreaker.initial
+      const slowly: CircuitBreaker.Store = {
+        modify: (_, f) =>
+          Effect.map(Effect.sleep("2 seconds"), () => {
+            const [a, next] = f(state)
+            state = next
+            return a
+          })
+      }
+      const breaker = yield* CircuitBreaker.make({ key: "b", store: slowly })
+      const a = scripted([{ ok: "a", after: "3 seconds" }])
+      const b = scripted([{ ok: "b" }])
+      const run = tier("a", a, { budget }).pipe(Fallback.hedge(tier("b", b, { breaker }), after))
+      assert.deepStrictEqual((yield* timed(run)).exit, Exit.succeed("a"))
+      assert.deepStrictEqual([b.calls, yield* budget.balance], [[], 1])
     })
   )
 })

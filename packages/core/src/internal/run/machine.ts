@@ -112,8 +112,11 @@ export class Run<X, E, R, A> {
         // Without a token, it waits for what is in flight.
         if (!granted) return Effect.never
         const { started } = this
-        return Effect.catchIf(next, hasFailed, () =>
-          this.started > started ? Effect.never : Effect.zipRight(refund(rung), Effect.never)
+        const unused = Effect.suspend(() => (this.started > started ? Effect.void : refund(rung)))
+        return Effect.catchIf(
+          Effect.onInterrupt(next, () => unused),
+          hasFailed,
+          () => Effect.zipRight(unused, Effect.never)
         )
       })
       const both = Effect.raceFirst(Effect.uninterruptible(here), beside)
