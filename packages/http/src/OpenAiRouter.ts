@@ -244,6 +244,9 @@ export const make = (options: {
  * {@link make} as an `HttpApp` of `@effect/platform`, to be mounted in an application's own server, below any path: the
  * router sees the rest of the path.
  *
+ * The parent of a run is the span of the server if that belongs to the caller's trace, as the span of an `HttpServer` does,
+ * and the caller's span otherwise.
+ *
  * A body of more than `maxBody` bytes, by default 16 MB, is refused with 413 and not read to its end. Anything else,
  * such as draining before the process ends, is up to the server.
  *
@@ -282,7 +285,13 @@ const withCallersTrace = <A, E, R>(
     ? effect
     : Option.match(HttpTraceContext.w3c(Headers.fromInput(headers)), {
         onNone: () => effect,
-        onSome: (parent) => Effect.withParentSpan(effect, parent) as Effect.Effect<A, E, R>
+        onSome: (caller) =>
+          Effect.flatMap(Effect.option(Effect.currentParentSpan), (current) =>
+            // The span of a server that has continued the caller's trace lies between the two.
+            Option.exists(current, ({ traceId }) => traceId === caller.traceId)
+              ? effect
+              : (Effect.withParentSpan(effect, caller) as Effect.Effect<A, E, R>)
+          )
       })
 
 const anyAvailable = (routes: ReadonlyArray<Route>): Effect.Effect<boolean> =>

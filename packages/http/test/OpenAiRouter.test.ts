@@ -2,7 +2,20 @@ import { assert, describe, it } from "@effect/vitest"
 import type * as Attempt from "@understudy/core/Attempt"
 import * as Backoff from "@understudy/core/Backoff"
 import * as Policy from "@understudy/core/Policy"
-import { Cause, Effect, Exit, Fiber, Random, Redacted, Schedule, Schema, Stream, TestClock } from "effect"
+import {
+  Cause,
+  Effect,
+  Exit,
+  Fiber,
+  Option,
+  Random,
+  Redacted,
+  Schedule,
+  Schema,
+  Stream,
+  TestClock,
+  Tracer
+} from "effect"
 import * as Callers from "../src/Callers.ts"
 import { collect } from "../src/internal/bytes/bytes.ts"
 import * as OpenAiRouter from "../src/OpenAiRouter.ts"
@@ -103,6 +116,34 @@ describe("OpenAiRouter", () => {
         ]
       )
     })
+  )
+
+  it.effect(
+    "a run's parent is the caller's span, or the server's own where that has gone on with the trace",
+    () =>
+      Effect.gen(function* () {
+        const parents: Array<string | undefined> = []
+        const spanIdAbove = (span: Tracer.Span, levels: number): string | undefined =>
+          Option.match(span.parent, {
+            onNone: () => undefined,
+            onSome: (parent) =>
+              levels === 1 || parent._tag !== "Span" ? parent.spanId : spanIdAbove(parent, levels - 1)
+          })
+        const complete: Provider["complete"] = () =>
+          Effect.map(Effect.orDie(Effect.currentSpan), (attempt) => {
+            parents.push(spanIdAbove(attempt, 3))
+            return { body: bytes("{}"), usage: undefined }
+          })
+        const handler = router([yield* route("chat", provider({ complete }))])
+        const caller = Tracer.externalSpan({ traceId: "a".repeat(32), spanId: "b".repeat(16) })
+        const headers = { traceparent: `00-${caller.traceId}-${caller.spanId}-01` }
+        const run = ask(handler, request("/v1/chat/completions", { headers }))
+        yield* run
+        yield* Effect.withSpan(run, "application")
+        const server = yield* Effect.makeSpan("POST", { parent: caller })
+        yield* Effect.withParentSpan(run, server)
+        assert.deepStrictEqual(parents, [caller.spanId, caller.spanId, server.spanId])
+      })
   )
 
   it.effect("asks for the key before anything else, but not for health and not for what is not there", () =>
