@@ -68,6 +68,40 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
 /**
  * Stores the states of breakers. Default: in memory, separately for each.
  *
+ * **Gotchas**
+ * - `modify` runs before and after every attempt, outside of its bounds: a slow store delays every run.
+ * - It is not interruptible, where `Effect.timeout` waits for what it has cut short. A bound has to say
+ *   `Effect.interruptible`, as in the example.
+ * - It cannot fail. To go on without the store, as a closed breaker, return `f(CircuitBreaker.initial)[0]`. A defect
+ *   ends the run.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { CircuitBreaker } from "@understudy/core"
+ *
+ * interface Remote {
+ *   readonly modify: <A>(
+ *     key: string,
+ *     f: (state: CircuitBreaker.State | undefined) => readonly [A, CircuitBreaker.State]
+ *   ) => Effect.Effect<A, "conflict" | "unreachable">
+ * }
+ * const inRemote = (remote: Remote): CircuitBreaker.Store => ({
+ *   modify: (key, f) =>
+ *     remote.modify(key, (state = CircuitBreaker.initial) => f(state)).pipe(
+ *       Effect.retry({ while: (error) => error === "conflict" }),
+ *       Effect.interruptible,
+ *       Effect.timeout("100 millis"),
+ *       Effect.orElseSucceed(() => f(CircuitBreaker.initial)[0])
+ *     )
+ * })
+ *
+ * const hangs = inRemote({ modify: () => Effect.never })
+ * const program = Effect.flatMap(CircuitBreaker.make({ key: "db", store: hangs }), (breaker) =>
+ *   CircuitBreaker.execute(Effect.succeed("rows"), breaker)
+ * )
+ *
+ * console.log(await Effect.runPromise(program)) // => rows
+ *
  * @since 0.1.0
  * @category models
  */
