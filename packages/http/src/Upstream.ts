@@ -200,6 +200,10 @@ export const layerHttpClient: Layer.Layer<Upstream, never, HttpClient.HttpClient
                 : HttpClientRequest.bodyUint8Array(request, body, headers["content-type"])
             )
             .pipe(
+              // A client that takes only some statuses has an answer all the same, and a provider has to read it.
+              Effect.catchTag("ResponseError", (error) =>
+                error.reason === "StatusCode" ? Effect.succeed(error.response) : Effect.fail(error)
+              ),
               Effect.mapError((error) => transportError(error.cause)),
               Effect.flatMap(({ headers, status, stream }) =>
                 respond({

@@ -1,4 +1,6 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer } from "effect"
 import * as Upstream from "../src/Upstream.ts"
@@ -92,6 +94,23 @@ describe("Upstream.layerHttpClient", () => {
       assert.includeMembers(names, ["content-type", "x-mine"])
       assert.notIncludeMembers(names, ["traceparent", "b3"])
       assert.notInclude(names, "traceparent")
+    })
+  )
+
+  it.scoped("a status that the client takes for an error is an answer like any other", () =>
+    Effect.gen(function* () {
+      const busy = HttpClient.make((request) =>
+        Effect.succeed(HttpClientResponse.fromWeb(request, new Response("busy", { status: 429 })))
+      )
+      const { send } = yield* Effect.provide(
+        Upstream.Upstream,
+        Layer.provide(
+          Upstream.layerHttpClient,
+          Layer.succeed(HttpClient.HttpClient, HttpClient.filterStatusOk(busy))
+        )
+      )
+      const { read, status } = yield* send(request)
+      assert.deepStrictEqual([status, text(yield* Upstream.whole({ read }))], [429, "busy"])
     })
   )
 
