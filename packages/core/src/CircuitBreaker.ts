@@ -273,6 +273,9 @@ export const keyed = (
  */
 export const execute: {
   /**
+   * Runs an effect behind a breaker, without a tier: it is either refused with `CircuitOpen`, or run and its exit
+   * reported as `classify` decides (by default any typed failure or defect counts).
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -281,6 +284,9 @@ export const execute: {
     options?: { readonly classify?: ((exit: Exit.Exit<A, E>) => Outcome.Outcome) | undefined }
   ): <R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpen, R>
   /**
+   * Runs an effect behind a breaker, without a tier: it is either refused with `CircuitOpen`, or run and its exit
+   * reported as `classify` decides (by default any typed failure or defect counts).
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -344,6 +350,9 @@ export const execute: {
  */
 export const tapReport: {
   /**
+   * Calls `f` with every report and the transition it caused, before the reporter continues, so that one breaker can
+   * affect others.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -351,6 +360,9 @@ export const tapReport: {
     f: (transition: Transition | undefined, outcome: Outcome.Outcome) => Effect.Effect<unknown>
   ): (self: CircuitBreaker) => CircuitBreaker
   /**
+   * Calls `f` with every report and the transition it caused, before the reporter continues, so that one breaker can
+   * affect others.
+   *
    * @since 0.1.0
    * @category combinators
    */

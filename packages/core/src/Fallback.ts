@@ -56,6 +56,8 @@ export { AllTiersFailed } from "./internal/run/ladder.ts"
  */
 export const orElse: {
   /**
+   * Asks `that` if `self` has no answer.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -63,6 +65,8 @@ export const orElse: {
     that: Fallback<A2, E2, R2>
   ): <A, E, R>(self: Fallback<A, E, R>) => Fallback<A | A2, E | E2, R | R2>
   /**
+   * Asks `that` if `self` has no answer.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -101,6 +105,9 @@ export const orElse: {
  */
 export const hedge: {
   /**
+   * `orElse` that does not wait for `self` to fail: if its last tier has not answered within `after` of its start,
+   * `that` starts alongside it; if it fails earlier, `that` starts at once.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -109,6 +116,9 @@ export const hedge: {
     options: { readonly after: Duration.DurationInput }
   ): <A, E, R>(self: Fallback<A, E, R>) => Fallback<A | A2, E | E2, R | R2>
   /**
+   * `orElse` that does not wait for `self` to fail: if its last tier has not answered within `after` of its start,
+   * `that` starts alongside it; if it fails earlier, `that` starts at once.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -145,11 +155,15 @@ export const hedge: {
  */
 export const within: {
   /**
+   * Bounds the whole run, with all its tiers, attempts and waits.
+   *
    * @since 0.1.0
    * @category combinators
    */
   (duration: Duration.DurationInput): <A, E, R>(self: Fallback<A, E, R>) => Fallback<A, E, R>
   /**
+   * Bounds the whole run, with all its tiers, attempts and waits.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -177,11 +191,15 @@ export const within: {
  */
 export const atMost: {
   /**
+   * Limits how many tiers one run may start.
+   *
    * @since 0.1.0
    * @category combinators
    */
   (tiers: number): <A, E, R>(self: Fallback<A, E, R>) => Fallback<A, E, R>
   /**
+   * Limits how many tiers one run may start.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -210,11 +228,15 @@ export const atMost: {
  */
 export const named: {
   /**
+   * Names the run in its span (`fallback {name}`) and events.
+   *
    * @since 0.1.0
    * @category combinators
    */
   (name: string): <A, E, R>(self: Fallback<A, E, R>) => Fallback<A, E, R>
   /**
+   * Names the run in its span (`fallback {name}`) and events.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -246,6 +268,8 @@ export const named: {
  */
 export const mapAttempts: {
   /**
+   * Changes the effect of every attempt, to validate answers for example.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -253,6 +277,8 @@ export const mapAttempts: {
     f: (attempt: Effect.Effect<A, E, R>) => Effect.Effect<A2, NoInfer<E>, R2>
   ): (self: Fallback<A, E, R>) => Fallback<A2, E, Exclude<R2, Scope.Scope>>
   /**
+   * Changes the effect of every attempt, to validate answers for example.
+   *
    * @since 0.1.0
    * @category combinators
    */

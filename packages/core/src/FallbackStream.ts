@@ -236,6 +236,8 @@ export const fromPolicyPull = <Tier extends TierPolicy, A, E, R, S = never, R2 =
  */
 export const orElse: {
   /**
+   * Asks `that` if `self` fails before its commit point.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -243,6 +245,8 @@ export const orElse: {
     that: FallbackStream<A2, E2, R2>
   ): <A, E, R>(self: FallbackStream<A, E, R>) => FallbackStream<A | A2, E | E2, R | R2>
   /**
+   * Asks `that` if `self` fails before its commit point.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -276,11 +280,15 @@ export const orElse: {
  */
 export const within: {
   /**
+   * Bounds the run up to its commit point.
+   *
    * @since 0.1.0
    * @category combinators
    */
   (duration: Duration.DurationInput): <A, E, R>(self: FallbackStream<A, E, R>) => FallbackStream<A, E, R>
   /**
+   * Bounds the run up to its commit point.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -308,11 +316,15 @@ export const within: {
  */
 export const atMost: {
   /**
+   * Limits how many tiers one run may start.
+   *
    * @since 0.1.0
    * @category combinators
    */
   (tiers: number): <A, E, R>(self: FallbackStream<A, E, R>) => FallbackStream<A, E, R>
   /**
+   * Limits how many tiers one run may start.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -339,11 +351,15 @@ export const atMost: {
  */
 export const named: {
   /**
+   * Names the run in its span (`fallback {name}`) and events.
+   *
    * @since 0.1.0
    * @category combinators
    */
   (name: string): <A, E, R>(self: FallbackStream<A, E, R>) => FallbackStream<A, E, R>
   /**
+   * Names the run in its span (`fallback {name}`) and events.
+   *
    * @since 0.1.0
    * @category combinators
    */

@@ -141,6 +141,8 @@ export const make = <A, E extends E2, R, E2 = E>(
  */
 export const provide: {
   /**
+   * Provides a tier's services from a layer, so that one program under different layers makes different tiers.
+   *
    * @since 0.1.0
    * @category combinators
    */
@@ -148,6 +150,8 @@ export const provide: {
     layer: Layer.Layer<ROut, E2, RIn>
   ): <A, E, R>(self: Fallback<A, E, R> & AmongErrors<E2, E>) => Tier<A, E, RIn | Exclude<R, ROut>>
   /**
+   * Provides a tier's services from a layer, so that one program under different layers makes different tiers.
+   *
    * @since 0.1.0
    * @category combinators
    */
