@@ -102,7 +102,7 @@ describe("/metrics", () => {
         ])
       assert.deepStrictEqual(yield* asking("GET", {}), [401, undefined])
       assert.deepStrictEqual(yield* asking("GET", { authorization: "Bearer sk-caller" }), [200, undefined])
-      assert.deepStrictEqual(yield* asking("POST", {}), [405, "GET"])
+      assert.deepStrictEqual(yield* asking("POST", {}), [405, "GET, HEAD"])
     })
   )
 })

@@ -165,7 +165,7 @@ describe("the surface of the gateway", () => {
       const common = ["timestamp", "level", "message", "request_id", "route", "tier", "model", "provider"]
       const rest = ["outcome", "error_type", "latency_ms", "trace_id", "span_id"]
       const tokens = ["input_tokens", "output_tokens"]
-      const attempt = [...common, "attempt", "status", "waited_ms", ...tokens, ...rest]
+      const attempt = [...common, "attempt", "status", "error_code", "waited_ms", ...tokens, ...rest]
       const run = [...common, "served_by", "attempts", "fallback", ...rest]
       assert.deepStrictEqual(
         log.map((line) => Object.keys(line).sort()),
