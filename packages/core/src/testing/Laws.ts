@@ -107,7 +107,8 @@ export const reaches = (
       for: "5s",
       load: { rate: 1, arrivals: "even" },
       upstreams: Object.fromEntries(
-        tiers.map((name) => {
+        // Those that are asked about too, so that the simulator refuses a name that no tier has.
+        [...tiers, ...dead, tier].map((name) => {
           const way = ways[dead.indexOf(name)]
           return [name, { latency: "100ms", ...(way && { failures: { [way]: 1 } }) }]
         })

@@ -35,6 +35,19 @@ describe("laws", () => {
     }
   })
 
+  it("a name that no tier has is refused", () => {
+    for (const law of [
+      Laws.reaches("basline"),
+      Laws.reaches("primary", { dead: ["basline"] }),
+      Laws.backOn("basline", { within: "1 minute" })
+    ]) {
+      assert.include(
+        broken(policyOf(three("8s", "20s")), law),
+        'the script names "basline", and no tier has that name'
+      )
+    }
+  })
+
   it("find the deadline that is too short for the last tier, and the smallest outage that shows it", () => {
     const message = broken(policyOf(three("15s", "20s")), Laws.reaches("baseline"))
     assert.match(message, /^Error: baseline is reached when those above it are dead: a request failed$/m)
