@@ -81,7 +81,7 @@ export const warm = async ({ question }: Asked, { out }: Settings, answers: numb
 /** What a machine that others use may take for it. */
 const mostSeconds = 40
 
-/** Many calls: hundreds are slower where others were asked before, see docs/performance.md. */
+/** Many calls: hundreds are slower where others were asked before, see docs/performance-steps.md. */
 const firstChunk = async ({ question }: Asked): Promise<Figures> => {
   const calls = await callers(question, 16, 64)
   const half = (figure: "byte" | "first" | "whole") => median(calls.map((each) => each[figure]))

@@ -1,27 +1,27 @@
 /** The guide to these commands, `docs/commands.md`. */
 export const commandsPage = (commands) => `# The commands
 
-Made of what the commands say of themselves; \`npm run commands\` makes it anew. In a clone of the repository \`understudy\` is
-\`npm start -s --\`. \`understudy help COMMAND\`, or \`--help\` or \`-h\` behind a command, prints its part of this page, and
-\`--version\` the version.
+Generated from the commands by \`npm run commands\`. In a clone of the repository, \`understudy\` is \`npm start -s --\`.
+\`understudy help COMMAND\`, or \`--help\` or \`-h\` after a command, prints its part of this page, and \`--version\` the version.
 
 ${table([
   ["command", "what it does"],
   ...commands.map(({ files, name, summary }) => [`[${line(name, files)}](#${anchor(name, files)})`, summary])
 ])}
 
-Without FILE a command takes \`understudy.yaml\` where it is started, and else a policy of the program's own, which needs no
-network and no key. \`…\` stands for several. Flags may come before the command too, as in \`understudy --json check\`.
+Without FILE a command uses \`understudy.yaml\` in the current directory or, if there is none, the built-in sandbox policy, which
+needs no network and no key. \`…\` means that there may be several. Flags may also precede the command, as in
+\`understudy --json check\`.
 
 ## Exit codes
 
-0 where a command did what it should, and 1 where it did not. Then the last line on stderr is \`understudy: \`, the reason and
-mostly a remedy; stdout has what was found by then, if anything. A line that makes no sense, such as an unknown flag, is 1 for
-every command, and so is SIGINT or SIGTERM before it is done; \`serve\` is done when it is told to stop. A second one of these
-signals ends any command at once, with 130 or 143. One whose reader has gone, as in \`understudy report | head\`, ends without a
-word, with 141 as in a shell; \`serve\` [serves on](deploy.md). Beside that:
+0 on success, and 1 otherwise. Then the last line on stderr is \`understudy: \`, the reason and usually a remedy; stdout has the
+results so far, if any. For every command it is 1 if the command line is invalid, as with an unknown flag, and on SIGINT or
+SIGTERM before the command is done; for \`serve\` these signals are the normal end. A second one of them ends any command at once,
+with 130 or 143. A command whose reader has gone, as in \`understudy report | head\`, ends silently with 141, as in a shell;
+\`serve\` [keeps serving](deploy.md). In addition:
 
-${table([["command", "1 where"], ...commands.map(({ fails, name }) => [code(name), fails])])}
+${table([["command", "1 if"], ...commands.map(({ fails, name }) => [code(name), fails])])}
 
 ${commands.map(section).join("\n\n")}
 `

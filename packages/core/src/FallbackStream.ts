@@ -16,12 +16,12 @@ import type { Event } from "./Attempt.ts"
 import type { DeadlineExceeded } from "./Deadline.ts"
 import { ladderFrom } from "./internal/policy/compiled.ts"
 import type { EmptyStream } from "./internal/run/commit.ts"
-import { type Close, given } from "./internal/run/given.ts"
 import type { AllTiersFailed, Served, Transcript } from "./internal/run/ladder.ts"
 import * as ladder from "./internal/run/ladder.ts"
 import { type Opening, opening, type Pull } from "./internal/run/pull.ts"
 import { rung, runs } from "./internal/run/rung.ts"
-import { type Begun, committed, going } from "./internal/run/streamRung.ts"
+import { type Close, servedStream } from "./internal/run/servedStream.ts"
+import { type Begun, committed, continuation } from "./internal/run/streamRung.ts"
 import type { Outcome } from "./Outcome.ts"
 import type { Compiled, TierPolicy } from "./Policy.ts"
 import type * as Tier from "./Tier.ts"
@@ -97,10 +97,10 @@ export const tier = <A extends A2, E extends E2, R, S = never, R2 = never, A2 = 
   const { resume, transcript } = options
   const attempt = (open: Opening<A, E, R | R2>) => committed({ ...options, open })
   const open = resume && ((sent: S) => opening(() => resume(sent)))
-  const goesOn = going({ transcript, resume: open }, attempt)
+  const continuing = continuation({ transcript, resume: open }, attempt)
   return fromLadder(
     ladder.ladderOf(
-      rung(options, attempt(opening(() => options.stream)), "firstToken", options.firstToken, goesOn)
+      rung(options, attempt(opening(() => options.stream)), "firstToken", options.firstToken, continuing)
     )
   )
 }
@@ -149,8 +149,8 @@ export const fromPolicy = <Tier extends TierPolicy, A, E, R, S = never, R2 = nev
   return fromPolicyPull(policy, (tier) => opening(() => stream(tier)), {
     ...options,
     resume: (tier) => {
-      const goOn = resume?.(tier)
-      return goOn && ((sent) => opening(() => goOn(sent)))
+      const continues = resume?.(tier)
+      return continues && ((sent) => opening(() => continues(sent)))
     }
   })
 }
@@ -213,7 +213,7 @@ export const fromPolicyPull = <Tier extends TierPolicy, A, E, R, S = never, R2 =
         fixed,
         attempt(Effect.suspend(() => open(tier))),
         classify && ((error: E | EmptyStream) => classify(error, tier)),
-        going({ transcript, resume: resume?.(tier) }, attempt)
+        continuation({ transcript, resume: resume?.(tier) }, attempt)
       )
     })
   )
@@ -395,7 +395,7 @@ export const served = <A, E, R>(
   Served<Committed<A, E>, E | EmptyStream>,
   E | EmptyStream | AllTiersFailed<E | EmptyStream>,
   R | Scope.Scope
-> => given(self.ladder, streamed, options?.listener)
+> => servedStream(self.ladder, streamed, options?.listener)
 
 /**
  * {@link served} with a stream that is pulled by hand. It has ended when a pull fails, with `None` or an error; to stop
@@ -420,7 +420,7 @@ export const pulled = <A, E, R>(
   Served<Pull<A, E | DeadlineExceeded>, E | EmptyStream>,
   E | EmptyStream | AllTiersFailed<E | EmptyStream>,
   R | Scope.Scope
-> => given(self.ladder, identity, options?.listener)
+> => servedStream(self.ladder, identity, options?.listener)
 
 const streamed = <A, E>(pull: Pull<A, E>, close: Close): Stream.Stream<A, E> =>
   Stream.ensuringWith(Stream.repeatEffectChunkOption(pull), close)
@@ -429,6 +429,8 @@ const fromLadder = <A, E, R>(ladder: FallbackStream<A, E, R>["ladder"]): Fallbac
   // Effect has no Stream class to extend, so the ladder is attached to a stream made from it, lazily since those who
   // pull never need it.
   Object.assign(
-    Stream.suspend(() => Stream.unwrapScoped(Effect.map(given(ladder, streamed), ({ value }) => value))),
+    Stream.suspend(() =>
+      Stream.unwrapScoped(Effect.map(servedStream(ladder, streamed), ({ value }) => value))
+    ),
     { ladder }
   )

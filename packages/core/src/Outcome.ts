@@ -9,7 +9,7 @@ import type * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { DeadlineExceeded } from "./Deadline.ts"
-import { cutShort, interrupted, overtime, pastDeadline, slowCaller } from "./internal/run/ours.ts"
+import { cutShort, interrupted, overtime, pastDeadline, slowCaller } from "./internal/run/outcomes.ts"
 
 /**
  * What the run does after a failed attempt: retry the same tier, ask the next tier, or stop and fail with this very

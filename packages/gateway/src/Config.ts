@@ -1,8 +1,9 @@
 /**
- * The gateway's one file: where it listens, whom it asks, and the policies behind the names that callers use.
+ * The gateway's configuration file: where it listens, which providers it calls, and the policies behind the names that
+ * callers use.
  *
- * A file is read as a whole or refused with one line that says where, what and what to do. What the environment
- * puts into it never shows in that line.
+ * A file is either read completely or refused with one line that says where, what is wrong and what to do. That line
+ * never shows a value from the environment.
  *
  * @since 0.1.0
  */
@@ -31,19 +32,19 @@ import type * as Yaml from "./internal/file/yaml.ts"
 export interface Server {
   readonly host: string
   readonly port: number
-  /** The callers' bearer keys; empty only where nobody else can reach the host. */
+  /** The callers' bearer keys; may be empty only on a loopback address. */
   readonly apiKeys: ReadonlyArray<Redacted.Redacted>
   /** Bytes. */
   readonly maxBody: number
-  /** Requests to routes that are under way at once; from before their body is read until their answer is sent. */
+  /** Concurrent requests to routes, from before their body is read until their answer is sent. */
   readonly maxInFlight: number
-  /** Requests that wait for one of those places; those beyond are refused at once. */
+  /** Requests that may wait for a free place; any more are refused at once. */
   readonly maxQueue: number
-  /** How long one waits for a place at most. */
+  /** The longest wait for a place. */
   readonly maxWait: Duration.Duration
-  /** How long a caller may leave its answer lying without taking a byte, or take for a megabyte of it. */
+  /** How long a caller may go without reading a byte of its answer, or take per megabyte. */
   readonly stallTimeout: Duration.Duration
-  /** How long a stop waits for the requests that are under way. */
+  /** How long a shutdown waits for requests in flight. */
   readonly drain: Duration.Duration
 }
 
@@ -58,7 +59,7 @@ export type {
 export type { Latency, SandboxProvider, SandboxTurn, SandboxWord } from "./internal/file/sandboxFile.ts"
 
 /**
- * A rung of a route's ladder, and where it leads.
+ * A tier of a route, with its provider and model.
  *
  * @since 0.1.0
  * @category models
@@ -66,11 +67,11 @@ export type { Latency, SandboxProvider, SandboxTurn, SandboxWord } from "./inter
 export interface Tier extends Policy.TierPolicy, Quirks.Quirks {
   /** A key of `providers`. */
   readonly provider: string
-  /** What that provider calls the model. */
+  /** The model's name at that provider. */
   readonly model: string
-  /** Whose vectors it makes; its route then answers requests for embeddings, and those alone. */
+  /** The model of its vectors; its route then answers only requests for embeddings. */
   readonly embeddings?: string | undefined
-  /** How it goes on with a streamed answer that a tier above began and broke off; not at all where undefined. */
+  /** How it continues a stream that broke off on a tier above. Default: not at all. */
   readonly continue?: Continue | undefined
 }
 
@@ -81,16 +82,16 @@ export interface Tier extends Policy.TierPolicy, Quirks.Quirks {
  * @category models
  */
 export interface Probe {
-  /** The time between two checks of a tier, give or take a tenth. */
+  /** The time between two checks of a tier, ± 10 %. */
   readonly every: Duration.Duration
-  /** The most tokens that one is to be answered with. */
+  /** The token limit of the answer. */
   readonly maxTokens: number
-  /** Whether the tiers' breakers hear of it: one that is open can then recover before a user calls. */
+  /** Whether the checks count for the tiers' breakers: an open one can then close before a user calls. */
   readonly breakers: boolean
 }
 
 /**
- * A file that was read, its defaults filled in.
+ * A decoded file, with defaults filled in.
  *
  * @since 0.1.0
  * @category models
@@ -100,7 +101,7 @@ export interface Config {
   readonly providers: { readonly [name: string]: Provider }
   /** By the name that callers put in `model`. */
   readonly routes: { readonly [name: string]: Policy.Policy<Tier> }
-  /** No checks where undefined. */
+  /** Default: no checks. */
   readonly probe?: Probe | undefined
 }
 
@@ -120,10 +121,10 @@ export interface Config {
  */
 export class ConfigError extends Data.TaggedError("ConfigError")<{
   readonly file: string
-  /** From 1; undefined where the file could not be read at all. */
+  /** From 1; undefined if the file could not be read at all. */
   readonly line: number | undefined
   readonly column: number | undefined
-  /** The keys that lead there; empty where the text is no YAML. */
+  /** The path of keys to it; empty if the text is not YAML. */
   readonly path: string
   readonly reason: string
   readonly remedy: string
@@ -165,7 +166,7 @@ const ProbeFile = Schema.Struct({
 })
 
 /**
- * The schema of the file. Between providers and tiers it checks nothing: {@link parse} does.
+ * The schema of the file. {@link parse} also checks what involves both providers and tiers.
  *
  * @example
  * import { Schema } from "effect"
@@ -203,13 +204,13 @@ export const File = Schema.Struct({
 }).annotations({ parseOptions: { onExcessProperty: "error" } })
 
 /**
- * Reads the text of a file. `env` gives what `${NAME}` stands for; `file` is the name that errors carry.
+ * Parses the text of a file. `env` supplies the values of `${NAME}`; `file` is its name in errors.
  *
  * **Details**
- * - Every tier's provider must exist, and be able to where the tier says `continue: prefill`.
- * - All tiers of a route must make the same embeddings or none.
+ * - Every tier's provider must exist, and support `continue: prefill` if the tier has it.
+ * - All tiers of a route must have the same `embeddings`, or none.
  * - A gateway without keys may listen on a loopback address only.
- * - The first thing that is wrong is the error.
+ * - Only the first problem is reported.
  *
  * @example
  * import { Either } from "effect"
@@ -234,7 +235,7 @@ export const parse = (
 ): Either.Either<Config, ConfigError> => parseChanged(text, file, env, (data) => data)
 
 /**
- * Reads the text of a file with something changed in its data.
+ * Parses the text of a file after changing its data.
  *
  * @internal
  */
@@ -276,7 +277,7 @@ export const textOf = (file: string): Effect.Effect<string, ConfigError> =>
 
 const secret: ReadonlySet<PropertyKey> = new Set(["apiKey", "apiKeys", "headers", "baseUrl"])
 
-// The name of a variable is no secret, and the one thing to know here.
+// Shows the name of the variable, which is no secret, and not its value.
 const shown = (path: Path, { written }: Yaml.Source): string | undefined => {
   const text = written(path)
   return path.some((key) => secret.has(key)) && !/^\$\{\w+\}$/.test(text ?? "") ? undefined : text

@@ -31,16 +31,16 @@ import * as StatusPage from "./StatusPage.ts"
  */
 export interface Gateway extends Server.Serving {
   /**
-   * Serves another configuration, from the next request on, and gives the keys of the file that only a restart
-   * changes. Where there is none to be had, what is served stays, and `/status` says why.
+   * Serves another configuration from the next request on, and returns the changed keys that require a restart. If the
+   * configuration is invalid, the current one stays, and `/status` says why.
    *
    * **Details**
-   * - Runs under way end as they began, with the policies and the connections of before; those close after the last.
-   * - A tier keeps its breaker, and what that knows, where neither the file's words about the tier's name, model,
-   *   breaker and provider have changed nor those about the provider; any other begins with a new one. Of a breaker that
-   *   is gone and was not closed it is told that it changed to `Closed`, for it was `retired`.
-   * - What is known of the tiers' health goes on, unless an alert was changed; what synthetic checks have come to, unless
-   *   their interval was; the count of requests under way, unless its limits were.
+   * - Runs in flight end with the policies and connections they began with, which close after the last one.
+   * - A tier keeps its breaker and its state if neither its name, model, breaker and provider have changed in the file,
+   *   nor that provider's settings; otherwise it starts with a new one. A dropped breaker that was not closed is
+   *   reported as changed to `Closed`, with the reason `retired`.
+   * - The tiers' health is kept unless an alert has changed; the results of synthetic checks unless their interval has;
+   *   the count of requests in flight unless its limits have.
    */
   readonly reload: (
     next: Effect.Effect<Config, ConfigError>
@@ -48,10 +48,10 @@ export interface Gateway extends Server.Serving {
 }
 
 /**
- * Starts serving and gives the address. Closing the scope drains and stops it.
+ * Starts serving and returns the address. Closing the scope drains and stops it.
  *
- * `onEvent` hears what happens in every run and has a line in the log, with the request's id; and without one that a
- * breaker was retired by a reload, while it was not closed.
+ * `onEvent` receives every event of a run that has a log line, with the request's id; and, without an id, that a reload
+ * retired a breaker that was not closed.
  *
  * @example
  * import { Effect } from "effect"
@@ -77,17 +77,17 @@ export const start = (
   config: Config,
   onEvent: (requestId: string | undefined, event: Logged) => void,
   options: {
-    /** Counts what happens; by default the gateway has its own. */
+    /** Counts events. Default: the gateway's own. */
     readonly metrics?: Metrics.Metrics | undefined
-    /** Hears that an alert of the file begins or ends to fire. */
+    /** Called when an alert of the file starts or stops firing. */
     readonly onAlert?: ((status: Health.AlertStatus) => void) | undefined
     /** Hears of every bug that a request or a synthetic check has met; its message may quote what a caller has said. */
     readonly onDefect?: ((requestId: string | undefined, cause: Cause.Cause<unknown>) => void) | undefined
-    /** Hears what happens in synthetic checks. */
+    /** Receives the events of synthetic checks. */
     readonly onProbe?: ((requestId: string, event: Logged) => void) | undefined
-    /** Whether prompts and answers go onto spans. Default: they go nowhere. */
+    /** Whether prompts and answers are recorded on spans. Default: no. */
     readonly capturesContent?: boolean | undefined
-    /** What it has to do with the other processes of the same gateway. Default: it is alone. */
+    /** Its connection to the other processes of the same gateway. Default: it is the only one. */
     readonly among?: Among | undefined
   } = {}
 ): Effect.Effect<Gateway, Server.ListenError, Scope.Scope> =>
@@ -118,7 +118,7 @@ export const start = (
       ready: Ref.get(accepting),
       capturesContent: options.capturesContent
     }
-    // Begun before the server, and so ended after it: a drain needs its upstreams.
+    // Started before the server and therefore stopped after it, since a drain needs the upstreams.
     const serving = yield* Succession.make(Serving.make(config, house))
     const announce = Effect.sync(() => {
       const { routes } = serving.current()
@@ -156,7 +156,7 @@ export const start = (
         options.onProbe?.(requestId, event)
       }
     }
-    // Begun after the server, and so over before it drains.
+    // Started after the server and therefore stopped before it drains.
     const probing = yield* FiberHandle.make()
     const probe = Effect.suspend(() => {
       const { config, routes } = serving.current()

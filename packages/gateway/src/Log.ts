@@ -1,7 +1,6 @@
 /**
- * The log: one line for every attempt and every run, for every tier that its breaker kept from being asked and every
- * change of a breaker, for every alert that begins or ends to fire, for where the gateway listens, for every file that is
- * read anew, for every worker that ends and starts anew, and for every bug that shows.
+ * The log, with one line for every attempt, run, refusal by a breaker, breaker transition, alert that starts or stops
+ * firing, start of listening, reload, restart of a worker, and defect.
  *
  * @since 0.1.0
  */
@@ -18,7 +17,7 @@ import { percent } from "./internal/drawing/percent.ts"
 import { framesOf } from "./internal/frames.ts"
 
 /**
- * How lines are written: for machines or for people.
+ * The format of lines: for machines or for people.
  *
  * @since 0.1.0
  * @category models
@@ -26,7 +25,7 @@ import { framesOf } from "./internal/frames.ts"
 export type Format = "json" | "pretty"
 
 /**
- * One line of the log. Never a prompt, an answer or a key.
+ * One log line. It never contains a prompt, an answer or a key.
  *
  * @since 0.1.0
  * @category models
@@ -48,7 +47,7 @@ export interface Entry {
 }
 
 /**
- * What the log says of an event of a run.
+ * The log line of an event of a run.
  *
  * @example
  * import { Duration } from "effect"
@@ -70,12 +69,12 @@ export const entry = (requestId: string | undefined, event: Core.Logged, at: Dat
     request_id: requestId
   }
   Core.write(line, event, logDetails)
-  // Providers answer with no other.
+  // Providers fail with no other error.
   if (event._tag === "AttemptEnded" && event.attempt.cause === undefined) line["status"] = 200
   return line
 }
 
-/** `toISOString`, which costs half as much as a line's JSON: all but the milliseconds is kept for its second. */
+/** A cached `toISOString`, which would cost half as much as a line's JSON: only the milliseconds change within a second. */
 const iso = (at: Date): string => {
   const millis = at.getTime()
   const second = Math.floor(millis / 1000)
@@ -88,7 +87,7 @@ let last = { second: Number.NaN, text: "" }
 type Writable = { -readonly [Field in keyof Entry]: Entry[Field] }
 
 /**
- * What the log says of an alert that begins or ends to fire.
+ * The log line of an alert that starts or stops firing.
  *
  * @example
  * import { Health } from "@understudy/core"
@@ -137,7 +136,7 @@ export const listening = (url: string, serves: string, at: Date): Entry => ({
 })
 
 /**
- * What the log says of a file that was read anew: which of its keys only a restart changes, or why it is not served.
+ * The log line of a reload: the changed keys that require a restart, or why the file was refused.
  *
  * @example
  * import { Either } from "effect"
@@ -159,8 +158,8 @@ export const reload = (read: Either.Either<ReadonlyArray<string>, ConfigError>, 
 }
 
 /**
- * What the log says of a worker: what is wrong with it, and where it has ended when another one starts, or where nothing
- * is that another one serves in its place.
+ * The log line of a worker: what is wrong with it and, if it has ended, when another one starts; without that, another
+ * one has taken its place.
  *
  * @example
  * import { Log } from "@understudy/gateway"
@@ -190,7 +189,7 @@ export const worker = (
 }
 
 /**
- * What the log says of a bug that a request or a synthetic check has met: its kind and where it is, but not its message.
+ * The log line of a defect in a request or a synthetic check: its kind and stack trace, without its message.
  *
  * @example
  * import { Cause } from "effect"

@@ -1,6 +1,6 @@
 /**
- * Synthetic checks: a small request to a tier, through the same engine as any other, that says whether it would answer
- * before a user has to find out.
+ * Synthetic checks: a small request to a tier, through the same engine as any other, to detect that it does not answer
+ * before a user does.
  *
  * @since 0.1.0
  */
@@ -14,8 +14,8 @@ import type { Probe } from "./Config.ts"
 import * as Log from "./Log.ts"
 
 /**
- * A tier that is to be checked. With a `breaker` the check asks it for admission and is counted by it, as any request:
- * one that is open is probed when its time is over although no user calls.
+ * A tier to be checked. With a `breaker`, the check needs its admission and counts for it like any request: an open
+ * breaker is probed after its time even without users.
  *
  * @since 0.1.0
  * @category models
@@ -27,7 +27,7 @@ export interface Target {
 }
 
 /**
- * All tiers of these routes, with their breakers where those are to hear of it.
+ * All tiers of these routes, with their breakers if the checks are to count for them.
  *
  * @example
  * import { Policy } from "@understudy/core"
@@ -58,8 +58,8 @@ export const targets = (routes: ReadonlyArray<Route.Route>, breakers: boolean): 
   )
 
 /**
- * Checks a tier now: one attempt, within the tier's own bounds. Gives what the log says of that attempt, or that the
- * breaker refused it.
+ * Checks a tier now, with one attempt within the tier's own bounds. Returns the log line of that attempt, or of the
+ * breaker's refusal.
  *
  * @example
  * import { Policy } from "@understudy/core"
@@ -123,7 +123,7 @@ export const once = (
         if (event._tag === "AttemptEnded" || event._tag === "TierRefused") {
           entry = Log.entry(id, event, new Date(clock.unsafeCurrentTimeMillis()))
         }
-        // A breaker of its own is nobody's news.
+        // Transitions of a temporary breaker are not reported.
         if (event._tag !== "BreakerChanged" || breaker !== undefined) onEvent(id, event)
       }),
       Effect.annotateSpans("understudy.synthetic", true)
@@ -137,8 +137,8 @@ const asking = ({ name, serves }: Route.Route, maxTokens: number): object =>
     : { model: name, messages: [{ role: "user", content: "ping" }], max_completion_tokens: maxTokens }
 
 /**
- * Checks every tier again and again, each at its own times: the first within the first interval, and then after a
- * tenth more or less than one. At most four at once.
+ * Checks every tier repeatedly, each at its own times: first at some point within the first interval, then after each
+ * interval ± 10 %. At most four at once.
  *
  * @example
  * import { Policy } from "@understudy/core"

@@ -26,7 +26,7 @@ import * as Refusals from "./internal/network/refusals.ts"
 import * as Requests from "./internal/network/requests.ts"
 
 /**
- * The address could not be listened on.
+ * Listening on the address failed.
  *
  * @example
  * import { Server } from "@understudy/gateway"
@@ -58,7 +58,7 @@ const hindrances: Readonly<Record<string, string>> = {
 }
 
 /**
- * Where to listen, and what a caller may cost.
+ * Where to listen, and the limits of a caller.
  *
  * @since 0.1.0
  * @category models
@@ -69,15 +69,15 @@ export interface Options {
   readonly port: number
   /** Bytes. */
   readonly maxBody: number
-  /** How long a caller may leave its answer lying without taking a byte, or take for a megabyte of it. */
+  /** How long a caller may go without reading a byte of its answer, or take per megabyte. */
   readonly stallTimeout: Duration.Duration
-  /** How long a stop waits for the requests that are under way. */
+  /** How long a shutdown waits for requests in flight. */
   readonly drain: Duration.Duration
   /** How long a connection may lie idle. Default: 75 seconds. */
   readonly keepAlive?: Duration.Duration | undefined
-  /** Hears of a bug that broke a connection. Default: nobody does. */
+  /** Called with a defect that broke a connection. Default: ignored. */
   readonly onDefect?: ((cause: Cause.Cause<unknown>) => void) | undefined
-  /** The connections that another process hands over. Default: it listens on `host` and `port` itself. */
+  /** Connections handed over by another process. Default: it listens on `host` and `port` itself. */
   readonly handedOver?: HandedOver | undefined
 }
 
@@ -94,18 +94,18 @@ export interface Serving {
 }
 
 /**
- * Serves a handler until the scope closes. Then it stops accepting, lets the requests in flight finish for `drain`
- * at most, ends what is left and closes every connection.
+ * Serves a handler until the scope closes. Then it stops accepting, lets requests in flight finish for at most `drain`,
+ * ends the rest and closes every connection.
  *
  * **Details**
- * - Every request runs in a fiber and a scope of its own. A caller that leaves interrupts it, which closes the
- *   upstream's connection; so does one that does not read its answer for `stallTimeout`, or takes longer than that for a
- *   megabyte of it.
- * - Of one connection 16 requests may wait behind one that has no answer yet; the next gets a 503, and the connection ends.
- * - A response that breaks after its head was sent has its connection destroyed: it never ends as if it were whole.
+ * - Every request runs in its own fiber and scope. A caller that disconnects interrupts it, which closes the upstream
+ *   connection; so does one that does not read its answer for `stallTimeout`, or takes longer than that per megabyte.
+ * - On one connection, 16 pipelined requests may wait behind an unanswered one; the next gets a 503, and the connection
+ *   is closed.
+ * - If a response breaks off after its head was sent, its connection is destroyed, so that it never looks complete.
  * - At the end of `drain` a stream ends with its `farewell`, and a request without an answer gets a 503.
- * - What is no request of HTTP/1.1 is refused in OpenAI's error envelope: 400, 408, 413, 417 or 431. Headers may be
- *   16 KiB and take 15 seconds, a whole request 60; a connection may lie idle for 75.
+ * - An invalid HTTP/1.1 request is refused in OpenAI's error envelope: 400, 408, 413, 417 or 431. Headers are limited
+ *   to 16 KiB and 15 seconds, a whole request to 60 seconds, and an idle connection to 75.
  *
  * @example
  * import { Duration, Effect } from "effect"
@@ -142,15 +142,15 @@ export const serve = (options: Options): Effect.Effect<Serving, ListenError, Sco
       headersTimeout: 15_000,
       requestTimeout: 60_000,
       connectionsCheckingInterval: 5_000,
-      // Longer than load balancers keep theirs: whoever closes first must be the one that sends.
+      // Longer than that of load balancers: the side that sends requests must be the one to close first.
       keepAliveTimeout: Duration.toMillis(options.keepAlive ?? Duration.seconds(75)),
       maxHeaderSize: Refusals.maxHeaderSize,
-      // Node's own refusal has no body.
+      // Checked by us, since Checked by us, since Node's own refusal has no body.
       requireHostHeader: false
     })
-    // A socket's clock runs while nothing moves, and so for ever where the caller does not read.
+    // Fires when nothing moves on a socket, as when the caller does not read.
     server.setTimeout(stallMillis, (socket) => {
-      // Node closes those that lie idle only where nobody listens to this.
+      // With a listener, Node does not close idle connections itself.
       if (socket.writableLength || isIdle(socket)) socket.destroy()
     })
     server.on("connection", (socket) => {
@@ -162,7 +162,7 @@ export const serve = (options: Options): Effect.Effect<Serving, ListenError, Sco
       if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {
         return Refusals.answerWith(outgoing, Refusals.noHost())
       }
-      // An earlier request of the connection has it.
+      // The connection still belongs to an earlier request.
       const isQueued = outgoing.socket === null
       if (isQueued && queues.isFull(incoming.socket)) {
         return Refusals.answerWith(outgoing, Refusals.queueFull())
@@ -190,7 +190,7 @@ export const serve = (options: Options): Effect.Effect<Serving, ListenError, Sco
       })
     })
     server.on("checkContinue", (incoming, outgoing) => {
-      // Who waits for a word need not send what is refused all the same.
+      // A client that waits for `100 Continue` need not send a body that will be refused.
       if (lengthOf(incoming) <= maxBody) outgoing.writeContinue()
       server.emit("request", incoming, outgoing)
     })
@@ -199,7 +199,8 @@ export const serve = (options: Options): Effect.Effect<Serving, ListenError, Sco
       Refusals.refuseUnparsed(error, socket as Socket, latest.get(socket as Socket))
     )
     const begin = Effect.suspend(() => {
-      // The HTTP server's own `close` cuts off whoever still reads an answer that Node has been given all of.
+      // Not the HTTP server's own `close`, which cuts off callers that are still reading an answer that was completely
+      // handed to Node.
       const closes = Effect.async<void>(
         (resume) => void NetServer.prototype.close.call(server, () => resume(Effect.void))
       )
@@ -217,16 +218,16 @@ export const serve = (options: Options): Effect.Effect<Serving, ListenError, Sco
         stopping = true
         const closed = yield* Effect.fork(closes)
         for (const socket of latest.keys()) if (isIdle(socket)) socket.destroy()
-        // A finalizer is uninterruptible, and what cannot be interrupted no timeout ends.
+        // A finalizer is uninterruptible, and a timeout cannot end what is uninterruptible.
         yield* Effect.timeoutOption(Effect.interruptible(requests.awaitNone), drain)
         if ((yield* requests.count) > 0) {
           yield* requests.interruptAll
-          // Their last words are still to go out.
+          // Their last bytes still have to be sent.
           yield* Effect.timeoutOption(Effect.interruptible(Fiber.join(closed)), "1 second")
         }
         server.closeAllConnections()
         yield* Fiber.join(closed)
-        // Nothing is left to close but the clock that looks at how long requests take.
+        // All that is left to close is the timer that checks how long requests take.
         server.close()
       })
     )
@@ -240,21 +241,21 @@ const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => 
   return {
     method: incoming.method ?? "GET",
     path: named === null ? target : `/${named[2]}`,
-    // It counts in place of the header.
+    // It takes precedence over the header.
     headers: named === null ? headers : { ...headers, host: named[1]! },
     body: new Body(incoming, maxBody)
   }
 }
 
-/** As proxies are asked, and a server is to take it as well: host, and path with query. */
+/** An absolute-form target, which servers have to accept as well: host, and path with query. */
 const absolute = /^https?:\/\/([^/?#]+)\/?(.*)$/i
 
 /**
- * The port that providers send through, with keep-alive connections of its own that close with the scope. A request
- * that is given up takes its connection with it, even one that is not open yet.
+ * The port that providers send through, with its own keep-alive connections, which close with the scope. An abandoned
+ * request closes its connection, even one that is not open yet.
  *
- * Neither redirects nor retries; the bounds on time are the policy's, but for 10 seconds to connect. Asks for
- * answers without a coding, and undoes gzip, deflate and br where they come all the same.
+ * It neither follows redirects nor retries; apart from 10 seconds to connect, time is bounded by the policy. It asks
+ * for uncompressed answers, and decodes gzip, deflate and br if they come anyway.
  *
  * @example
  * import { Effect } from "effect"
@@ -276,7 +277,7 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
   ),
   (connections): Upstream => {
     let last = { url: "", origin: "", path: "" }
-    // A provider is asked at one or two.
+    // A provider has only one or two URLs.
     const placeOf = (url: string) => {
       if (last.url !== url) {
         const { origin, pathname, search } = new URL(url)
@@ -290,7 +291,7 @@ export const upstream: Effect.Effect<Upstream, never, Scope.Scope> = Effect.map(
           const exchange = new Exchange()
           const releases = (exit: Exit.Exit<unknown, unknown>) =>
             Effect.sync(() => exchange.release(Exit.isSuccess(exit)))
-          // Before it takes a connection, so that nothing can come between the two.
+          // Registered before it takes a connection, so that nothing can come in between.
           return Effect.flatMap(Scope.addFinalizerExit(scope, releases), () => {
             const { origin, path } = placeOf(url)
             const options = { path, method, headers: uncoded(headers), body: body ?? null }

@@ -1,5 +1,5 @@
 /**
- * What a gateway knows of itself: as JSON at `/status`, as a page at `/`, and for Prometheus at `/metrics`.
+ * The gateway's status: as JSON at `/status`, as a page at `/`, and for Prometheus at `/metrics`.
  *
  * @since 0.1.0
  */
@@ -35,26 +35,26 @@ export type {
 } from "./internal/serving/status.ts"
 
 /**
- * Hears of what happens, and shows it.
+ * Records events, and shows them.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StatusPage {
-  /** To be told of every event of every run. */
+  /** Records an event of a run. */
   readonly hear: (requestId: string | undefined, event: Attempt.Event) => void
-  /** What came of a synthetic check, as the log has it. */
+  /** Records the result of a synthetic check, as its log line. */
   readonly probed: (entry: Log.Entry) => void
-  /** What is served from now on. */
+  /** Shows another configuration from now on. */
   readonly show: (served: Served) => void
-  /** A file that was to be served and cannot be, and why not. */
+  /** Records that a reload was refused, and why. */
   readonly refuse: (reason: string) => void
-  /** What is to be had by their paths. */
+  /** The handlers, by path. */
   readonly pages: Readonly<Record<string, (request: Request) => Effect.Effect<Response>>>
 }
 
 /**
- * Makes the pages of a gateway that is about to start and serves nothing yet.
+ * Makes the pages of a gateway that is starting and serves nothing yet.
  *
  * @example
  * import { Effect } from "effect"
@@ -72,7 +72,7 @@ export interface StatusPage {
 export const make = (options: {
   readonly draining: Effect.Effect<boolean>
   readonly metrics: Metrics.Metrics
-  /** How all processes of the gateway are asked, of which this is one. Default: it is alone. */
+  /** How to ask all processes of the gateway, including this one. Default: it is the only one. */
   readonly peers?: ((self: Self) => Ask) | undefined
 }): Effect.Effect<StatusPage> =>
   Effect.map(Effect.clock, (clock) => {
@@ -153,7 +153,7 @@ const scraped = (known: Known, accept: string | undefined): Response => {
   }
 }
 
-// Half of the counters would look like a restart to whoever adds them up.
+// An incomplete sum of counters would look like a restart to Prometheus.
 const unanswered: Response = {
   status: 503,
   headers: { "content-type": "text/plain", "cache-control": "no-store" },

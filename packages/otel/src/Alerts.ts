@@ -1,5 +1,5 @@
 /**
- * Rules for Prometheus: the figures of every model and route as recording rules, and the alerts of policies.
+ * Rules for Prometheus: recording rules for every model and route, and the alerts of policies.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import { duration, type Figure, figures, matchers } from "./internal/promql.ts"
 
 /**
- * A rule that gives an expression a name.
+ * A recording rule, which names an expression.
  *
  * @since 0.1.0
  * @category models
@@ -19,7 +19,7 @@ export interface Recording {
 }
 
 /**
- * A rule that fires.
+ * An alerting rule.
  *
  * @since 0.1.0
  * @category models
@@ -52,15 +52,15 @@ const recorded: ReadonlyArray<readonly [record: string, figure: Figure]> = [
 ]
 
 /**
- * The rules that a policy asks for.
+ * The rules of a policy.
  *
  * **Details**
- * - Recorded over five minutes: success rate, 95th percentile of the duration of answers and of the time to the first
- *   token, and tokens a second, by model; fallback rate and success rate by route.
- * - An alert fires as `Health` does, over all processes that are scraped together: when the success rate of the tier over
- *   its own window is below `successBelow`, with at least `atLeast` runs. It ends when that is over. Prometheus counts the
- *   runs of a window by what it scrapes, and so by nearly as many.
- * - A window should be as long as four scrapes at least.
+ * - Recorded over five minutes: by model the success rate, the 95th percentile of the duration of answers and of the
+ *   time to the first token, and tokens per second; by route the fallback rate and the success rate.
+ * - An alert fires as in `Health`, over all processes that are scraped together: when the success rate of the tier over
+ *   the alert's window is below `successBelow`, with at least `atLeast` runs. It stops when that no longer holds.
+ *   Prometheus extrapolates the runs of a window from its scrapes, so their number is approximate.
+ * - A window should span at least four scrapes.
  *
  * @example
  * import { Health } from "@understudy/core"
@@ -99,11 +99,11 @@ const alerting = ({ atLeast, over, run, successBelow, tier }: Alert): Alerting =
   }
 }
 
-/** A text that Prometheus' templates leave as it is. */
+/** Escapes a text for Prometheus' templates. */
 const verbatim = (text: string): string => text.replaceAll("{{", '{{ "{{" }}')
 
 /**
- * The text of a rule file: YAML, by way of the JSON that is in it.
+ * The text of a rule file: YAML with JSON for the values.
  *
  * @example
  * import { Alerts } from "@understudy/otel"
@@ -132,7 +132,7 @@ const groupLines = ({ name, rules }: Group): ReadonlyArray<string> => [
   )
 ]
 
-// Within single quotes YAML takes a line of printable text as it stands.
+// In single quotes, YAML takes a line of printable text verbatim.
 const quoted = (value: unknown): string =>
   typeof value === "string" && /^[ -~\xa1-\ud7ff]*$/.test(value)
     ? `'${value.replaceAll("'", "''")}'`

@@ -1,12 +1,12 @@
 /**
- * A dashboard for Grafana: what the gateway's own page shows, over time and over all gateways.
+ * A dashboard for Grafana: the contents of the gateway's own page, over time and over all gateways.
  *
  * @since 0.1.0
  */
 import { figures } from "./internal/promql.ts"
 
 /**
- * A dashboard as Grafana imports it.
+ * A dashboard in Grafana's import format.
  *
  * @since 0.1.0
  * @category models
@@ -18,7 +18,7 @@ export interface Dashboard {
 }
 
 /**
- * One picture of a dashboard.
+ * One panel of a dashboard.
  *
  * @since 0.1.0
  * @category models
@@ -149,7 +149,7 @@ const panels: ReadonlyArray<Panel> = [
 ]
 
 /**
- * The dashboard, to be imported as JSON; it asks which Prometheus to read.
+ * The dashboard, to be imported as JSON; on import, it asks for the Prometheus data source.
  *
  * @example
  * import { Dashboard } from "@understudy/otel"

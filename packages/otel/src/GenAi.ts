@@ -1,15 +1,15 @@
 /**
- * The names of OpenTelemetry's conventions for generative AI, of now and of before.
+ * The names of OpenTelemetry's conventions for generative AI, current and former.
  *
- * Whoever makes a span names its attributes as the newest conventions do; an exporter renames them for those whose
- * dashboards still read former ones.
+ * Spans are made with the names of the newest conventions; an exporter renames them for dashboards that still use
+ * former ones.
  *
  * @since 0.1.0
  */
 
 /**
- * Which names go out: the newest, those of the last version that was published with OpenTelemetry's other
- * conventions (1.41), or both beside each other.
+ * Which names to export: the newest, those of the last version published with OpenTelemetry's other conventions (1.41),
+ * or both.
  *
  * @since 0.1.0
  * @category models
@@ -17,7 +17,7 @@
 export type Semconv = "latest" | "1.41" | "both"
 
 /**
- * Reads a version from text; `undefined` for any other text.
+ * Parses a version; `undefined` for any other text.
  *
  * @example
  * import { GenAi } from "@understudy/otel"
@@ -31,7 +31,7 @@ export const semconv = (text: string): Semconv | undefined => versions.find((ver
 
 const versions = ["latest", "1.41", "both"] as const
 
-/** By the name in the newest conventions: the one in 1.41, where there it had another or none. */
+/** From names of the newest conventions to those of 1.41, where they differ; `undefined` if there was none. */
 const former: Readonly<Record<string, string | undefined>> = {
   "gen_ai.usage.cache_write.input_tokens": "gen_ai.usage.cache_creation.input_tokens",
   "gen_ai.client.inference.duration": "gen_ai.client.operation.duration",
@@ -46,14 +46,14 @@ const former: Readonly<Record<string, string | undefined>> = {
   "gen_ai.client.inference.operation.output_tokens": "gen_ai.client.token.usage"
 }
 
-/** What is measured by those who know no models, and goes out under the conventions' name as well. */
+/** Metrics that are not specific to models, exported under the conventions' name as well. */
 const alias: Readonly<Record<string, string>> = {
   "understudy.time_to_first_token": "gen_ai.response.time_to_first_chunk"
 }
 
 /**
- * Whether an environment asks for prompts and answers on spans: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` is
- * `SPAN_ONLY`, `SPAN_AND_EVENT` or, as it was before, `true`.
+ * Whether the environment asks for prompts and answers on spans: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`
+ * is `SPAN_ONLY`, `SPAN_AND_EVENT` or, in its former form, `true`.
  *
  * @example
  * import { GenAi } from "@understudy/otel"
@@ -70,7 +70,7 @@ export const capturesContent = (env: Readonly<Record<string, string | undefined>
   )
 
 /**
- * The names that an attribute or a metric of the newest conventions goes out under.
+ * The names under which an attribute or a metric of the newest conventions is exported.
  *
  * @example
  * import { GenAi } from "@understudy/otel"

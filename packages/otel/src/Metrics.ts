@@ -1,7 +1,7 @@
 /**
- * One accounting of what runs come to, for whoever reads it: a scrape of Prometheus or an export over OTLP.
+ * The metrics of runs, kept once for all readers: Prometheus' scrapes and exports over OTLP.
  *
- * It hears the events of runs and counts them in place; everything else is done when somebody looks.
+ * It counts events of runs in place; everything else is computed when the metrics are read.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import { Ledger } from "./internal/ledger.ts"
 import { point } from "./internal/series.ts"
 
 /**
- * All that is measured under one name.
+ * A metric family: everything measured under one name.
  *
  * @since 0.1.0
  * @category models
@@ -32,7 +32,7 @@ export type Family = Numbers | Histograms
  */
 export interface Numbers {
   readonly type: "counter" | "gauge"
-  /** A counter's without the `_total` that Prometheus puts behind it. */
+  /** A counter's name lacks the `_total` that Prometheus appends. */
   readonly name: string
   readonly help: string
   readonly unit?: "tokens" | undefined
@@ -40,7 +40,7 @@ export interface Numbers {
 }
 
 /**
- * What tells one series of a metric from another.
+ * The labels of a series.
  *
  * @since 0.1.0
  * @category models
@@ -50,7 +50,7 @@ export interface PointLabels {
 }
 
 /**
- * How often values were seen, by their size.
+ * Histograms: the distribution of values.
  *
  * @since 0.1.0
  * @category models
@@ -60,28 +60,28 @@ export interface Histograms {
   readonly name: string
   readonly help: string
   readonly unit: "seconds" | "tokens"
-  /** The upper bounds of the buckets but the last, which has none. */
+  /** The upper bounds of all buckets but the last, which has none. */
   readonly bounds: ReadonlyArray<number>
   readonly points: ReadonlyArray<HistogramPoint>
 }
 
 /**
- * How what was measured under these labels is spread.
+ * The distribution under one set of labels.
  *
  * @since 0.1.0
  * @category models
  */
 export interface HistogramPoint {
   readonly labels: PointLabels
-  /** How many there are in each bucket, and not in those below it. */
+  /** The counts of the buckets, not cumulative. */
   readonly counts: ReadonlyArray<number>
   readonly sum: number
-  /** For each bucket the last one that was traced. */
+  /** For each bucket, the last value with a trace. */
   readonly exemplars: ReadonlyArray<Exemplar | undefined>
 }
 
 /**
- * One of what was counted, and the trace that tells of it.
+ * A counted value, and its trace.
  *
  * @since 0.1.0
  * @category models
@@ -94,7 +94,7 @@ export interface Exemplar {
 }
 
 /**
- * Hears of runs, and says what they come to.
+ * Counts runs, and reports the counts.
  *
  * @since 0.1.0
  * @category models
@@ -103,29 +103,29 @@ export interface Metrics {
   /** To be provided as `Attempt.Listener`, or called from one. */
   readonly listener: (event: Event) => void
   /**
-   * The same for synthetic checks. What it hears is counted under names of its own, `understudy_synthetic_…`, so that no
-   * query mixes it with users' traffic; but for the changes of breakers, which are the same for both.
+   * The listener for synthetic checks. They are counted under separate names, `understudy_synthetic_…`, so that no
+   * query mixes them with users' traffic; except for breaker transitions, which concern both.
    */
   readonly synthetic: (event: Event) => void
-  /** Begins the series of a policy at nothing, so that what is counted first is seen as an increase. */
+  /** Starts the series of a policy at zero, so that the first count shows as an increase. */
   readonly declare: (run: string, tiers: ReadonlyArray<DeclaredTier>) => void
   /**
-   * Adds what is read whenever somebody looks, until the scope closes. What it was then is read once more: by the last
+   * Adds a family that is computed on every read, until the scope closes. Its last value is read once more by the final
    * export, which comes after everything else has ended.
    */
   readonly observe: (family: Effect.Effect<Family>) => Effect.Effect<void, never, Scope.Scope>
-  /** All that is known now. */
+  /** The current values of all families. */
   readonly read: Effect.Effect<ReadonlyArray<Family>>
   /**
-   * The client metrics of OpenTelemetry's conventions for generative AI, of the tiers whose spans are named by them,
-   * without synthetic checks. What a run makes of one tier is an operation, all its attempts together, as it is one span;
-   * tokens that are counted as used are those of every attempt.
+   * The client metrics of OpenTelemetry's conventions for generative AI, for tiers whose spans follow them, without
+   * synthetic checks. As with spans, all attempts of a run at one tier are one operation; tokens are those of every
+   * attempt.
    */
   readonly readGenAi: (semconv: Semconv) => Effect.Effect<ReadonlyArray<Family>>
 }
 
 /**
- * A tier that is there before it is asked.
+ * A tier that is declared before it is asked.
  *
  * @since 0.1.0
  * @category models
@@ -136,14 +136,14 @@ export interface DeclaredTier {
 }
 
 /**
- * Makes an accounting of nothing yet.
+ * Makes empty metrics.
  *
  * **Details**
- * - Counters: `understudy_requests`, `understudy_attempts`, `understudy_tier_runs`, `understudy_tokens`, `understudy_fallbacks`,
- *   `understudy_breaker_transitions`. Histograms: `understudy_request_duration_seconds`,
+ * - Counters: `understudy_requests`, `understudy_attempts`, `understudy_tier_runs`, `understudy_tokens`,
+ *   `understudy_fallbacks`, `understudy_breaker_transitions`. Histograms: `understudy_request_duration_seconds`,
  *   `understudy_attempt_duration_seconds`, `understudy_time_to_first_token_seconds`.
- * - Whatever ended is in the durations: failures and cancellations too, told apart by `outcome`.
- * - However callers name their runs, there are at most 10,000 entries; what comes after is counted under `_OTHER`.
+ * - Durations include failures and cancellations, distinguished by `outcome`.
+ * - There are at most 10,000 entries, however callers name their runs; any more are counted under `_OTHER`.
  *
  * @example
  * import { Effect } from "effect"
@@ -176,7 +176,7 @@ export const make: Effect.Effect<Metrics> = Effect.map(Effect.clock, (clock): Me
     observe: (family) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          // Whatever begins may take the place of what has ended.
+          // A new family may replace one that has ended.
           ended = []
           observed.add(family)
         }),
@@ -203,8 +203,8 @@ export const make: Effect.Effect<Metrics> = Effect.map(Effect.clock, (clock): Me
 })
 
 /**
- * The state that each breaker is in: `understudy_breaker_state`, 0 closed, 1 half-open, 2 open, 3 isolated. An open
- * one whose time is over stays open until somebody asks.
+ * The state of each breaker: `understudy_breaker_state`, 0 closed, 1 half-open, 2 open, 3 isolated. An open one whose
+ * time is over stays open until the next call.
  *
  * @example
  * import { Effect } from "effect"
@@ -247,8 +247,8 @@ export const breakerStates = (
   )
 
 /**
- * What several processes have measured, as if one had: counters and histograms are added up, of a gauge the largest
- * value counts, and of exemplars the last. Families and series come in the order in which they are first met.
+ * Merges the metrics of several processes: counters and histograms are summed, gauges take the largest value, and
+ * exemplars the last. Families and series keep the order of their first occurrence.
  *
  * @example
  * import { Metrics } from "@understudy/otel"
@@ -286,7 +286,7 @@ const byLabels = <P extends { readonly labels: PointLabels }>(
 
 const states: Readonly<Record<State["_tag"], number>> = { Closed: 0, HalfOpen: 1, Open: 2, Isolated: 3 }
 
-/** What several have measured under one name as one family. */
+/** Merges families of the same name. */
 const oneEach = (families: ReadonlyArray<Family>): ReadonlyArray<Family> =>
   Object.values(Arr.groupBy(families, ({ name }) => name)).map((same): Family => {
     const [first] = same

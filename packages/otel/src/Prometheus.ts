@@ -1,12 +1,12 @@
 /**
- * The text that Prometheus scrapes.
+ * The text format that Prometheus scrapes.
  *
  * @since 0.1.0
  */
 import type { Exemplar, Family, HistogramPoint, PointLabels } from "./Metrics.ts"
 
 /**
- * OpenMetrics 1.0, with exemplars, or Prometheus' own text format 0.0.4, which every version reads.
+ * OpenMetrics 1.0, with exemplars, or Prometheus' own text format 0.0.4, which every version supports.
  *
  * @since 0.1.0
  * @category models
@@ -14,7 +14,7 @@ import type { Exemplar, Family, HistogramPoint, PointLabels } from "./Metrics.ts
 export type Format = "openmetrics" | "text"
 
 /**
- * What an answer in a format says it is.
+ * The content type of each format.
  *
  * @example
  * import { Prometheus } from "@understudy/otel"
@@ -30,7 +30,7 @@ export const contentType: Readonly<Record<Format, string>> = {
 }
 
 /**
- * What a scraper wants by its `Accept`: OpenMetrics where it asks for that at least as much as for plain text.
+ * Negotiates the format from a scraper's `Accept`: OpenMetrics if it is preferred at least as much as plain text.
  *
  * @example
  * import { Prometheus } from "@understudy/otel"
@@ -52,7 +52,7 @@ export const negotiate = (accept: string | undefined): Format => {
 }
 
 /**
- * Writes families, each of whose names comes once, in the order they are given.
+ * Renders families, whose names must be unique, in the given order.
  *
  * @example
  * import { Prometheus } from "@understudy/otel"
@@ -75,7 +75,7 @@ export const render = (families: ReadonlyArray<Family>, format: Format): string 
 
 const linesOf = (family: Family, format: Format): ReadonlyArray<string> => {
   const { help, name, type } = family
-  // The older format knows a counter by the name of its sample.
+  // The older format uses the sample's name for a counter.
   const named = type === "counter" && format === "text" ? `${name}_total` : name
   const head = [`# HELP ${named} ${escaped(help)}`, `# TYPE ${named} ${type}`]
   if (type !== "histogram") {

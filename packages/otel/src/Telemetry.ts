@@ -1,9 +1,9 @@
 /**
- * Makes the spans of any Effect application OpenTelemetry spans and exports them, through
- * `@opentelemetry/sdk-node` and the standard `OTEL_*` environment variables.
+ * Exports the spans of any Effect application through `@opentelemetry/sdk-node`, configured by the standard `OTEL_*`
+ * environment variables.
  *
- * The SDK is loaded when the layer is built, not when this module is imported: {@link configured} costs nothing
- * where nobody asks for traces.
+ * The SDK is loaded when the layer is built, not when this module is imported: with {@link configured} it costs nothing
+ * unless it is used.
  *
  * @since 0.1.0
  */
@@ -17,29 +17,29 @@ import * as tracer from "./internal/tracer.ts"
 import type { Metrics } from "./Metrics.ts"
 
 /**
- * What cannot be left to the environment.
+ * Options beyond the environment variables.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** `service.name` of the resource. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over it. */
+  /** `service.name` of the resource. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence. */
   readonly serviceName?: string | undefined
   readonly serviceVersion?: string | undefined
-  /** More attributes of the resource. */
+  /** Additional resource attributes. */
   readonly attributes?: Readonly<Record<string, string>> | undefined
-  /** How long the layer may take to deliver what is left when it closes; 1 second by default. */
+  /** How long closing the layer may take to export what is left. Default: 1 second. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
-  /** What is exported as metrics, where `OTEL_METRICS_EXPORTER` names an exporter. */
+  /** The metrics to export, if `OTEL_METRICS_EXPORTER` names an exporter. */
   readonly metrics?: Pick<Metrics, "read" | "readGenAi"> | undefined
-  /** Under which names what is said of models goes out; `UNDERSTUDY_SEMCONV` wins over it. Default: the newest. */
+  /** The version of the conventions for generative AI; `UNDERSTUDY_SEMCONV` takes precedence. Default: the newest. */
   readonly semconv?: GenAi.Semconv | undefined
-  /** Where the spans go in place of the exporters that the environment names. */
+  /** Replaces the span exporters named by the environment. */
   readonly spanProcessors?: NodeSDKConfiguration["spanProcessors"] | undefined
 }
 
 /**
- * Variables as in `process.env`.
+ * Environment variables, as in `process.env`.
  *
  * @since 0.1.0
  * @category models
@@ -47,9 +47,9 @@ export interface Options {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Whether the environment asks for an exporter: an OTLP endpoint, or a first entry other than `none` in
- * `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` or `OTEL_LOGS_EXPORTER`; and `OTEL_SDK_DISABLED` is not
- * `true`. An endpoint alone asks for nothing where `OTEL_TRACES_EXPORTER` is `none`.
+ * Whether the environment configures an exporter: an OTLP endpoint, or a first entry other than `none` in
+ * `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER` or `OTEL_LOGS_EXPORTER`; and `OTEL_SDK_DISABLED` is not `true`. An
+ * endpoint alone does not count if `OTEL_TRACES_EXPORTER` is `none`.
  *
  * @example
  * import { Telemetry } from "@understudy/otel"
@@ -71,33 +71,33 @@ export const configured = (env: Environment): boolean => {
 }
 
 /**
- * Exports every Effect span where the `OTEL_*` environment says, over OTLP to `localhost:4318` if it says
- * nothing.
+ * Exports every Effect span as configured by the `OTEL_*` environment variables. Default: over OTLP to
+ * `localhost:4318`.
  *
  * **Details**
- * - The standard variables count, among them `OTEL_TRACES_EXPORTER`, `OTEL_EXPORTER_OTLP_*`, `OTEL_BSP_*`,
+ * - The standard variables apply, among them `OTEL_TRACES_EXPORTER`, `OTEL_EXPORTER_OTLP_*`, `OTEL_BSP_*`,
  *   `OTEL_TRACES_SAMPLER` and `OTEL_SDK_DISABLED`. They are read when the layer is built.
- * - The resource is the service's name and version, `attributes` and what the environment adds; nothing about
- *   the host or the process is detected.
- * - Tracing is on below the layer, even where it is off around it; unless no traces are asked for.
- * - Spans are exported in batches. Closing the layer delivers those still waiting, for `shutdownTimeout` at most:
- *   a collector that is down or does not answer costs that much and a warning in the log.
- * - A caller's trace goes on: an `ExternalSpan` as parent keeps its trace id and its decision on sampling.
+ * - The resource consists of the service's name and version, `attributes` and what the environment adds; the host and
+ *   the process are not detected.
+ * - Tracing is enabled below the layer, even if it is disabled around it; unless no traces are configured.
+ * - Spans are exported in batches. Closing the layer exports the rest, for at most `shutdownTimeout`: a collector that
+ *   is down or does not answer costs that much time, and a warning in the log.
+ * - A caller's trace is continued: an `ExternalSpan` as parent keeps its trace id and sampling decision.
  * - Metrics are those of `metrics`, under OpenTelemetry's names: `understudy.requests` for what Prometheus knows as
  *   `understudy_requests_total`, and the client metrics of the conventions for generative AI. They are cumulative
  *   whatever temporality is preferred, and off unless `OTEL_METRICS_EXPORTER` names an exporter; so are logs and
- *   `OTEL_LOGS_EXPORTER`. The SDK then registers a global provider for code that records through the OpenTelemetry
- *   API; Effect's own metrics and logs do not go there.
- * - Attributes that a span begins with are there for the sampler, and lists stay lists. The spans below one that is
- *   not sampled have its ids and cost next to nothing.
- * - The SDK's complaints, a failed export among them, go to stderr. `OTEL_LOG_LEVEL` says how many, only errors
- *   by default.
+ *   `OTEL_LOGS_EXPORTER`. The SDK then registers a global provider for code that records through the OpenTelemetry API;
+ *   Effect's own metrics and logs do not go there.
+ * - A span's initial attributes are visible to the sampler, and lists stay lists. Spans below one that is not sampled
+ *   share its ids and cost next to nothing.
+ * - The SDK's diagnostics, such as failed exports, go to stderr. `OTEL_LOG_LEVEL` sets their level; default: errors
+ *   only.
  *
  * **Gotchas**
- * - The tracer is not registered globally and no OpenTelemetry context is active while an effect runs: libraries
- *   with OpenTelemetry instrumentation of their own do not see these spans. Keeping that context would more than
- *   double the time the runtime takes for each step of an effect.
- * - An export that `shutdownTimeout` gave up on keeps Node alive until the exporter gives up as well
+ * - The tracer is not registered globally, and no OpenTelemetry context is active while an effect runs: instrumented
+ *   libraries do not see these spans. Maintaining that context would more than double the runtime's cost per step of an
+ *   effect.
+ * - An export abandoned after `shutdownTimeout` keeps Node alive until the exporter gives up too
  *   (`OTEL_EXPORTER_OTLP_TIMEOUT`, 10 seconds), unless the program calls `process.exit`.
  *
  * @example
@@ -124,8 +124,8 @@ export const configured = (env: Environment): boolean => {
 export const layer = (options?: Options): Layer.Layer<never> => make(options, () => ({}))
 
 /**
- * Exports every Effect span to a Jaeger on this machine: OTLP over `http/protobuf` to `http://127.0.0.1:4318`.
- * Otherwise as {@link layer}; an endpoint in the environment wins, with its protocol.
+ * Exports every Effect span to a local Jaeger: OTLP over `http/protobuf` to `http://127.0.0.1:4318`. Otherwise like
+ * {@link layer}; an endpoint in the environment takes precedence, with its protocol.
  *
  * @example
  * import { Effect } from "effect"
@@ -227,7 +227,7 @@ const start = (
   const variables = {
     OTEL_METRICS_EXPORTER: given(env, "OTEL_METRICS_EXPORTER") ?? "none",
     OTEL_LOGS_EXPORTER: given(env, "OTEL_LOGS_EXPORTER") ?? "none",
-    // With a level the SDK would install its own logger, which writes to stdout.
+    // Otherwise the SDK would install its own logger, which writes to stdout.
     OTEL_LOG_LEVEL: undefined,
     ...overrides
   }
@@ -236,12 +236,12 @@ const start = (
       resource: resource(module, options),
       resourceDetectors: [module.resources.envDetector],
       textMapPropagator: null,
-      // `null` registers none, which the type does not tell.
+      // `null` registers none, though the type does not say so.
       contextManager: null as never,
       ...(options?.spanProcessors && { spanProcessors: options.spanProcessors })
     })
     if (metrics !== undefined) {
-      // The SDK lets nobody add to the readers that it makes of the environment.
+      // The SDK has no API to add producers to the readers that it creates from the environment.
       for (const reader of sdk["_meterProviderConfig"]?.readers ?? []) {
         if (reader instanceof module.metrics.MetricReader) reader["_metricProducers"].push(metrics)
       }
@@ -266,7 +266,7 @@ const resource = ({ resources }: Sdk, options: Options | undefined) =>
     })
   )
 
-/** Runs a function while `process.env`, the only thing that the SDK reads its settings from, has these variables. */
+/** Runs a function with these variables in `process.env`, the only place from which the SDK reads its settings. */
 const withVariables = <A>(variables: Environment, f: () => A): A => {
   const before = Object.keys(variables).map((name) => [name, process.env[name]] as const)
   Object.entries(variables).forEach(setVariable)

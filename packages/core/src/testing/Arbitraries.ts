@@ -1,6 +1,6 @@
 /**
- * Arbitraries of what can befall a policy's tiers, for property tests. They make scripts as files write them: a
- * counterexample shrinks to the smallest outage, and can be printed and simulated.
+ * Arbitraries of outages, for property tests of policies. They generate scripts in their file form: a counterexample
+ * shrinks to the smallest outage, and can be printed and simulated.
  *
  * `FastCheck` is the one that comes with Effect: `import { FastCheck } from "effect"`.
  *
@@ -9,7 +9,7 @@
 import * as FastCheck from "effect/FastCheck"
 import type { EventFile, ScriptFile, TurnFile } from "./Script.ts"
 
-/** Failures that another tier may mend, the mildest first. */
+/** Failures after which another tier may answer, the mildest first. */
 const mendable = [
   "overloaded",
   "connection",
@@ -22,12 +22,12 @@ const mendable = [
   "context_length"
 ] as const
 
-/** Never whole milliseconds: what ends at the very instant of a bound could go either way. */
+/** Never whole milliseconds, to avoid ties with bounds. */
 const upTo = (millis: number): FastCheck.Arbitrary<string> =>
   FastCheck.nat(millis).map((time) => `${time + 0.5}ms`)
 
 /**
- * What a call can meet with: an answer, a failure after whatever time and with whatever hint, or silence for ever.
+ * The possible results of a call: an answer, a failure after any time and with any `retryAfter`, or endless silence.
  *
  * @example
  * import { FastCheck } from "effect"
@@ -56,8 +56,8 @@ export const turn: FastCheck.Arbitrary<TurnFile> = FastCheck.oneof(
 )
 
 /**
- * Scripts of a few requests, a second apart, in which the calls of every tier meet with whatever there is: the worst
- * that can happen to one request is among them.
+ * Scripts of a few requests, a second apart, with arbitrary results for the calls of every tier, including the worst
+ * case of a single request.
  *
  * @example
  * import { FastCheck } from "effect"
@@ -88,8 +88,7 @@ const nonEmpty = ([first = "ok", ...rest]: ReadonlyArray<TurnFile>): readonly [
 ] => [first, ...rest]
 
 /**
- * How some of these tiers can be out of order for a while, from `at` and at most for so many minutes: they fail, hang,
- * slow down or flap.
+ * An outage of some of these tiers, from `at` for at most this many minutes: they fail, hang, slow down or flap.
  *
  * @example
  * import { FastCheck } from "effect"
@@ -125,7 +124,7 @@ export const event = (
   }))
 
 /**
- * Scripts of a quarter of an hour, a request each second, in which up to three events befall the tiers.
+ * Scripts of a quarter of an hour, one request per second, with up to three events that affect the tiers.
  *
  * @example
  * import { FastCheck } from "effect"

@@ -1,6 +1,6 @@
 /**
- * Laws that a policy should keep whatever happens, as checks for its owner's own tests. One that is broken says by which
- * outage, the smallest that was found, as a script that `understudy simulate` replays.
+ * Laws that a policy should always keep, to check in your own tests. A broken law reports the smallest outage found, as
+ * a script that `understudy simulate` replays.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import * as Script from "./Script.ts"
 import * as Simulation from "./Simulation.ts"
 
 /**
- * What a policy keeps under any of these scripts.
+ * A property that holds under all of these scripts.
  *
  * @since 0.1.0
  * @category models
@@ -22,12 +22,12 @@ import * as Simulation from "./Simulation.ts"
 export interface Law {
   readonly name: string
   readonly scripts: (tiers: ReadonlyArray<string>) => FastCheck.Arbitrary<Script.ScriptFile>
-  /** What is wrong with how a request ended; `undefined` where nothing is. */
+  /** What is wrong with a request's result; `undefined` if nothing is. */
   readonly broken: (request: Simulation.Request, script: Script.Script) => string | undefined
 }
 
 /**
- * No request waits longer, whatever its upstreams do.
+ * No request takes longer, whatever its upstreams do.
  *
  * @example
  * import { Either } from "effect"
@@ -56,7 +56,7 @@ export const neverLongerThan = (duration: Duration.DurationInput): Law => ({
 })
 
 /**
- * No request becomes more upstream calls.
+ * No request causes more upstream calls.
  *
  * @example
  * import { Either } from "effect"
@@ -80,8 +80,8 @@ export const neverMoreCallsThan = (calls: number): Law => ({
 })
 
 /**
- * A tier answers every request while others are dead, however they are: by default those above it. The tiers that
- * are not dead answer in a tenth of a second.
+ * A tier answers every request while others are dead in any way; by default those above it. The other tiers answer in a
+ * tenth of a second.
  *
  * @example
  * import { Either } from "effect"
@@ -131,8 +131,7 @@ const deadly = FastCheck.constantFrom(
 )
 
 /**
- * After an outage of a tier, whatever it was and however long, the tier answers all requests again that come so long
- * after its recovery or later.
+ * After any outage of a tier, the tier answers every request again that arrives this long after its recovery or later.
  *
  * @example
  * import { Either } from "effect"
@@ -173,8 +172,8 @@ export const backOn = (tier: string, options: { readonly within: Duration.Durati
 }
 
 /**
- * A law of a subject as a property, for `FastCheck.assert` or `FastCheck.check`. Its cases are scripts as files write
- * them, and the seed to simulate them by.
+ * A law as a property of a subject, for `FastCheck.assert` or `FastCheck.check`. Its cases are scripts in their file
+ * form, and the seed for simulating them.
  *
  * @example
  * import { Effect, FastCheck } from "effect"
@@ -200,10 +199,10 @@ export const property = (
   })
 
 /**
- * Throws an error where a law does not hold: what happened, and the smallest script found that makes it happen.
+ * Throws an error if a law does not hold, with what happened and the smallest script found that causes it.
  *
  * **Details**
- * - It tries 100 scripts, or `numRuns`. `seed` and `path` are those that the error gives, to try the very same again.
+ * - It tries 100 scripts, or `numRuns`. Pass the `seed` and `path` of an error to replay it.
  *
  * @example
  * import { Either } from "effect"
@@ -251,7 +250,7 @@ export const assert = (
   )
 }
 
-/** How the law is broken by one script. */
+/** Checks the law for one script. */
 const trial = (
   subject: Simulation.Subject,
   law: Law,

@@ -1,5 +1,5 @@
 /**
- * What callers and upstreams do for a stretch of time, as plain data: the weather that a policy is simulated in.
+ * The behaviour of callers and upstreams over time, as plain data, in which a policy is simulated.
  *
  * @since 0.1.0
  */
@@ -12,44 +12,43 @@ import * as file from "../internal/testing/scriptFile.ts"
 import { scriptText } from "../internal/testing/scriptText.ts"
 
 /**
- * What happens: the load, the upstreams as they usually are, and what befalls them.
+ * A script: the load, the upstreams' normal behaviour, and the events.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Script {
-  /** How long requests come. Those that are under way then are seen to their end. */
+  /** How long requests arrive. Those in flight at the end are completed. */
   readonly for: Duration.Duration
   readonly load: Load
-  /** Names for several upstreams that have something in common, such as a region. */
+  /** Names for groups of upstreams, such as a region. */
   readonly groups: { readonly [name: string]: ReadonlyArray<string> }
-  /** By the name of a tier, or another that its calls go by, such as its provider. */
+  /** By the name of a tier, or another name of its calls, such as its provider. */
   readonly upstreams: { readonly [name: string]: Upstream }
   readonly events: ReadonlyArray<Event>
 }
 
 /**
- * What an upstream does when all is well.
+ * The normal behaviour of an upstream.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Upstream {
-  /** From a call to its answer. */
+  /** The time from a call to its answer. */
   readonly latency: Latency
-  /** Of each kind the share of calls that fail so. */
+  /** The share of calls that fail, by kind. */
   readonly failures: ReadonlyArray<Failure>
-  /** What the calls meet with, one after the other as they come and from the beginning again, in place of chance. */
+  /** The result of each call in turn, starting over at the end, in place of random ones. */
   readonly calls: Arr.NonEmptyReadonlyArray<Turn> | undefined
   readonly limit: Limit | undefined
   readonly capacity: Capacity | undefined
-  /** What an answer costs, also one that nobody waits for any more. */
+  /** The cost of an answer, even if nobody waits for it any more. */
   readonly price: number
 }
 
 /**
- * A time, one drawn evenly from a range, or one drawn from a distribution of which some percentiles are known:
- * through two of them, the log-normal one.
+ * A fixed time, a uniform range, or a distribution with known percentiles: two of them define a log-normal one.
  *
  * @since 0.1.0
  * @category models
@@ -73,17 +72,17 @@ export type Latency =
  * @category models
  */
 export interface Failure {
-  /** One of {@link kinds}, or of what else the schema was told of. */
+  /** One of {@link kinds}, or of the schema's additional ones. */
   readonly kind: string
   readonly share: number
-  /** The wait that it asks for. */
+  /** The requested wait. */
   readonly retryAfter: Duration.Duration | undefined
-  /** From the call to the failure. */
+  /** The time from the call to the failure. */
   readonly after: Latency
 }
 
 /**
- * What a call meets with: an answer unless it `fails`.
+ * The result of a call: an answer unless it `fails`.
  *
  * @since 0.1.0
  * @category models
@@ -91,14 +90,14 @@ export interface Failure {
 export interface Turn {
   readonly fails: string | undefined
   readonly retryAfter: Duration.Duration | undefined
-  /** Default: the upstream's latency, of a failure 50 ms. */
+  /** Default: the upstream's latency, or 50 ms for a failure. */
   readonly after: Latency | undefined
-  /** So many calls in a row. */
+  /** For this many calls in a row. */
   readonly times: number
 }
 
 /**
- * So many calls in each stretch of time; the others are told `rate_limited`, and to come back when it is over.
+ * A limit of calls per period; the others fail as `rate_limited`, with a `retryAfter` until its end.
  *
  * @since 0.1.0
  * @category models
@@ -109,8 +108,8 @@ export interface Limit {
 }
 
 /**
- * How many calls at once an upstream answers as fast as ever. More make every new one slower in proportion: with
- * twice as many it takes twice as long. Above `refuseAbove` they are told `overloaded`.
+ * How many concurrent calls an upstream answers at normal speed. Beyond that, new ones become proportionally slower:
+ * with twice as many they take twice as long. Above `refuseAbove` they fail as `overloaded`.
  *
  * @since 0.1.0
  * @category models
@@ -121,53 +120,53 @@ export interface Capacity {
 }
 
 /**
- * A change for a while: an outage, a brown-out, or, with `every` and `down`, flapping.
+ * A temporary change: an outage, a brown-out, or, with `every` and `down`, flapping.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Event {
   readonly at: Duration.Duration
-  /** To the end where undefined. */
+  /** Default: to the end. */
   readonly for: Duration.Duration | undefined
-  /** Upstreams and groups; all of them where empty. */
+  /** Upstreams and groups; empty for all. */
   readonly of: ReadonlyArray<string>
-  /** It comes again so often, each time for as long as `down`. */
+  /** The period after which it recurs, each time for `down`. */
   readonly every: Duration.Duration | undefined
   readonly down: Duration.Duration | undefined
   readonly failures: ReadonlyArray<Failure>
-  /** In place of the upstream's own. */
+  /** Replaces the upstream's own. */
   readonly latency: Latency | undefined
-  /** So many times the latency. */
+  /** The factor on the latency. */
   readonly slower: number
-  /** The share of its capacity, and of its limit, that is left. */
+  /** The remaining share of its capacity and limit. */
   readonly capacity: number
 }
 
 /**
- * What callers do, and their clients.
+ * The behaviour of callers and their clients.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Load {
-  /** Requests a second. */
+  /** Requests per second. */
   readonly rate: number
-  /** `poisson`: each comes when it comes; `even`: like a clock. */
+  /** `poisson`: at random times; `even`: at regular intervals. */
   readonly arrivals: "poisson" | "even"
-  /** Other rates for a while. */
+  /** Temporary other rates. */
   readonly bursts: ReadonlyArray<Burst>
-  /** Callers that do not wait for ever. */
+  /** Callers that give up. */
   readonly leave: { readonly share: number; readonly after: Latency } | undefined
   /**
-   * What the callers' own client adds. It tries again what the failure allows: where a tier named a time, or every
+   * The behaviour of the callers' own client. It retries if the failure allows it: if a tier named a wait, or every
    * breaker is open; and after its own timeout.
    */
   readonly client: { readonly retries: number; readonly timeout: Duration.Duration | undefined } | undefined
 }
 
 /**
- * Another rate for a while.
+ * A temporary other rate.
  *
  * @since 0.1.0
  * @category models
@@ -179,7 +178,7 @@ export interface Burst {
 }
 
 /**
- * A script as files write it.
+ * A script in its file form.
  *
  * @since 0.1.0
  * @category models
@@ -187,13 +186,13 @@ export interface Burst {
 export interface ScriptFile extends Schema.Schema.Encoded<typeof file.Script> {}
 
 /**
- * A turn of an upstream as files write it.
+ * A turn of an upstream in its file form.
  *
  * @since 0.1.0
  * @category models
  */
 /**
- * An event as files write it.
+ * An event in its file form.
  *
  * @since 0.1.0
  * @category models
@@ -201,7 +200,7 @@ export interface ScriptFile extends Schema.Schema.Encoded<typeof file.Script> {}
 export type { EventFile, TurnFile } from "../internal/testing/scriptFile.ts"
 
 /**
- * A load as files write it.
+ * A load in its file form.
  *
  * @since 0.1.0
  * @category models
@@ -209,7 +208,7 @@ export type { EventFile, TurnFile } from "../internal/testing/scriptFile.ts"
 export interface LoadFile extends Schema.Schema.Encoded<typeof file.Load> {}
 
 /**
- * How a call can fail, beside `hang`, which never ends:
+ * The ways in which a call can fail, besides `hang`, which never ends:
  *
  * | kind | retry | next tier | breaker |
  * |---|---|---|---|
@@ -229,7 +228,7 @@ export interface LoadFile extends Schema.Schema.Encoded<typeof file.Load> {}
 export const kinds: ReadonlyArray<string> = file.kinds
 
 /**
- * The schema of a script that knows other kinds of failures than {@link kinds}: an HTTP gateway's statuses, say.
+ * The schema of a script with kinds of failures beyond {@link kinds}, such as HTTP statuses.
  *
  * @example
  * import { Schema } from "effect"
@@ -249,8 +248,8 @@ export const struct = (known: ReadonlyArray<string>): Schema.Schema<Script, Scri
  * The schema of a script.
  *
  * **Details**
- * - Defaults: `for: 10m`; a `load` of 10 requests a second, `poisson`; of an upstream, and of one that is not named,
- *   a `latency` of 1 s and nothing that fails.
+ * - Defaults: `for: 10m`; a `load` of 10 requests per second, `poisson`; for an upstream, named or not, a `latency` of
+ *   1 s and no failures.
  * - A latency is `800ms`, `300ms..900ms` or `{ p50: 800ms, p95: 3s }`; a failure `{ overloaded: 0.1 }` or
  *   `{ overloaded: { share: 0.1, retryAfter: 2s, after: 50ms } }`; a turn `ok`, a kind, `hang` or
  *   `{ fails: overloaded, retryAfter: 2s, after: 50ms, times: 3 }`.

@@ -1,6 +1,6 @@
 /**
- * What a policy would have done: the production engine, breakers and health in virtual time, under a load and among
- * upstreams that follow a script.
+ * Simulates a policy: the production engine, breakers and health in virtual time, under load and against scripted
+ * upstreams.
  *
  * @since 0.1.0
  */
@@ -19,8 +19,8 @@ import type { Script } from "./Script.ts"
 export { Refused } from "../internal/testing/refused.ts"
 
 /**
- * Judges a scripted failure as the table of `Script.kinds` says. A kind that is not in there is worth a retry and
- * counts against the tier.
+ * Classifies a scripted failure by the table of `Script.kinds`. An unknown kind is worth a retry and counts against the
+ * tier.
  *
  * @example
  * import { Simulation } from "@understudy/core/testing"
@@ -35,8 +35,8 @@ export { Refused } from "../internal/testing/refused.ts"
 export const classify = ({ kind, retryAfter }: Refused): Outcome => outcomeOf(kind, retryAfter)
 
 /**
- * What a subject is made of: the calls of its tiers, each an effect that answers with the tier's name, or fails, as
- * the script has it. `also` are other names that a script may call the tier by, such as its provider.
+ * The environment of a subject: the calls of its tiers, each an effect that answers with the tier's name or fails, by
+ * script. `also` are other names of the tier in scripts, such as its provider.
  *
  * @since 0.1.0
  * @category models
@@ -46,21 +46,21 @@ export interface World {
 }
 
 /**
- * What is simulated: it is made once, in virtual time, and the effect that it makes is run for every request.
+ * What is simulated: `make` runs once, in virtual time, and the resulting effect runs for every request.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Subject {
   readonly make: (world: World) => Effect.Effect<Effect.Effect<unknown, unknown>>
-  /** What to watch, as a gateway would. */
+  /** The alert to evaluate, as a gateway would. */
   readonly alert?: Alert | undefined
-  /** What else a script may name without a mistake, though it is no concern of this subject. */
+  /** Other names that a script may use, although they do not concern this subject. */
   readonly names?: ReadonlyArray<string> | undefined
 }
 
 /**
- * The subject that a policy is.
+ * A policy as a subject.
  *
  * @example
  * import { Either } from "effect"
@@ -80,7 +80,7 @@ export const policy = <Tier extends Policy.TierPolicy>(
   policy: Policy.Policy<Tier>,
   options?: {
     readonly name?: string | undefined
-    /** What else a script may call a tier by. Default: nothing. */
+    /** Other names of a tier in scripts. Default: none. */
     readonly also?: ((tier: Tier) => ReadonlyArray<string>) | undefined
     readonly labels?: ((tier: Tier) => Labels) | undefined
   }
@@ -96,7 +96,7 @@ export const policy = <Tier extends Policy.TierPolicy>(
 })
 
 /**
- * Under what, and who hears of it.
+ * The options of a simulation.
  *
  * @since 0.1.0
  * @category models
@@ -105,17 +105,17 @@ export interface Options {
   readonly script: Script
   /** The same seed gives the same report, to the last digit. Default: 1. */
   readonly seed?: number | undefined
-  /** How long a slice of the report's timeline is. Default: what gives about a hundred of them. */
+  /** The length of a slice of the report's timeline. Default: one that gives about a hundred slices. */
   readonly every?: Duration.DurationInput | undefined
-  /** Hears how each request ended, when it did. */
+  /** Called with each request when it has ended. */
   readonly onRequest?: ((request: Request) => void) | undefined
 }
 
 /**
  * How a request ended.
  *
- * `failed` got no answer, `left` did not wait for one, `rejected` was the caller's own mistake, and `unanswered` would
- * wait to this day.
+ * `failed` got no answer, `left` gave up waiting, `rejected` was the caller's own mistake, and `unanswered` would wait
+ * forever.
  *
  * @since 0.1.0
  * @category models
@@ -123,36 +123,36 @@ export interface Options {
 export type Ending = "served" | "failed" | "left" | "rejected" | "unanswered"
 
 /**
- * One request of the load, with all that the caller's client did for it.
+ * One request of the load, including its client's retries.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Request {
-  /** Milliseconds from the beginning. */
+  /** Milliseconds since the start. */
   readonly at: number
   readonly endedAt: number
   readonly ending: Ending
   readonly servedBy: string | undefined
-  /** How often the client asked. */
+  /** How often the client sent it. */
   readonly runs: number
-  /** How many upstream calls came of it. */
+  /** How many upstream calls it caused. */
   readonly attempts: number
 }
 
 /**
- * What a simulation found. Times are milliseconds, and what happens to a request counts where it came.
+ * The result of a simulation. Times are milliseconds, and a request counts at the time of its arrival.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Report extends Tally {
   readonly seed: number
-  /** How long requests came. */
+  /** How long requests arrived. */
   readonly for: number
-  /** Of the requests that wanted an answer and waited for it, the share that was served. */
+  /** The share of requests served, without those that were wrong or did not wait. */
   readonly availability: number | undefined
-  /** Runs of the subject: more than requests where clients try again. */
+  /** Runs of the subject: more than requests if clients retry. */
   readonly runs: number
   readonly attempts: { readonly all: number; readonly perRequest: number; readonly most: number }
   readonly cost: number
@@ -166,7 +166,7 @@ export interface Report extends Tally {
 }
 
 /**
- * What became of some requests.
+ * The results of requests.
  *
  * @since 0.1.0
  * @category models
@@ -174,12 +174,12 @@ export interface Report extends Tally {
 export interface Tally {
   readonly requests: number
   readonly endings: { readonly [_ in Ending]: number }
-  /** From the request to its answer, of those that were served. */
+  /** From the request to its answer, for those that were served. */
   readonly latency: Quantiles | undefined
 }
 
 /**
- * Times to three digits; `max` exactly.
+ * Times with three significant digits; `max` is exact.
  *
  * @since 0.1.0
  * @category models
@@ -193,7 +193,7 @@ export interface Quantiles {
 }
 
 /**
- * What a tier did.
+ * The figures of a tier.
  *
  * @since 0.1.0
  * @category models
@@ -202,7 +202,7 @@ export interface TierReport {
   readonly tier: string
   readonly served: number
   readonly attempts: number
-  /** Those that counted against it, by error type; what was cut short is among them. */
+  /** Failed attempts by error type, including those that were cut short. */
   readonly errors: { readonly [type: string]: number }
   /** How often its breaker refused. */
   readonly refusals: number
@@ -210,7 +210,7 @@ export interface TierReport {
 }
 
 /**
- * A stretch of time, of a tier.
+ * A period of a tier.
  *
  * @since 0.1.0
  * @category models
@@ -222,7 +222,7 @@ export interface Span {
 }
 
 /**
- * A stretch of time in which a breaker was not closed.
+ * A period in which a breaker was not closed.
  *
  * @since 0.1.0
  * @category models
@@ -232,7 +232,7 @@ export interface BreakerSpan extends Span {
 }
 
 /**
- * A slice of the time.
+ * A slice of the timeline.
  *
  * @since 0.1.0
  * @category models
@@ -244,8 +244,8 @@ export interface Slice extends Tally {
 }
 
 /**
- * Runs all of a script, at once. Throws a `RangeError` where the script names what is neither a tier nor another name
- * of one.
+ * Runs a whole script synchronously. Throws a `RangeError` if the script contains a name that is neither a tier nor
+ * another name of one.
  *
  * @example
  * import { Effect, Either } from "effect"
@@ -277,8 +277,8 @@ export const run = (subject: Subject, options: Options): Report => {
 }
 
 /**
- * Runs all of a script, and lets others have their turn in between. `onProgress` hears from time to time which share
- * of the script's time is over.
+ * Runs a whole script, yielding in between. `onProgress` is called from time to time with the elapsed share of the
+ * script's time.
  *
  * @example
  * import { Effect, Either } from "effect"

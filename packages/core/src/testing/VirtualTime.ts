@@ -1,5 +1,5 @@
 /**
- * Runs effects in a time of their own, which passes as fast as they can work and the same every time.
+ * Runs effects in virtual time, as fast as possible and reproducibly.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import { VirtualTime } from "../internal/testing/virtualTime.ts"
  * @category models
  */
 export interface Ended<out A, out E> {
-  /** `undefined` where it would never end. */
+  /** `undefined` if it would never end. */
   readonly exit: Exit.Exit<A, E> | undefined
   /** Milliseconds of virtual time. */
   readonly elapsed: number
@@ -26,8 +26,8 @@ export interface Ended<out A, out E> {
  * Runs an effect to its end, at once and in virtual time, with `Random` drawing from `seed` (by default 1).
  *
  * **Details**
- * - It must live by `Clock` and `Random` alone: what waits for a socket or a promise never ends here.
- * - Unlike under `TestClock` nobody has to move the time on, and no real time passes: a hundred thousand runs take seconds.
+ * - It must depend only on `Clock` and `Random`: an effect that waits for a socket or a promise never ends here.
+ * - Unlike with `TestClock`, time advances by itself, and no real time passes: a hundred thousand runs take seconds.
  *
  * @example
  * import { Effect } from "effect"

@@ -1,10 +1,10 @@
-/** Arbitraries of what can befall a policy's tiers. */
+/** Arbitraries of outages, for property tests of policies. */
 export * as Arbitraries from "./Arbitraries.ts"
-/** Laws that a policy should keep whatever happens. */
+/** Laws that a policy should always keep. */
 export * as Laws from "./Laws.ts"
-/** What callers and upstreams do for a stretch of time, as plain data. */
+/** The behaviour of callers and upstreams over time, as plain data. */
 export * as Script from "./Script.ts"
-/** What a policy would have done: the production engine in virtual time, under a script. */
+/** Simulates a policy: the production engine in virtual time, under a script. */
 export * as Simulation from "./Simulation.ts"
-/** Runs effects in a time of their own. */
+/** Runs effects in virtual time. */
 export * as VirtualTime from "./VirtualTime.ts"

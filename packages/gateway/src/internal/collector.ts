@@ -2,16 +2,16 @@ import { setFlagsFromString } from "node:v8"
 import { globalValue } from "effect/GlobalValue"
 
 /**
- * Has V8's collector do what suits a server, whose requests live for a moment: almost nothing of them should ever be moved
- * to where only a whole collection finds it.
+ * Tunes V8's garbage collector for a server of short-lived requests: almost nothing of them should be promoted to the
+ * old generation.
  */
 export const tune = (): void => {
-  // To share out the few objects that outlive a collection costs other threads more than this one is spared.
+  // Few objects survive a young collection, so distributing them over helper threads costs more than it saves.
   setFlagsFromString("--no-parallel-scavenge")
-  // What a busy start makes V8 believe to live long it would from then on put among what is old.
+  // After a busy start, V8 would allocate long-lived-looking objects in the old generation from then on.
   setFlagsFromString("--no-allocation-site-pretenuring")
-  // Effect has a `Set` of all fibers without a parent, for `Fiber.roots`. Of a Set that has grown old V8 keeps every table
-  // that it has ever had, with all that was in it, until a whole collection.
+  // Effect keeps a `Set` of all root fibers, for `Fiber.roots`. Once a Set is in the old generation, all its former
+  // tables, with their contents, stay alive until a full collection.
   const scope = globalValue<{ add?: () => void }>(Symbol.for("effect/FiberScope/Global"), () => ({}))
   scope.add = () => {}
 }

@@ -1,19 +1,19 @@
 import { many } from "./drawing/figures.ts"
 
-/** One line on stderr. */
+/** Writes one line to stderr. */
 export const complain = (line: string): void => void process.stderr.write(`understudy: ${line}\n`)
 
-/** Hears of every text whether it could be written. */
+/** Called for every text with the error of writing it, if any. */
 type Written = (text: string, error: NodeJS.ErrnoException | null | undefined) => void
 
-/** What prints lines on stdout. */
+/** Prints lines on stdout. */
 interface Output {
   readonly print: (line: string) => void
-  /** Calls back when all is out, or never will be. */
+  /** Calls back when everything has been written, or cannot be. */
   readonly end: (then: () => void) => void
 }
 
-/** What is printed until `later` calls back is written at once: a write costs more than the line. */
+/** Lines are collected until `later` calls back and then written together, since a write costs more than a line. */
 export const make = (later: (flush: () => void) => void, onWritten: Written): Output => {
   let printed = ""
   const flush = () => {
@@ -22,13 +22,13 @@ export const make = (later: (flush: () => void) => void, onWritten: Written): Ou
     if (text !== "") process.stdout.write(text, (error) => onWritten(text, error))
   }
   process.on("exit", flush)
-  // Each write tells of its own; of an error that nobody hears the process would end.
+  // Errors are reported per write; without this listener they would end the process.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
   return {
     print: (line) => {
       if (printed === "") later(flush)
       printed += `${line}\n`
-      // Half of what a pipe holds: with more than fits a worker would wait for its parent.
+      // Half of a pipe's capacity: if it were full, a worker would wait for its parent.
       if (printed.length > 32_768) flush()
     },
     end: (then) => {
@@ -38,7 +38,7 @@ export const make = (later: (flush: () => void) => void, onWritten: Written): Ou
   }
 }
 
-/** Goes on without the lines: callers are not to suffer from a log that nobody reads, or a disk that is full. */
+/** Drops lines that cannot be written: callers must not suffer from a closed log or a full disk. */
 export const dropping = (complain: (line: string) => void): Written => {
   let lost = 0
   return (text, error) => {
@@ -53,7 +53,7 @@ export const dropping = (complain: (line: string) => void): Written => {
   }
 }
 
-/** Ends the process, without a word where its reader has gone: `understudy report | head` is no failure. */
+/** Ends the process, silently if the reader has gone: `understudy report | head` is no failure. */
 export const ending: Written = (_, error) => {
   if (!error) return
   if (error.code === "EPIPE") process.exit(goneReader)
@@ -61,5 +61,5 @@ export const ending: Written = (_, error) => {
   process.exit(1)
 }
 
-/** What a shell says of a program that SIGPIPE has ended, which Node ignores. */
+/** A shell's exit code for SIGPIPE, which Node itself ignores. */
 const goneReader = 141

@@ -11,7 +11,7 @@ import * as Collector from "./collector.ts"
 import { many } from "./drawing/figures.ts"
 import * as Output from "./output.ts"
 
-/** On stdout there are only lines for who reads them. */
+/** Effect's own log lines go to stderr, since stdout is for output. */
 const toStderr = Logger.make(({ message }) => console.error("understudy:", ...Arr.ensure(message)))
 
 /** As a shell has it of a program that the signal has ended. */
@@ -25,12 +25,12 @@ const endAtOnce = (
     process.exit(128 + constants.signals[signal])
   })
 
-/** Runs the command line that this process was started with, and ends the process with it. */
+/** Runs this process's command line, and ends the process with its exit code. */
 export const run = (serves: boolean, onHangup: Cli.Terminal["onHangup"]): void => {
   Collector.tune()
-  // To be woken for a few lines costs a parent that prints for its workers more than they do.
+  // A worker collects lines for a while, since waking the parent costs more than a few lines.
   const later = cluster.isWorker ? (flush: () => void) => setTimeout(flush, 20) : setImmediate
-  // A worker's reader is its parent.
+  // A worker's stdout is read by its parent.
   const output = Output.make(
     later,
     serves && !cluster.isWorker ? Output.dropping(Output.complain) : Output.ending
@@ -51,7 +51,7 @@ export const run = (serves: boolean, onHangup: Cli.Terminal["onHangup"]): void =
     }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, toStderr)))
   )
 
-  // The first signal drains, the second one does not wait.
+  // The first signal drains, the second one exits at once.
   let stopped: NodeJS.Signals | undefined
   for (const signal of cluster.isWorker ? [] : (["SIGINT", "SIGTERM"] as const)) {
     process.on(signal, () => {
@@ -61,12 +61,12 @@ export const run = (serves: boolean, onHangup: Cli.Terminal["onHangup"]): void =
     })
   }
 
-  // What was printed is out before the process ends: whoever reads it may be slow.
+  // Flushes the output before exiting, since its reader may be slow.
   const end = (code: number) => output.end(() => process.exit(code))
 
   fiber.addObserver((exit) => {
     const isInterrupted = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
-    // To be stopped is the end of serving, and of everything else an end before it was done.
+    // An interruption is a normal end of `serve`, but a premature one of other commands.
     if (Exit.isSuccess(exit) || (isInterrupted && serves)) return end(0)
     const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
     const reason = isInterrupted ? `stopped by ${stopped} before it was done` : error?.message

@@ -1,2 +1,2 @@
-/** As in the package's own `package.json`, which a bundle does not have; a test holds them together. */
+/** As in `package.json`, which the bundle does not contain; a test keeps the two equal. */
 export const version = "0.0.0"

@@ -3,7 +3,7 @@ import type { Family, HistogramPoint } from "../Metrics.ts"
 import type { Ledger } from "./ledger.ts"
 import { point, seconds } from "./series.ts"
 
-/** All there is, under names that begin with the prefix. */
+/** All families of a ledger, with this prefix. */
 export const families = (ledger: Ledger, prefix: string): ReadonlyArray<Family> => {
   const counter = (name: string, help: string, points: ReadonlyArray<Counted>, unit?: "tokens"): Family => ({
     type: "counter",

@@ -4,8 +4,8 @@ import { type Ledger, none, type Tier } from "./ledger.ts"
 import { type Histogram, point, seconds, tokens } from "./series.ts"
 
 /**
- * The client metrics of OpenTelemetry's conventions. An operation is there what one span of theirs covers, retries included:
- * what a run makes of one tier.
+ * The client metrics of OpenTelemetry's conventions. An operation corresponds to one span: all attempts of a run at one
+ * tier, including retries.
  */
 export const genAiFamilies = (ledger: Ledger, semconv: GenAi.Semconv): ReadonlyArray<Family> => {
   const tiers = ledger.tiers.filter(({ attributes }) => attributes["gen_ai.operation.name"] !== undefined)
@@ -66,7 +66,7 @@ export const genAiFamilies = (ledger: Ledger, semconv: GenAi.Semconv): ReadonlyA
   ]
 }
 
-/** Counted of all operations, nothing where an upstream says nothing. */
+/** Counted for all operations, as zero if an upstream reports nothing. */
 const always = ["input_tokens", "output_tokens"]
 
 const kept = [
@@ -89,7 +89,7 @@ const attributesOf = ({ attributes, labels }: Tier): PointLabels => {
   return said
 }
 
-/** Nothing is said of what was never streamed. */
+/** Empty if nothing was streamed. */
 const streamed = (tier: Tier, histogram: Histogram): ReadonlyArray<HistogramPoint> =>
   histogram.count === 0 ? [] : [point(attributesOf(tier), [histogram])]
 

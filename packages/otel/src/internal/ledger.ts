@@ -4,26 +4,26 @@ import * as Health from "@understudy/core/Health"
 import * as Duration from "effect/Duration"
 import { Counter, entry, Histogram, type Room, seconds, tokens } from "./series.ts"
 
-/** More than any policy has series: a bound for callers that name their runs by what they ask. */
+/** More series than any policy has; a bound in case callers name their runs dynamically. */
 const maxEntries = 10_000
 
-/** What is said where there is nothing to say. */
+/** The value of a label that does not apply. */
 export const none = "none"
 
-/** What is counted of one tier under one model. */
+/** The counts of one tier under one model. */
 export class Tier {
   readonly labels: Labels
-  /** Of its spans. */
+  /** The attributes of its spans. */
   attributes: Readonly<Record<string, unknown>> = {}
   /** The durations of attempts, by outcome and error. */
   readonly attempts = new Map<string, Map<string, Histogram>>()
   readonly firstToken = new Histogram(seconds)
   readonly pace = new Histogram(seconds)
-  /** All that attempts used up, by unit. */
+  /** The usage of its attempts, by unit. */
   readonly used = new Map<string, { value: number }>()
-  /** How long runs asked it, all their attempts and waits together, by the error that it came to. */
+  /** The durations of operations, including all attempts and waits, by final error. */
   readonly operations = new Map<string, Histogram>()
-  /** The tokens that such an operation came to. */
+  /** The tokens per operation. */
   readonly input = new Histogram(tokens)
   readonly output = new Histogram(tokens)
   readonly fallbacks = new Map<string, { value: number }>()
@@ -35,10 +35,10 @@ export class Tier {
   }
 }
 
-/** The requests that one tier, or none, served with one outcome: how long they took, by whether it was a fallback. */
+/** The durations of requests served by one tier, or none, with one outcome, by whether they were a fallback. */
 type Requests = Map<string, Histogram>
 
-/** What is counted under the name of a tier, by model or by outcome. */
+/** The counts under the name of a tier, by model or by outcome. */
 class Named<V> {
   readonly entries = new Map<string, V>()
   readonly transitions = new Map<string, Counter>()
@@ -59,7 +59,7 @@ class Run {
   }
 }
 
-/** What has been heard of all runs. Once a series is there, nothing is made of an event to count it. */
+/** The counts of all runs. Once a series exists, counting an event allocates nothing. */
 export class Ledger {
   readonly runs = new Map<string, Run>()
   private readonly room: Room = { left: maxEntries }
@@ -69,7 +69,7 @@ export class Ledger {
     this.now = now
   }
 
-  /** Of all runs, under each of their models. */
+  /** The tiers of all runs, once per model. */
   get tiers(): ReadonlyArray<Tier> {
     return [...this.runs.values()].flatMap(({ tiers }) =>
       [...tiers.values()].flatMap(({ entries }) => [...entries.values()])
@@ -100,7 +100,7 @@ export class Ledger {
     }
   }
 
-  /** Begins the series that every run of a policy may come to at nothing, so that their first increase is seen. */
+  /** Starts all possible series of a policy at zero, so that their first increase is visible. */
   declare(name: string, tiers: ReadonlyArray<{ readonly tier: string; readonly labels: Labels }>): void {
     const run = this.run(name)
     this.requests(run, none, "failure", false)

@@ -7,7 +7,7 @@ import { hrTime } from "./tracer.ts"
 
 type Module = typeof import("@opentelemetry/sdk-node")
 
-/** Families as the SDK's readers collect them, counted since this was made. */
+/** Families in the form of the SDK's readers, counted from now on. */
 export const producer = (
   module: Module,
   read: Effect.Effect<ReadonlyArray<Family>>
@@ -67,5 +67,5 @@ const metricOf = ({ api, metrics }: Module, family: Family, times: Times): Sdk.M
 
 const units = { seconds: "s", tokens: "{token}" } as const
 
-/** As OpenTelemetry names it, so that a collector's translation for Prometheus comes to the name it has there. */
+/** OpenTelemetry's name, which a collector translates back to Prometheus' name. */
 const dotted = (name: string): string => name.replace(/^understudy_/, "understudy.").replace(/_seconds$/, "")

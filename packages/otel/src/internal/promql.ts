@@ -1,6 +1,5 @@
 /**
- * What is asked of Prometheus, over any window: the recording rules, the alerts and the dashboard say the same, for they
- * have it from here.
+ * The PromQL expressions over any window, shared by the recording rules, the alerts and the dashboard.
  */
 export const figures = (window: string) => ({
   modelSuccess: share(
@@ -36,13 +35,13 @@ const share = (by: string, window: string, part: string, whole: string): string 
 const p95 = (buckets: string, window: string): string =>
   `histogram_quantile(0.95, sum by (model, le) (rate(${buckets}[${window}])))`
 
-/** `{name="value"}`, in the syntax of PromQL, which is Go's and here the same as JSON's. */
+/** `{name="value"}` in PromQL. Its strings are Go's, which are the same as JSON's here. */
 export const matchers = (labels: Readonly<Record<string, string | undefined>>): string =>
   `{${Object.entries(labels)
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${JSON.stringify(value)}`]))
     .join(",")}}`
 
-/** A length of time as Prometheus writes it; it knows no fractions, and nothing below a millisecond. */
+/** A duration in Prometheus' syntax, which has no fractions and no unit below a millisecond. */
 export const duration = (millis: number): string => {
   let left = Math.max(1, Math.round(millis))
   return units

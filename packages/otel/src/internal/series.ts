@@ -11,13 +11,13 @@ export class Counter {
   }
 }
 
-/** What OpenTelemetry advises for models, and the pace of streams is counted by. */
+/** The bounds that OpenTelemetry recommends for models, also used for the pace of streams. */
 export const seconds = paceBounds
 
-/** The same for tokens. */
+/** The recommended bounds for tokens. */
 export const tokens: ReadonlyArray<number> = Array.from({ length: 14 }, (_, power) => 4 ** power)
 
-/** How often each value was seen, with the last span that was seen in each bucket. */
+/** A histogram with the last span of each bucket. */
 export class Histogram {
   readonly bounds: ReadonlyArray<number>
   readonly counts: Array<number>
@@ -43,14 +43,14 @@ export class Histogram {
     if (span?.sampled) this.exemplars[bucket] = { span, value, at: now() }
   }
 
-  /** Many values, that have been counted by the same bounds. */
+  /** Adds values that were counted with the same bounds. */
   add(counts: ReadonlyArray<number>, sum: number): void {
     for (let bucket = 0; bucket < counts.length; bucket++) this.counts[bucket]! += counts[bucket]!
     this.sum += sum
   }
 }
 
-/** What several histograms of the same bounds have seen together. */
+/** The sum of several histograms with the same bounds. */
 export const point = (
   labels: HistogramPoint["labels"],
   histograms: ReadonlyArray<Pick<HistogramPoint, "counts" | "sum" | "exemplars">>
@@ -77,10 +77,10 @@ export interface Room {
   left: number
 }
 
-/** What stands for all values that there was no room for. */
+/** The label value for everything beyond the limit. */
 const other = "_OTHER"
 
-/** The entry of a key, which is made where there is none; all share one once there is no more room. */
+/** The entry of a key, created if missing; once the limit is reached, all new keys share one. */
 export const entry = <V>(map: Map<string, V>, key: string, room: Room, make: (key: string) => V): V => {
   const known = map.get(key) ?? (room.left > 0 ? undefined : map.get(other))
   if (known !== undefined) return known

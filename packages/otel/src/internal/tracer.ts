@@ -12,8 +12,8 @@ type Api = typeof import("@opentelemetry/api")
 type Names = (name: string) => ReadonlyArray<string>
 
 /**
- * Effect's spans as OpenTelemetry's. Beside what `@effect/opentelemetry` does, attributes that a span begins with are
- * there for the sampler, lists stay lists, and below a span that nobody keeps there is next to nothing.
+ * Effect's spans as OpenTelemetry's. Unlike `@effect/opentelemetry`, initial attributes are visible to the sampler,
+ * lists stay lists, and spans below an unsampled one cost next to nothing.
  */
 export const make = (api: Api, tracer: Otel.Tracer, names: Names): Tracer.Tracer =>
   Tracer.make({
@@ -46,7 +46,7 @@ export const make = (api: Api, tracer: Otel.Tracer, names: Names): Tracer.Tracer
         ? new OtelSpan(api, span, names, name, parent, context, links, startTime, kind)
         : new Unsampled(ids, name, parent, context, links, startTime, kind)
     },
-    // No context of OpenTelemetry's is kept while an effect runs: this is called for every step of every effect.
+    // No OpenTelemetry context is maintained, since this is called for every step of every effect.
     context: (execute) => execute()
   })
 
@@ -97,7 +97,7 @@ abstract class Base implements Tracer.Span {
   abstract addLinks(links: ReadonlyArray<Tracer.SpanLink>): void
 }
 
-/** A span that nobody keeps. Those below it have its ids. */
+/** An unsampled span, whose descendants share its ids. */
 class Unsampled extends Base {
   readonly spanId: string
   readonly traceId: string
@@ -169,7 +169,7 @@ class OtelSpan extends Base {
       this.span.recordException(error, at)
       this.span.setStatus({ code: ERROR, message: error.message })
     } else {
-      // OpenTelemetry has no status for what was cancelled.
+      // OpenTelemetry has no status for cancellation.
       if (exit._tag === "Failure") this.span.setAttribute("status.interrupted", true)
       this.span.setStatus({ code: OK })
     }
@@ -211,7 +211,7 @@ const attributeValue = (value: unknown): Otel.AttributeValue | undefined => {
   }
 }
 
-/** OpenTelemetry's lists are of one kind. */
+/** OpenTelemetry's lists are homogeneous. */
 const listOf = (values: ReadonlyArray<unknown>): Otel.AttributeValue =>
   values.every((value) => typeof value === "number")
     ? [...values]

@@ -148,7 +148,7 @@ export type Event =
       readonly now: number
       /** The epoch of the state after the success was reported. */
       readonly epoch: number
-      /** Of the permit that it was reported with. */
+      /** The id of the permit it was reported with. */
       readonly id: number
       readonly outcome: Failure
       /** As in a `Report`. */

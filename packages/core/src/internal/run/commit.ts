@@ -67,7 +67,10 @@ export const commit = <A, E, R>(
     })
   })
 
-/** Of a stream's time: what comes in one and is more than there is room for waits a moment, however fast its caller. */
+/**
+ * The share of `maxStream` that elements may wait for the caller without counting: a chunk larger than the buffer
+ * always waits a moment, however fast the caller is.
+ */
 const negligible = 0.01
 
 class Reading<A, E> {
@@ -81,7 +84,7 @@ class Reading<A, E> {
   /** Silence counts only while the stream is being read, not while elements wait for the caller. */
   private silence = 0
   private listeningSince: number | undefined
-  /** How long more than there is room for has waited for the caller. */
+  /** How long a full buffer has waited for the caller. */
   private unread = 0
   private unreadSince: number | undefined
   private cancelWatch: (() => void) | undefined

@@ -15,7 +15,7 @@ interface Climbed<X, E> {
   readonly observer: RunObserver<E>
   readonly fiber: RuntimeFiber<unknown, unknown>
   /** Continues from what was sent; `undefined` if no tier can. */
-  readonly wayOn: (
+  readonly continuation: (
     transcript: Rung<X, E, unknown>["transcript"],
     sent: unknown
   ) => ((restore: Restore) => Climbing<X, E, unknown>) | undefined
@@ -51,14 +51,14 @@ export class Committed<X, E> {
   /** The transcript to keep of the stream, if a tier below could continue it. */
   get transcript(): Rung<X, E, unknown>["transcript"] {
     const { transcript } = this.tier.rung
-    return this.run.wayOn(transcript, transcript?.empty) && transcript
+    return this.run.continuation(transcript, transcript?.empty) && transcript
   }
 
   /**
    * After a stream has broken off, asks the tiers below that can continue from what was sent, and passes the one that
    * does to `onCommit`. If none does, the original failure stands.
    */
-  goOn<F, B>(
+  continueFrom<F, B>(
     cause: Cause.Cause<F>,
     sent: unknown,
     onCommit: (committed: Committed<X, E>) => B
@@ -68,7 +68,7 @@ export class Committed<X, E> {
       const exit = Exit.failCause(cause)
       const outcome = judge(rung, exit)
       const broken = outcome._tag === "Failure" && outcome.next !== "abort"
-      const climb = broken ? this.run.wayOn(rung.transcript, sent) : undefined
+      const climb = broken ? this.run.continuation(rung.transcript, sent) : undefined
       if (climb === undefined) return endOf(exit, outcome)
       // The services of the tiers are in the context of the run.
       const climbing = climb(restore) as Climbing<X, E, never>

@@ -31,7 +31,7 @@ export class Current<X, E, R, A = unknown> {
   backoff: unknown
   waited = 0
   permit: Permit | undefined
-  /** By what its success can be taken back. */
+  /** Identifies its reported success, so that it can be taken back. */
   reported: Reported | undefined
   attempt!: OpenAttempt<E>
   fiber!: Pick<AttemptFiber<X, E, R>, "stop">

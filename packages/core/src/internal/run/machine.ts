@@ -18,7 +18,7 @@ import { allTiersFailed, isOwn, noTierLeft } from "./ending.ts"
 import { enter, type GroupProgress } from "./groups.ts"
 import { AllTiersFailed, type Ladder, type Rung } from "./ladder.ts"
 import type { RunObserver } from "./observer.ts"
-import { interrupted } from "./ours.ts"
+import { interrupted } from "./outcomes.ts"
 import { endOf, judge, type Plan, plan, refund } from "./plan.ts"
 import { rest } from "./rest.ts"
 import { expireAround, inForce } from "./underway.ts"
@@ -26,6 +26,13 @@ import { expireAround, inForce } from "./underway.ts"
 /**
  * The run as a state machine: each method is a state, and returns the state that follows. It implements a loop over
  * tiers with a nested loop over attempts, at a fraction of the cost of generators.
+ *
+ * ```
+ * climb ──▶ admit ──▶ start ──▶ attempt ──▶ ended ──▶ commit
+ *   ▲         ▲ │                             │
+ *   │   retry └─┼─────────────────────────── carryOut ──▶ abort
+ *   └── leave ◀─┴── next tier ────────────────┘
+ * ```
  */
 export class Run<X, E, R, A> {
   readonly ladder: Ladder<X, E, R>
@@ -320,7 +327,7 @@ export class Run<X, E, R, A> {
   }
 
   /** Climbs the rest of the ladder for a stream that has broken off, in the fiber that reads the stream. */
-  wayOn(
+  continuation(
     transcript: Rung<X, E, R>["transcript"],
     sent: unknown
   ): ((restore: Restore) => Climb<Committed<X, E>, E, R>) | undefined {

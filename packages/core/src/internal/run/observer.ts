@@ -10,7 +10,7 @@ import type { Change } from "../../CircuitBreaker.ts"
 import { type Next, type Outcome, success } from "../../Outcome.ts"
 import { timeOf } from "../fiber/timer.ts"
 import type { Ladder, Rung } from "./ladder.ts"
-import { interrupted, pastDeadline } from "./ours.ts"
+import { interrupted, pastDeadline } from "./outcomes.ts"
 import {
   attemptOutcome,
   circuitOpen,

@@ -5,7 +5,7 @@ import type * as Tracer from "effect/Tracer"
 import type * as Attempt from "../../Attempt.ts"
 import type { Next, Outcome } from "../../Outcome.ts"
 import type { Rung } from "./ladder.ts"
-import { interrupted, pastDeadline, slowCaller, timeouts } from "./ours.ts"
+import { interrupted, pastDeadline, slowCaller, timeouts } from "./outcomes.ts"
 import type { Pace } from "./pace.ts"
 
 /** An attempt in flight, and its result. */

@@ -10,16 +10,20 @@ export const rung = <X, E, R>(
   attempt: Effect.Effect<X, E, R>,
   attemptBound: AttemptBound,
   attemptTimeout: Duration.DurationInput | undefined,
-  going?: Going<X, E, R>
-): Rung<X, E, R> => runs(fixed(options, attemptBound, attemptTimeout), attempt, options.classify, going)
+  continuation?: Continuation<X, E, R>
+): Rung<X, E, R> =>
+  runs(fixed(options, attemptBound, attemptTimeout), attempt, options.classify, continuation)
 
 type AttemptBound = Rung<never, never, never>["attemptBound"]
 
 /** How a tier's stream can be continued by others, and it continues theirs. */
-export type Going<X, E, R> = Pick<Rung<X, E, R>, "transcript" | "resume">
+export type Continuation<X, E, R> = Pick<Rung<X, E, R>, "transcript" | "resume">
 
 /** The part of a rung that does not depend on what it runs. */
-export type Fixed = Omit<Rung<unknown, unknown, unknown>, "attempt" | "classify" | keyof Going<0, 0, 0>>
+export type Fixed = Omit<
+  Rung<unknown, unknown, unknown>,
+  "attempt" | "classify" | keyof Continuation<0, 0, 0>
+>
 
 export const fixed = (
   options: Omit<Tier.Options<never>, "classify">,
@@ -48,7 +52,7 @@ export const runs = <X, E, R>(
   fixed: Fixed,
   attempt: Effect.Effect<X, E, R>,
   classify: Outcome.Classify<E> = Outcome.classifyError,
-  { resume, transcript }: Going<X, E, R> = nowhere
+  { resume, transcript }: Continuation<X, E, R> = noContinuation
 ): Rung<X, E, R> => ({
   // Made for every tier of every run: a spread would take V8 fifty times as long.
   name: fixed.name,
@@ -70,7 +74,7 @@ export const runs = <X, E, R>(
   resume
 })
 
-const nowhere: Going<never, never, never> = { transcript: undefined, resume: undefined }
+const noContinuation: Continuation<never, never, never> = { transcript: undefined, resume: undefined }
 
 const bound = (input: Duration.DurationInput | undefined): number =>
   input === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(input)

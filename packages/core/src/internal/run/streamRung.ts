@@ -6,19 +6,19 @@ import type { DeadlineExceeded } from "../../Deadline.ts"
 import { commit, type EmptyStream } from "./commit.ts"
 import type { Transcript } from "./ladder.ts"
 import type { Opening, Pull } from "./pull.ts"
-import type { Going } from "./rung.ts"
+import type { Continuation } from "./rung.ts"
 
 /** The result of an attempt at a stream: the elements so far and to come. */
 export type Begun<A, E> = Pull<A, E | DeadlineExceeded>
 
 /** Safe: the engine passes a transcript's state only to tiers with the same transcript. */
-export const going = <A, E, R, S, R2>(
+export const continuation = <A, E, R, S, R2>(
   options: {
     readonly transcript?: Transcript<A, S> | undefined
     readonly resume?: ((sent: S) => Opening<A, E, R2>) | undefined
   },
   attempt: (open: Opening<A, E, R2>) => Effect.Effect<Begun<A, E>, E | EmptyStream, R>
-): Going<Begun<A, E>, E | EmptyStream, R> => {
+): Continuation<Begun<A, E>, E | EmptyStream, R> => {
   const { resume } = options
   return {
     transcript: options.transcript as Transcript<never, unknown> | undefined,

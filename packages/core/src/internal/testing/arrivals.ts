@@ -2,22 +2,22 @@ import * as Duration from "effect/Duration"
 import type { Load } from "../../testing/Script.ts"
 import { Draws } from "./draws.ts"
 
-/** A rate up to some time. */
+/** A rate up to an instant. */
 interface Stretch {
   readonly until: number
   readonly rate: number
 }
 
 /**
- * When requests come, in milliseconds: each is a unit of expectation after the one before, or an exponentially drawn
- * one, over however many stretches that takes.
+ * The arrival times of requests, in milliseconds. Each is one expected request after the one before, or an
+ * exponentially drawn number of them, across all rates in between.
  */
 export function* arrivals(load: Load, until: number, seed: number): Generator<number, void> {
   const draws = new Draws(seed, -1)
   const wait = () => (load.arrivals === "even" ? 1 : -Math.log(1 - draws.next()))
   const stretches = stretchesOf(load, until)
   let at = 0
-  // The first of even ones comes at once.
+  // With even arrivals, the first one comes at once.
   let owed = load.arrivals === "even" ? 0 : wait()
   for (const { rate, until } of stretches) {
     const perMilli = rate / 1000
@@ -31,7 +31,7 @@ export function* arrivals(load: Load, until: number, seed: number): Generator<nu
   }
 }
 
-/** The rates one after the other; of two bursts at once the later in the list counts. */
+/** The successive rates; of overlapping bursts, the later in the list wins. */
 const stretchesOf = ({ bursts, rate }: Load, end: number): ReadonlyArray<Stretch> => {
   const spans = bursts.map((burst) => {
     const from = Duration.toMillis(burst.at)

@@ -6,8 +6,8 @@ import { AllTiersFailed } from "../run/ladder.ts"
 import type { Draws } from "./draws.ts"
 
 /**
- * How long OpenAI's own clients wait before they try again, in milliseconds; `undefined` where the answer to this
- * failure tells them not to. `tried` counts the tries that were made.
+ * How long OpenAI's own clients wait before a retry, in milliseconds; `undefined` if the answer to this failure tells
+ * them not to retry. `tried` counts the attempts so far.
  */
 export const clientWait = (
   exit: Exit.Exit<unknown, unknown>,
@@ -24,6 +24,6 @@ export const clientWait = (
   return error.reason === "open" || limited ? clientBackoff(tried, draws) : undefined
 }
 
-/** From 0.5 s, twice as long each time up to 8 s, less up to a quarter. */
+/** From 0.5 s, doubling up to 8 s, minus up to a quarter. */
 export const clientBackoff = (tried: number, draws: Draws): number =>
   Math.min(8_000, 500 * 2 ** (tried - 1)) * (1 - 0.25 * draws.next())

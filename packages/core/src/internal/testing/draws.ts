@@ -1,6 +1,6 @@
 /**
- * Numbers in [0, 1) that depend on their key alone and not on who drew before: what happens to a request under one
- * policy happens to it under another. The mixing is that of splitmix32.
+ * Numbers in [0, 1) that depend only on their key and not on earlier draws, so that the same happens to a request under
+ * every policy. The mixing is that of splitmix32.
  */
 export class Draws {
   private state: number

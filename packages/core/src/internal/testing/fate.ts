@@ -4,23 +4,23 @@ import type { Draws } from "./draws.ts"
 import { quantile } from "./latency.ts"
 import { failing } from "./scriptFile.ts"
 
-/** What becomes of a call. */
+/** The result of a call. */
 export interface Fate {
   /** `undefined` for an answer. */
   readonly fails: string | undefined
-  /** Milliseconds to its end, `Infinity` for never. */
+  /** Milliseconds until its end, `Infinity` for never. */
   readonly after: number
   readonly retryAfter: Duration.Duration | undefined
 }
 
-/** What a call finds. */
+/** The circumstances of a call. */
 export interface Facing {
   readonly now: number
-  /** Other calls. */
+  /** Other calls in flight. */
   readonly underWay: number
-  /** Those of the limit's stretch of time, before this one. */
+  /** The calls in the limit's current period before this one. */
   readonly inWindow: number
-  /** All that came before. */
+  /** All calls before this one. */
   readonly before: number
 }
 
@@ -32,11 +32,11 @@ const isActive = (event: Event, now: number): boolean => {
     : since % Duration.toMillis(event.every) < Duration.toMillis(event.down)
 }
 
-/** Where the stretch of time that a limit counts in is over. */
+/** The end of a limit's period that contains `now`. */
 export const windowOf = ({ per }: { readonly per: Duration.Duration }, now: number): number =>
   (Math.floor(now / Duration.toMillis(per)) + 1) * Duration.toMillis(per)
 
-/** The events come first, then what is refused, then what is always so. */
+/** Events take precedence, then refusals, then the normal behaviour. */
 export const fateOf = (
   upstream: Upstream,
   events: ReadonlyArray<Event>,

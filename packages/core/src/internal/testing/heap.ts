@@ -1,4 +1,4 @@
-/** A queue whose first is the least. */
+/** A min-heap. */
 export class Heap<A> {
   private items: Array<A> = []
   private readonly before: (one: A, other: A) => boolean

@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import type { Latency } from "../../testing/Script.ts"
 
-/** The time that the share `u` of all calls does not exceed, in milliseconds. */
+/** The quantile `u` of the latency, in milliseconds. */
 export const quantile = (latency: Latency, u: number): number => {
   switch (latency._tag) {
     case "Constant":

@@ -1,6 +1,6 @@
 import type { Quantiles } from "../../testing/Simulation.ts"
 
-/** How often each time was seen, to three digits of it. */
+/** A histogram of times with three significant digits. */
 export class Times {
   private readonly counts = new Map<number, number>()
   private total = 0
@@ -15,7 +15,7 @@ export class Times {
     this.longest = Math.max(this.longest, millis)
   }
 
-  /** `undefined` where there is nothing to say. */
+  /** `undefined` if there are no values. */
   quantiles(): Quantiles | undefined {
     if (this.total === 0) return undefined
     const longest = Math.round(this.longest * 1000) / 1000

@@ -2,7 +2,7 @@ import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 
 /**
- * A scripted upstream failed a call. No `Error`, whose stack would cost more than the attempt.
+ * A scripted upstream failed a call. Not an `Error`, whose stack trace would cost more than the attempt.
  *
  * @example
  * import { Simulation } from "@understudy/core/testing"
@@ -13,7 +13,7 @@ import type * as Duration from "effect/Duration"
  * @category errors
  */
 export class Refused extends Data.TaggedClass("Refused")<{
-  /** One of `Script.kinds`, or of what else the script's schema was told of. */
+  /** One of `Script.kinds`, or of the schema's additional ones. */
   readonly kind: string
   readonly retryAfter: Duration.Duration | undefined
 }> {}

@@ -19,7 +19,7 @@ export const kinds = [
   "invalid_request"
 ] as const
 
-/** How fast a failure comes where nothing is said. */
+/** The default time to a failure. */
 export const failing: Testing.Latency = constant("50 millis")
 
 const aboveZero = Schema.Number.pipe(
@@ -179,5 +179,5 @@ export const Script = struct(kinds)
 export type TurnFile = Schema.Schema.Encoded<ReturnType<typeof turnOf>>
 export type EventFile = Schema.Schema.Encoded<ReturnType<typeof eventOf>>
 
-/** An upstream that nothing is said of. */
+/** An upstream that the script does not mention. */
 export const silent: Testing.Upstream = Schema.decodeSync(upstreamOf(kinds))({})

@@ -1,7 +1,7 @@
 import { isRecord } from "effect/Predicate"
 import type { ScriptFile } from "../../testing/Script.ts"
 
-/** YAML as somebody would write it: what is one thing in one line. */
+/** Readable YAML, with one item per line. */
 export const scriptText = (script: ScriptFile): string =>
   Object.entries<unknown>(script)
     .map(([key, value]) => {
@@ -22,7 +22,7 @@ const flow = (value: unknown): string => {
       ? "{}"
       : `{ ${entries.map(([key, each]) => `${flow(key)}: ${flow(each)}`).join(", ")} }`
   }
-  // What YAML would read as something else than text is quoted.
+  // Text that YAML would read as another type is quoted.
   return typeof value === "string" &&
     !/^(?!true$|false$|null$)[A-Za-z_][\w.-]*$|^\d+(\.\d+)?[a-z][\w.]*$/.test(value)
     ? JSON.stringify(value)

@@ -15,11 +15,11 @@ import { Tally } from "./tally.ts"
 import { CurrentRequest, Upstreams } from "./upstreams.ts"
 import { VirtualTime } from "./virtualTime.ts"
 
-/** A request under way. */
+/** A request in flight. */
 interface Open {
   readonly number: number
   readonly at: number
-  /** What the caller and its client do by chance. */
+  /** The random choices of the caller and its client. */
   readonly draws: Draws
   readonly context: Context.Context<never>
   fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
@@ -31,10 +31,10 @@ interface Open {
   last: Attempt.RunEnded | undefined
 }
 
-/** What is still under way so long after the last request has come is given up. */
+/** Requests that are still in flight this long after the last arrival are given up. */
 const patience = 86_400_000
 
-/** A simulation under way. */
+/** A running simulation. */
 export class Simulator {
   private readonly options: Simulation.Options
   private readonly seed: number
@@ -71,7 +71,7 @@ export class Simulator {
     if (subject.alert !== undefined) this.watch()
   }
 
-  /** Makes so many steps, one of which may be many runs' ends. `false` when all is over. */
+  /** Advances by this many steps, each of which may end many runs. `false` when the simulation is over. */
   advance(steps: number): boolean {
     return withoutStacks(() => {
       for (let left = steps; left > 0; left--) {
@@ -86,12 +86,12 @@ export class Simulator {
     })
   }
 
-  /** The share of the time in which requests come that is over. */
+  /** The elapsed share of the time in which requests arrive. */
   get progress(): number {
     return Math.min(1, this.time.now / this.length)
   }
 
-  /** In the order in which they were first asked for. */
+  /** In the order in which they were first called. */
   get tiers(): ReadonlyArray<string> {
     return this.upstreams.tiers
   }
@@ -106,7 +106,7 @@ export class Simulator {
     )
   }
 
-  /** What needs no time. */
+  /** Runs a synchronous effect. */
   private now<A>(effect: Effect.Effect<A>): A {
     const exit = this.time.fork(effect, Context.empty()).unsafePoll()
     if (exit === null) throw new Error("Simulation: what is simulated must be made at once")
@@ -214,16 +214,16 @@ export class Simulator {
 
 const nice = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400]
 
-/** What gives at most 120 slices. */
+/** A slice length that gives at most 120 slices. */
 const sliceOf = (length: number): number => {
   const least = length / 120
   return (nice.find((seconds) => seconds * 1_000 >= least) ?? Math.ceil(least / 86_400_000) * 86_400) * 1_000
 }
 
-/** V8's own. */
+/** Specific to V8. */
 const errors: ErrorConstructor & { stackTraceLimit?: number } = Error
 
-/** The stack of an error costs more than the run that ends with it. */
+/** An error's stack trace costs more than the run that ends with it. */
 const withoutStacks = <A>(run: () => A): A => {
   const { stackTraceLimit = 10 } = errors
   errors.stackTraceLimit = 0

@@ -6,7 +6,7 @@ import { Times } from "./quantiles.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
-/** What happened to some requests, counted one by one: of none of them anything is kept. */
+/** Counts requests one by one, without keeping any of them. */
 class Requests {
   private requests = 0
   private readonly times = new Times()
@@ -37,7 +37,7 @@ interface TierTally {
   readonly errors: Record<string, number>
 }
 
-/** All that a report tells. */
+/** The data of a report. */
 export class Tally {
   private readonly all = new Requests()
   private readonly slices: ReadonlyArray<Requests>
@@ -158,5 +158,5 @@ export class Tally {
   }
 }
 
-/** Sums of what a machine cannot write exactly. */
+/** Rounds away floating-point errors of sums. */
 const rounded = (value: number): number => Math.round(value * 1e6) / 1e6

@@ -10,10 +10,10 @@ import { Refused } from "./refused.ts"
 import { silent } from "./scriptFile.ts"
 import type { VirtualTime } from "./virtualTime.ts"
 
-/** Whose request a call is part of. */
+/** The request that a call belongs to. */
 interface Request {
   readonly number: number
-  /** How often each tier was called for it. */
+  /** The number of calls per tier. */
   readonly calls: Array<number>
 }
 
@@ -22,7 +22,7 @@ export class CurrentRequest extends Context.Reference<CurrentRequest>()(
   { defaultValue: (): Request => ({ number: 0, calls: [] }) }
 ) {}
 
-/** What calls meet that share their fate, in numbers. */
+/** The counts of calls that share limits and capacity. */
 class Counts {
   underWay = 0
   before = 0
@@ -30,7 +30,7 @@ class Counts {
   windowEnds = 0
 }
 
-/** What tiers call, as a script has it. */
+/** The scripted upstreams that tiers call. */
 export class Upstreams {
   /** The names of the tiers, in the order in which they were first asked for. */
   readonly tiers: Array<string> = []
@@ -47,7 +47,7 @@ export class Upstreams {
     this.time = time
   }
 
-  /** A tier's calls, which events and upstreams concern under any of the names. */
+  /** A call of a tier, affected by events and upstreams of any of its names. */
   call(tier: string, also: ReadonlyArray<string>): Effect.Effect<string, Refused> {
     const names = [tier, ...also]
     for (const name of names) this.known.add(name)
@@ -66,7 +66,7 @@ export class Upstreams {
     })
   }
 
-  /** The first name of the script that stands for nothing, though some do. */
+  /** The first name in the script that is unknown. */
   unknown(allowed: ReadonlyArray<string>): string | undefined {
     const { events, groups, upstreams } = this.script
     const named = [

@@ -5,18 +5,18 @@ import { Heap } from "./heap.ts"
 
 interface Timer {
   readonly at: number
-  /** Of those that are due together the first one set comes first. */
+  /** Timers that are due together fire in the order in which they were set. */
   readonly order: number
   /** `undefined` once it is cancelled. */
   task: (() => void) | undefined
 }
 
-/** So many timers at one instant are somebody who sleeps for nothing, again and again. */
+/** This many timers at one instant indicate an endless loop of zero-length sleeps. */
 const standstill = 1_000_000
 
 /**
- * Virtual time, which moves on when it is told to: to the next timer, without waiting for anything. It only sleeps,
- * as `TestClock` does; see {@link SchedulingClock}.
+ * Virtual time, which advances on demand to the next timer, without waiting. It only supports sleeping, like
+ * `TestClock`; see {@link SchedulingClock}.
  */
 export class VirtualClock implements Clock.Clock {
   readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
@@ -64,19 +64,19 @@ export class VirtualClock implements Clock.Clock {
     }
   }
 
-  /** The sleeps that nobody has woken up from. */
+  /** The number of pending sleeps. */
   get pending(): number {
     return this.timers.size - this.cancelled
   }
 
-  /** Wakes up whoever sleeps for ever. */
+  /** Wakes all endless sleeps. */
   end(): void {
     const { endless } = this
     this.endless = new Set()
     for (const task of endless) task()
   }
 
-  /** Moves on to the next timer, the first set of those that are due together. */
+  /** Advances to the next timer; of several due together, the first one set. */
   step(): boolean {
     for (let next = this.timers.pop(); next !== undefined; next = this.timers.pop()) {
       const { at, task } = next
@@ -94,7 +94,7 @@ export class VirtualClock implements Clock.Clock {
     return false
   }
 
-  /** Nearly every timer is cancelled: from time to time those are cleared away together. */
+  /** Removes cancelled timers from time to time, since nearly all are cancelled. */
   private forget(): void {
     this.cancelled++
     if (this.cancelled < 1_000 || this.cancelled * 2 < this.timers.size) return
@@ -103,7 +103,7 @@ export class VirtualClock implements Clock.Clock {
   }
 }
 
-/** The same with timers that need no fiber, as Effect's own live clock offers them. */
+/** {@link VirtualClock} with timers that need no fiber, like Effect's live clock. */
 export class SchedulingClock extends VirtualClock {
   scheduler(): Effect.Effect<Clock.ClockScheduler> {
     return Effect.succeed(this)

@@ -10,8 +10,8 @@ import type { Scheduler } from "effect/Scheduler"
 import { SchedulingClock } from "./virtualClock.ts"
 
 /**
- * Fibers take their turns in the order in which they ask for them, in this very call of the event loop: a step of
- * virtual time is over when nobody asks any more.
+ * Runs fibers in the order in which they are scheduled, within the same event loop tick: a step of virtual time is over
+ * when no task is left.
  */
 class Turns implements Scheduler {
   private tasks: Array<() => void> = []
@@ -33,7 +33,7 @@ class Turns implements Scheduler {
   }
 }
 
-/** A time of its own, with a chance of its own: whatever runs in it runs as fast as it can, and the same every time. */
+/** Virtual time with its own random numbers: whatever runs in it runs as fast as possible, and reproducibly. */
 export class VirtualTime {
   readonly clock: SchedulingClock = new SchedulingClock()
   private readonly turns = new Turns()
@@ -53,7 +53,7 @@ export class VirtualTime {
     )
   }
 
-  /** Milliseconds from its beginning. */
+  /** Milliseconds since its start. */
   get now(): number {
     return this.clock.unsafeCurrentTimeMillis()
   }
@@ -67,14 +67,14 @@ export class VirtualTime {
     return fiber
   }
 
-  /** Runs whatever is next. `false` where nothing will ever happen again. */
+  /** Runs the next step. `false` if nothing is left to happen. */
   step(): boolean {
     const moved = this.clock.step()
     this.settle()
     return moved
   }
 
-  /** Until every fiber sleeps or has ended. */
+  /** Runs until every fiber sleeps or has ended. */
   settle(): void {
     this.turns.take()
   }

@@ -6,10 +6,10 @@ import { table } from "../laboratory/words.ts"
 
 type RoutePolicy = Policy.Policy<Config.Tier>
 
-/** How often an OpenAI client asks again unless it is told otherwise. */
+/** The default retries of an OpenAI client. */
 const clientRetries = 2
 
-/** What a route can take at most, and when it comes to which tier, for a person. */
+/** The bounds of a route, and when it reaches which tier, as text. */
 export const boundsText = (policy: RoutePolicy): string => {
   const { attempts, duration, tiers } = Policy.worstCase(policy)
   const reach = Policy.reach(policy)
@@ -42,14 +42,14 @@ export const boundsText = (policy: RoutePolicy): string => {
   ].join("\n\n")
 }
 
-/** The findings on a route, each with what to do. */
+/** The findings on a route, each with a remedy. */
 export const findingsText = (findings: ReadonlyArray<Policy.Finding>): ReadonlyArray<string> =>
   findings.map(
     ({ message, remedy, rule, severity, tier }) =>
       `${severity}${tier === undefined ? "" : ` ${tier}`}: ${message}; ${remedy} (${rule})`
   )
 
-/** The same for a machine: durations as files write them, `null` for those without an end. */
+/** The same as JSON: durations in their file form, `null` if infinite. */
 export const boundsJson = (policy: RoutePolicy) => {
   const bounds = (stream: boolean) => {
     const { attempts, duration, tiers } = Policy.worstCase(policy, { stream })

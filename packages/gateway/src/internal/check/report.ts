@@ -8,7 +8,7 @@ import { percent } from "../drawing/percent.ts"
 import { indented } from "../laboratory/words.ts"
 import { boundsJson, boundsText, findingsText } from "./bounds.ts"
 
-/** What `check` says of a valid file: its policies with every default filled in, their bounds, and what is odd. */
+/** The output of `check` for a valid file: its policies with every default, their bounds, and the findings. */
 export const report = (
   { config, name }: { readonly config: Config.Config; readonly name: string },
   json: boolean

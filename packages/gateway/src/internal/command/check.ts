@@ -5,8 +5,8 @@ export const check = command({
   name: "check",
   files: "[FILE]",
   summary: "validate the file and print its policies with all defaults",
-  details: `Of what is wrong with a file it says file:line:column key: reason; remedy.
-What works otherwise than it looks is printed with its policy, each with a remedy.`,
+  details: `Mistakes are reported as file:line:column key: reason; remedy.
+Settings that do not have their apparent effect are printed with their policy, each with a remedy.`,
   fails: "the file cannot be used",
   flags: { json: { type: "boolean", about: "print JSON" } },
   run: ({ files, values }, terminal) =>

@@ -10,7 +10,7 @@ import { sandboxPolicy } from "../file/sandboxPolicy.ts"
 import type { WorkerError } from "../workers/parent.ts"
 
 /**
- * The command line makes no sense. The message is one line with the remedy.
+ * The command line is invalid. The message is one line with the remedy.
  *
  * @example
  * import { Effect } from "effect"
@@ -34,7 +34,7 @@ export class UsageError extends Data.TaggedError("UsageError")<{
 }
 
 /**
- * What the command needs of the process it runs in.
+ * What a command needs from its process.
  *
  * @since 0.1.0
  * @category models
@@ -43,16 +43,16 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly isTty: boolean
   readonly print: (line: string) => void
-  /** Calls the listener whenever the process is told to read its file anew. Default: it never is. */
+  /** Calls the listener whenever the process is told to reload its file. Default: never. */
   readonly onHangup?: ((listener: () => void) => void) | undefined
-  /** Is given how many requests are under way, once there may be some. Default: nobody wants to know. */
+  /** Called with an effect that returns the number of requests in flight, once serving starts. Default: ignored. */
   readonly onServing?: ((underWay: Effect.Effect<number>) => void) | undefined
-  /** Says how far something long has come, in place of what it said last. Default: nobody wants to know. */
+  /** Shows the progress of a long operation, replacing the last text. Default: not shown. */
   readonly progress?: ((text: string) => void) | undefined
 }
 
 /**
- * The command did what it should, and found tiers that do not answer.
+ * The command succeeded, but found tiers that do not answer.
  *
  * @example
  * import { Cli } from "@understudy/gateway"
@@ -79,11 +79,11 @@ export class UnansweredError extends Data.TaggedError("UnansweredError")<{
  */
 export type CommandError = UsageError | UnansweredError | Config.ConfigError | ListenError | WorkerError
 
-/** A word of the command line that begins with `--`. */
+/** A flag of the command line, starting with `--`. */
 interface Flag {
   readonly type: "string" | "boolean"
   readonly multiple?: boolean
-  /** What stands for its value in the help. */
+  /** The placeholder of its value in the help. */
   readonly value?: string
   readonly about: string
 }
@@ -103,9 +103,9 @@ export interface Command {
   /** What follows the name: `[FILE]`, `[FILE…]` for several. */
   readonly files: string
   readonly summary: string
-  /** What else its own help says. */
+  /** Additional text of its help. */
   readonly details?: string
-  /** Where it ends with exit code 1, beside a line that makes no sense. */
+  /** When it exits with code 1, besides an invalid command line. */
   readonly fails: string
   readonly flags: Flags
   readonly run: (
@@ -114,7 +114,7 @@ export interface Command {
   ) => Effect.Effect<void, CommandError>
 }
 
-/** A command, whose `run` is told the values of its own flags alone. */
+/** Makes a command, whose `run` gets the values of its own flags. */
 export const command = <const F extends Flags>(
   options: Omit<Command, "flags" | "run"> & {
     readonly flags: F
@@ -125,7 +125,7 @@ export const command = <const F extends Flags>(
   }
 ): Command => options as unknown as Command
 
-/** Runs the command that a line names. */
+/** Runs the command named by the command line. */
 export const dispatch = (
   commands: ReadonlyArray<Command>,
   { help, version }: { readonly help: () => string; readonly version: string },
@@ -197,7 +197,7 @@ const lines = (rows: ReadonlyArray<readonly [string, string]>): string => {
 const flagText = (flag: string, { value }: Flag): string =>
   `--${flag}${value === undefined ? "" : ` ${value}`}`
 
-/** All the help about one command. */
+/** The help of one command. */
 const explain = ({ details, fails, files, flags, name, summary }: Command): string => {
   const rows = Object.entries(flags).map(([flag, about]) => [flagText(flag, about), about.about] as const)
   return [
@@ -228,7 +228,7 @@ ${withoutFile}
 ${lines([...flags, ["--version, --help", ""]])}`
 }
 
-/** The one file of a command that takes one, or the one that is taken without. */
+/** The single file of a command, or the default one. */
 export const single = (files: ReadonlyArray<string>): Effect.Effect<string | undefined, UsageError> =>
   files.length > 1
     ? new UsageError({ reason: `unexpected argument "${files[1]}"` })
@@ -241,7 +241,7 @@ export interface Source {
   readonly text: string
 }
 
-/** The policies of a file; without one, those of the sandbox. */
+/** Loads a file; without one, the sandbox policy. */
 export const load = (
   path: string | undefined,
   { env }: Terminal
@@ -252,7 +252,7 @@ export const load = (
     return { name, text, config: yield* Config.parse(text, path ?? "sandbox", env) }
   })
 
-/** Writes a file that was asked for. */
+/** Writes an output file. */
 export const writeText = (path: string, text: string): Effect.Effect<void, UsageError> =>
   Effect.tryPromise({
     try: () => writeFile(path, text),

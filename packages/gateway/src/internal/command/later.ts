@@ -1,6 +1,6 @@
 /**
- * What the other commands are made of, which `serve` has no use for: loaded when one of them runs. All of it at once, since
- * for each part that is loaded by itself a bundler cuts what `serve` loads into more files.
+ * The parts of the other commands that `serve` does not need, loaded when one of them runs. They are loaded together,
+ * since every separate import splits what `serve` loads into more files.
  */
 export { Script } from "@understudy/core/testing"
 export * as Alerts from "@understudy/otel/Alerts"

@@ -10,8 +10,8 @@ export const probe = command({
   name: "probe",
   files: "[FILE]",
   summary: "ask every tier once, now, and print a row for each",
-  details: `One request of a few tokens to each tier, without retries, four at once; no breaker hears of it.
-The file's key probe has a gateway do the same again and again.`,
+  details: `One request of a few tokens to each tier, without retries, four at once; it does not count for any breaker.
+With the file's key probe, a gateway does the same regularly.`,
   fails: "the file cannot be used, or a tier does not answer",
   flags: { json: { type: "boolean", about: "print JSON" } },
   run: ({ files, values }, terminal) =>
@@ -39,7 +39,7 @@ The file's key probe has a gateway do the same again and again.`,
     }).pipe(Effect.scoped)
 })
 
-/** Nobody listens, and so nothing is heard. */
+/** A single run without listeners. */
 const alone: Serving.House = { onEvent: () => {}, pages: {}, ready: Effect.succeed(true) }
 
 const described = (results: ReadonlyArray<Log.Entry>): string =>

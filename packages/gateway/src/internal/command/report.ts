@@ -6,7 +6,7 @@ import { command, type Terminal, UsageError, writeText } from "./command.ts"
 export const report = command({
   name: "report",
   files: "[LOG…]",
-  summary: "sum up one JSON log of serve, or several; - or none reads what is piped in",
+  summary: "summarize JSON logs of serve; - or none reads standard input",
   fails: "a log cannot be read, or OUT cannot be written",
   flags: {
     json: { type: "boolean", about: "print JSON" },
@@ -28,7 +28,7 @@ export const report = command({
     })
 })
 
-/** Infinite for what is piped in: nobody knows before its end. */
+/** Infinite for a pipe, whose size is unknown. */
 const sizeOf = (path: string): Effect.Effect<number, UsageError> =>
   path === "-"
     ? process.stdin.isTTY === true
@@ -59,7 +59,7 @@ const unreadable = (path: string): UsageError =>
     remedy: "check that it is a log, or one that gzip has packed whole, and who may read it"
   })
 
-/** Says how far it has come, once it has taken two seconds. */
+/** Shows progress once it has taken two seconds. */
 const progressOf = ({ progress }: Terminal, sizes: ReadonlyArray<number>): ((bytes: number) => void) => {
   const begun = Date.now()
   const all = sizes.reduce((sum, size) => sum + size, 0)

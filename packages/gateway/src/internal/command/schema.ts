@@ -10,7 +10,7 @@ export const schema = command({
   # yaml-language-server: $schema=./understudy.schema.json
 
   understudy schema > understudy.schema.json`,
-  fails: "it is given a file",
+  fails: "a file is passed",
   flags: {},
   run: ({ files }, terminal) =>
     files.length > 0

@@ -24,16 +24,16 @@ export const serve = command({
   name: "serve",
   files: "[FILE]",
   summary: "listen and serve the file's routes",
-  details: `SIGHUP has the file read anew: a valid one is served from the next request on, an invalid one changes
-nothing, and the log says why. SIGTERM and SIGINT let requests under way end, for server.drain at most,
-and then the exit code is 0. A second one ends it at once, says how many requests that has cut off, and the
-exit code is 130 after SIGINT and 143 after SIGTERM.
+  details: `SIGHUP reloads the file: a valid one is served from the next request on, an invalid one changes nothing,
+and the log says why. SIGTERM and SIGINT let requests in flight finish, for at most server.drain, and then
+the exit code is 0. A second one ends it at once and says how many requests that cut off; the exit code is
+then 130 after SIGINT and 143 after SIGTERM.
 
-With --workers signals are for the process that was started; those that it starts follow it.
+With --workers, send signals to the process that was started; its workers follow it.
 
   understudy serve                          the file here, or the sandbox
   understudy serve /etc/understudy.yaml --log json --watch
-  understudy serve --workers auto           a process for each core
+  understudy serve --workers auto           one process per core
   kill -HUP PID                             serve the changed file`,
   fails: "it cannot serve",
   flags: {
@@ -42,7 +42,7 @@ With --workers signals are for the process that was started; those that it start
     workers: {
       type: "string",
       value: "N",
-      about: "share the connections between N processes; auto: one for each core; default: 1"
+      about: "share the connections between N processes; auto: one per core; default: 1"
     },
     watch: { type: "boolean", about: "reload the file when it changes, as on SIGHUP" },
     quiet: { type: "boolean", about: "do not log attempts" }
@@ -77,7 +77,7 @@ With --workers signals are for the process that was started; those that it start
               return start(config, terminal, {
                 metrics,
                 among,
-                // Each has breakers of its own.
+                // Each worker has its own breakers.
                 log: (entry) => log(entry.message === "breaker" ? { ...entry, worker } : entry),
                 quiet: values.quiet
               })
@@ -89,7 +89,7 @@ With --workers signals are for the process that was started; those that it start
       const read = Effect.flatMap(load(path, terminal), ({ config, ...source }) =>
         Effect.map(shareable(source.name, settled(config), workers), (config) => ({ ...source, config }))
       )
-      // Before it is read, or a change right after that would be missed.
+      // Started before the file is read, so that no change in between is missed.
       const asked = yield* changes(values.watch ? path : undefined, terminal)
       const announce = (url: string, { config, name }: Source) =>
         format === "pretty"
@@ -134,7 +134,7 @@ With --workers signals are for the process that was started; those that it start
 /** Not what else JavaScript takes for a number, such as `0x50`. */
 const integerOf = (text: string): number => (/^\d+$/.test(text) ? Number(text) : Number.NaN)
 
-/** A gateway that logs. Of alerts their parent logs what all workers have seen. */
+/** A gateway that logs. With workers, the parent logs the alerts, over all of them. */
 const start = (
   config: Config,
   { env }: Terminal,
@@ -163,7 +163,7 @@ const start = (
   )
 }
 
-/** With the telemetry that the environment asks for. */
+/** Provides the telemetry configured by the environment. */
 const serving = <A, E>(
   { env }: Terminal,
   attributes: Readonly<Record<string, string>>,
@@ -177,12 +177,12 @@ const serving = <A, E>(
           ? Telemetry.layer({ serviceName: "understudy", serviceVersion: version, attributes, metrics })
           : Layer.empty
       ),
-      // Spans that go nowhere would cost as much as those that do.
+      // Spans that are not exported would cost as much as those that are.
       Effect.withTracerEnabled(false)
     )
   )
 
-/** Hears that the file is to be read anew: from the terminal, and where a path is given from the file itself. */
+/** Requests to reload the file: from the terminal and, if a path is given, from changes of the file itself. */
 const changes = (
   path: string | undefined,
   terminal: Terminal
@@ -192,7 +192,7 @@ const changes = (
     const ask = () => void asked.unsafeOffer(undefined)
     terminal.onHangup?.(ask)
     if (path !== undefined) {
-      // By asking for its state: a mounted file changes by a link two folders up, of which no watcher hears.
+      // By polling: a mounted file changes through a link two folders up, which no watcher notices.
       yield* Effect.acquireRelease(
         Effect.sync(() => watchFile(path, { interval: 1000 }, ask)),
         () => Effect.sync(() => unwatchFile(path, ask))

@@ -4,7 +4,7 @@ import { command, load, single, UsageError } from "./command.ts"
 export const simulate = command({
   name: "simulate",
   files: "[FILE…]",
-  summary: "what a route would do in an outage, in virtual time; several files are compared",
+  summary: "simulate an outage of a route's upstreams, in virtual time; compare several files",
   fails: "a file or the script cannot be used, or OUT cannot be written",
   flags: {
     outage: {
@@ -12,12 +12,12 @@ export const simulate = command({
       value: "SCRIPT",
       about: "what upstreams do, as YAML; default: a bad half hour"
     },
-    load: { type: "string", value: "LOAD", about: "requests a second, or a file; default: the script's" },
+    load: { type: "string", value: "LOAD", about: "requests per second, or a file; default: the script's" },
     route: { type: "string", value: "NAME", about: "default: the first" },
     seed: {
       type: "string",
       value: "N",
-      about: "of the random numbers; the same one gives the same bytes. Default: 1"
+      about: "of the random numbers; the same seed gives the same bytes. Default: 1"
     },
     sweep: {
       type: "string",
@@ -34,7 +34,7 @@ export const simulate = command({
       if (!Number.isSafeInteger(seed)) return yield* new UsageError({ reason: "--seed takes an integer" })
       const paths = files.length > 1 ? files : [yield* single(files)]
       const sources = yield* Effect.forEach(paths, (path) => load(path, terminal))
-      // What a server has no use for is not loaded to start one.
+      // Loaded on demand, since the server does not need it.
       const { simulated } = yield* Effect.promise(() => import("./later.ts"))
       return yield* simulated(sources, { ...values, seed }, terminal)
     })

@@ -1,6 +1,6 @@
 import { percent } from "./percent.ts"
 
-/** What stands where there is no figure. */
+/** The placeholder of a missing figure. */
 export const none = "–"
 
 export const rate = (share: number | null): string => (share === null ? none : percent(share))

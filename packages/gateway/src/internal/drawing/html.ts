@@ -24,7 +24,7 @@ const written = (part: Part): string => {
   return typeof part === "object" ? part.map(({ text }) => text).join("") : escapeText(String(part))
 }
 
-/** Markup that nobody else had a hand in. */
+/** Trusted markup. */
 export const raw = (text: string): Html => new Html(text)
 
 /** Also what no XML may hold, such as a control character, does not get through. */

@@ -16,7 +16,7 @@ export interface Reader<A> {
   readonly check?: (value: A, source: Yaml.Source) => Problem | undefined
 }
 
-/** Reads one YAML document, or says where it is wrong, why, and what to do. */
+/** Reads one YAML document, or reports where it is wrong, why, and a remedy. */
 export const read = <A>(
   { check, decode, shown = (path, { written }) => written(path) }: Reader<A>,
   text: string,
@@ -39,7 +39,7 @@ export const read = <A>(
     )
   )
 
-/** The text of a file; where there is none to be had, why. */
+/** Reads the text of a file, or reports why it cannot be read. */
 export const textOf = (
   path: string
 ): Effect.Effect<string, { readonly reason: string; readonly remedy: string }> =>

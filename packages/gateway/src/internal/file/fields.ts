@@ -67,7 +67,7 @@ export const Port: Schema.Schema<number, number | string> = Schema.transformOrFa
 export const Host = Schema.String.pipe(Schema.pattern(/^\S+$/, { description: "a host name or address" }))
 
 /**
- * A bearer key. What HTTP could not carry is refused here, where the message can still name the place.
+ * A bearer key. Characters that HTTP cannot carry are refused here, where the message can name the place.
  */
 export const Key = Schema.Redacted(
   Schema.String.pipe(Schema.pattern(/^[!-~]+$/, { description: "a key in plain ASCII without spaces" }))

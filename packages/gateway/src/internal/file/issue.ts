@@ -6,7 +6,7 @@ import type { Path } from "./fault.ts"
 import { suggest } from "./nearest.ts"
 
 /**
- * What a decoder refused, in the words of somebody who writes the file.
+ * A decoding failure in the terms of the file's author.
  */
 export interface Problem {
   readonly path: Path
@@ -97,7 +97,7 @@ const refused = (
 ): Problem => {
   const remedy = `expected ${expected ?? shapeOf(ast)}`
   if (actual === null) return { path, on: "value", reason: "no value", remedy }
-  // Where a list or a mapping belongs, whatever stands there may be a key.
+  // Not shown if a list or a mapping is expected, since the value may be a key.
   const text = isStructure(ast) ? undefined : written(path)
   if (text === undefined) return { path, on: "value", reason: `cannot use this ${kindOf(actual)}`, remedy }
   const literals = literalsOf(ast)

@@ -1,7 +1,7 @@
 import * as JSONSchema from "effect/JSONSchema"
 import * as Config from "../../Config.ts"
 
-/** The JSON Schema of the file as it is written: where a text has a form, a `${NAME}` in it may stand for that. */
+/** The JSON Schema of the file's text, in which `${NAME}` may replace any formatted text. */
 export const jsonSchema = (): unknown => withVariables(JSONSchema.make(Config.File))
 
 const withVariables = (node: unknown): unknown => {

@@ -1,5 +1,5 @@
 /**
- * The known word that somebody most likely meant, if one is near.
+ * The known word that was most likely meant, if one is similar.
  */
 const nearest = (word: string, known: ReadonlyArray<string>): string | undefined => {
   const limit = Math.max(1, Math.floor(word.length / 3))
@@ -11,7 +11,7 @@ const nearest = (word: string, known: ReadonlyArray<string>): string | undefined
 }
 
 /**
- * What to tell somebody who wrote a word that is none of the known ones.
+ * The remedy for an unknown word.
  */
 export const suggest = (word: string, known: ReadonlyArray<string>): string => {
   const near = nearest(word, known)

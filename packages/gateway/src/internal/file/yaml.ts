@@ -4,11 +4,11 @@ import * as Yaml from "yaml"
 import { type Fault, formatPath, type Path } from "./fault.ts"
 
 /**
- * A YAML text as plain data, with the way back from any part of it to where it was written.
+ * A YAML text as plain data, with the source position of every part.
  */
 export interface Source {
   readonly data: unknown
-  /** Where a key or its value stands; for a path that leads nowhere, where its nearest ancestor begins. */
+  /** The position of a key or its value; for a missing path, that of its nearest ancestor. */
   readonly place: (path: Path, on: "key" | "value") => Pick<Fault, "line" | "column">
   /** A scalar as it was written, `${NAME}` and not what it stands for. */
   readonly written: (path: Path) => string | undefined
@@ -17,7 +17,7 @@ export interface Source {
 export type Env = Readonly<Record<string, string | undefined>>
 
 /**
- * Reads one YAML document and puts the environment's values in the place of `${NAME}` in its strings.
+ * Reads one YAML document and replaces `${NAME}` in its strings by the environment's values.
  */
 export const read = (text: string, env: Env): Either.Either<Source, Fault> => {
   // As UTF-16 has it, in which some editors save. YAML would make one long word of it.
@@ -75,7 +75,7 @@ const unoptimised = <A>(run: () => A): A => {
 
 type Reason = Pick<Fault, "reason" | "remedy">
 
-// The parser's own messages quote the text, where a key may stand.
+// The parser's own messages quote the text, which may contain a key.
 const invalid: Reason = {
   reason: "not valid YAML",
   remedy: "check the quotes, brackets and indentation here"

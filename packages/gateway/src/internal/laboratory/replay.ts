@@ -42,8 +42,8 @@ interface Recording {
 }
 
 /**
- * The script of a log: when its runs began, and what the attempts that began in a minute met with. Where nothing was
- * asked of a tier for a while, what was known of it last goes on. `undefined` where the log has no run.
+ * The script of a log: the start times of its runs, and the results of the attempts per minute. While a tier was not
+ * asked, its last known behaviour continues. `undefined` if the log has no runs.
  */
 export const replay = (log: string, route: string | undefined): Recording | undefined => {
   const texts = log.split("\n").filter((text) => text.trim() !== "")

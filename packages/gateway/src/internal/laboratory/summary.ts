@@ -12,7 +12,7 @@ export const summary = (report: Simulation.Report, title: string): string =>
     ...(report.alerts.length === 0 ? [] : [indented(alerts(report))])
   ].join("\n\n")
 
-/** The share that was served, rounded down: never all of it where one was not. */
+/** The share that was served, rounded down, so that it is 100 % only if all were. */
 export const served = ({ availability }: Simulation.Report): string =>
   availability === undefined ? "–" : `${Math.floor(availability * 1e4 + 1e-9) / 100} %`
 

@@ -27,7 +27,7 @@ export const parseSweep = (text: string): Effect.Effect<Sweep, UsageError> => {
     : Effect.succeed({ parameter, path: parameter.split("."), values })
 }
 
-/** The file's data with another value; `undefined` where it has no place for one. */
+/** The file's data with another value; `undefined` if the path does not exist. */
 export const withValue = (
   data: unknown,
   path: ReadonlyArray<string>,

@@ -4,8 +4,9 @@ import type { Response } from "@understudy/http/OpenAiRouter"
 import * as Effect from "effect/Effect"
 
 /**
- * Writes a response, no faster than the caller reads it; done when all of it has been handed over. Of what lies there for
- * it a caller has to take a megabyte, or all, in `stallMillis`: one that takes a byte now and then would hold a place for days.
+ * Writes a response no faster than the caller reads it, and completes when all of it has been handed over. The caller
+ * has to read a megabyte of what is ready, or all of it, per `stallMillis`: one that reads a byte now and then would
+ * occupy a place for days.
  */
 export const send = (
   outgoing: ServerResponse,
@@ -16,7 +17,7 @@ export const send = (
     if (response.body instanceof Uint8Array) {
       const { req } = outgoing
       const isRead = req.complete || !hasBody(req)
-      // What was left unread of a request cannot be skipped: the connection has nothing more to say.
+      // The unread rest of a request cannot be skipped, so the connection cannot be reused.
       if (!isRead) outgoing.setHeader("connection", "close")
       outgoing.writeHead(response.status, { ...response.headers, "content-length": response.body.length })
       if (isRead) return end(outgoing, stallMillis, response.body)
@@ -36,8 +37,8 @@ export const send = (
   })
 
 /**
- * Sends the head with the first words, where those come in the same turn: as soon as they are written, for somebody waits for
- * them, and Node would keep them until the turn is over.
+ * Sends the head together with the first bytes of the body if those come in the same tick, as soon as they are written:
+ * the caller is waiting for them, and Node would hold them until the end of the tick.
  */
 const holdHead = (outgoing: ServerResponse): (() => void) => {
   const { socket } = outgoing
@@ -52,13 +53,13 @@ const holdHead = (outgoing: ServerResponse): (() => void) => {
   return letGo
 }
 
-/** Node says that a request is complete only after it has been heard of, even where nothing follows its headers. */
+/** Whether a body follows. Node reports a request as complete only after its listeners have run, even without a body. */
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0
 
 /**
- * Reads on for a while past an answer that came before the end of the request. A connection that is closed with
- * bytes unread is reset, and most clients then see a broken pipe in place of the answer.
+ * Keeps reading for a while after an answer that came before the end of the request. A connection closed with unread
+ * bytes is reset, and most clients then report a broken pipe instead of the answer.
  */
 const linger = (incoming: IncomingMessage): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
@@ -75,10 +76,11 @@ const drain = (outgoing: ServerResponse, stallMillis: number): Effect.Effect<voi
 const end = (outgoing: ServerResponse, stallMillis: number, body?: Uint8Array): Effect.Effect<void> =>
   Effect.withFiberRuntime(({ currentScheduler }) =>
     Thin.wait((resume) =>
-      // With the answers of all other fibers: one after the other they cost less, probably since a reader is woken once.
+      // Together with the answers of all other fibers: one after the other they cost less, probably because a reader is
+      // woken only once.
       currentScheduler.scheduleTask(() => {
         outgoing.end(body)
-        // Nearly always the system has taken all of it already.
+        // Nearly always the operating system has accepted all of it already.
         if (outgoing.writableLength === 0) return resume(Effect.void)
         const finished = taken(outgoing, stallMillis, (done) => {
           outgoing.once("finish", done)
@@ -89,10 +91,10 @@ const end = (outgoing: ServerResponse, stallMillis: number, body?: Uint8Array): 
     )
   )
 
-/** Of a turn: the scheduler's smaller numbers come first. */
+/** A priority within a tick: smaller numbers run first. */
 const afterAllElse = 1
 
-/** Waits until the caller has taken what was written, and destroys the connection of one that is not done in time. */
+/** Waits until the caller has read what was written, and destroys the connection if that takes too long. */
 const taken = (
   outgoing: ServerResponse,
   stallMillis: number,
@@ -105,7 +107,7 @@ const taken = (
     })
     const megabytes = Math.ceil(outgoing.writableLength / 1e6)
     const late = () => {
-      // It is not this answer's turn yet: one to an earlier request of the connection is still being sent.
+      // It is not this answer's turn yet: the answer to an earlier pipelined request is still being sent.
       if (outgoing.socket === null) timer.refresh()
       else outgoing.destroy()
     }

@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 
 /**
- * Reads the body of a request. A request is kept until it has its answer, and with it what its body is read by: so that is
- * made when somebody reads, and gone when all is read.
+ * Reads the body of a request. The state for it is created when reading starts and dropped when it ends, since the
+ * request itself is kept until it is answered.
  */
 export class Body extends Effectable.Class<Uint8Array, BodyTooLarge> {
   private readonly incoming: IncomingMessage
@@ -41,5 +41,5 @@ export class Body extends Effectable.Class<Uint8Array, BodyTooLarge> {
   }
 }
 
-/** What is said of it beforehand: nothing where it comes in chunks. */
+/** The declared length in bytes; 0 for a chunked body. */
 export const lengthOf = ({ headers }: IncomingMessage): number => Number(headers["content-length"] ?? 0)

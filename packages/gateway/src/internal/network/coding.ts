@@ -2,8 +2,7 @@ import type { Transform } from "node:stream"
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib"
 
 /**
- * What undoes the coding of a body. We ask for none, and some put one on all the same; one that is unknown is left as
- * it is.
+ * Decodes a compressed body. We ask for none, but some upstreams compress anyway; unknown codings are passed through.
  */
 export const decoderOf = (coding: string): Transform | undefined =>
   decoders.get(coding.trim().toLowerCase())?.()

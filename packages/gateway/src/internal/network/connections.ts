@@ -1,29 +1,29 @@
 import { Socket } from "node:net"
 import { buildConnector, Client, type Dispatcher } from "undici"
 
-/** One connection, kept open between its requests, which it takes one at a time. */
+/** One keep-alive connection, for one request at a time. */
 export interface Connection {
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
-  /** It is free for another one. */
+  /** Makes it available for another request. */
   giveBack(): void
-  /** Nobody waits for its answer any more. */
+  /** Closes it, since its answer is no longer wanted. */
   destroy(): void
 }
 
 /**
  * The connections of one provider.
  *
- * They stand in place of undici's `Agent`, which opens another connection, for nothing, after every request that
- * was given up (nodejs/undici#5845), and goes on connecting for one that was.
+ * Used in place of undici's `Agent`, which needlessly opens another connection after every abandoned request
+ * (nodejs/undici#5845), and keeps connecting for a request that was abandoned.
  */
 interface Connections {
-  /** One that is free, or a new one. */
+  /** Takes a free connection, or opens a new one. */
   readonly take: (origin: string) => Connection
   readonly destroy: () => void
 }
 
 export const make = (connectTimeout: number): Connections => {
-  // Bounded here: what undici bounds it by it keeps as long as the connection.
+  // The connect timeout is ours, since undici keeps its own for as long as the connection.
   const connector = buildConnector({ timeout: 0 })
   const places = new Map<string, Place>()
   const open = new Set<Connection>()
@@ -43,13 +43,13 @@ export const make = (connectTimeout: number): Connections => {
   }
 }
 
-/** What connections to the same place have in common. */
+/** What connections to the same origin share. */
 interface Place {
   readonly url: URL
   readonly connector: buildConnector.connector
   readonly connectTimeout: number
   readonly free: Array<Connection>
-  /** Those to all places. */
+  /** The connections to all origins. */
   readonly open: Set<Connection>
 }
 
@@ -61,7 +61,7 @@ class KeptOpen implements Connection {
   constructor(place: Place) {
     this.place = place
     this.client = new Client(place.url, {
-      // The policy bounds the time.
+      // Time is bounded by the policy.
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: (options, callback) => {
@@ -70,7 +70,7 @@ class KeptOpen implements Connection {
           clearTimeout(tooLate)
           callback(...socket)
         }
-        // It returns the socket, which its type does not say.
+        // It returns the socket, though its type does not say so.
         this.socket = place.connector(options, connected)
       }
     })
@@ -89,7 +89,7 @@ class KeptOpen implements Connection {
   destroy(): void {
     this.place.open.delete(this)
     this.client.destroy().catch(() => {})
-    // The client does not end what is still connecting.
+    // The client does not close a socket that is still connecting.
     this.abandon(new Error("given up"))
   }
 

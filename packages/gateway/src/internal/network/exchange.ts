@@ -9,19 +9,19 @@ import type { Connection } from "./connections.ts"
 type Controller = Dispatcher.DispatchController
 
 /**
- * One request over a connection, and its answer as it comes in. It stands in place of undici's `request`, whose body is
- * a Node stream: most answers are here with the first packet, and then a stream is most of their price.
+ * One request over a connection, and its answer as it arrives. Used in place of undici's `request`, whose body is a
+ * Node stream: most answers arrive in one packet, and then a stream is most of their cost.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   private connection: Connection | undefined
   private controller: Controller | undefined
   private response: Response | undefined
   private decoder: Transform | undefined
-  /** What has come and nobody has read. */
+  /** Received, not yet read. */
   private ready: Array<Buffer> = none
   private size = 0
   private isWhole = false
-  /** No more comes than is here, but perhaps an error. */
+  /** Nothing more will arrive, except perhaps an error. */
   private ended = false
   private error: TransportError | undefined
   private wanted = true
@@ -29,7 +29,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private wake = nobody
   private onWhole = nobody
 
-  /** Keeps nothing of the options: an exchange waits for an answer longer than for all else. */
+  /** Does not retain the options, since an exchange spends most of its life waiting for the answer. */
   send(connection: Connection, options: Dispatcher.DispatchOptions): void {
     this.connection = connection
     connection.dispatch(options, this)
@@ -44,8 +44,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * Nobody wants anything more of it. The connection is free again once the answer has ended; where that is not to be
-   * waited for, or does not come to pass, it is closed.
+   * Releases the connection. It can be reused once the answer has ended; if that is not to be waited for, or does not
+   * happen in time, the connection is closed.
    */
   release(mayEnd: boolean): void {
     this.wanted = false
@@ -56,7 +56,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.isWhole) connection.giveBack()
     else if (this.response === undefined || !mayEnd) connection.destroy()
     else {
-      // After the last event of a stream its body has yet to end.
+      // After the last event of a stream, its body has not ended yet.
       const tooLate = setTimeout(() => connection.destroy(), endOfBodyWithin)
       this.onWhole = () => {
         clearTimeout(tooLate)
@@ -75,7 +75,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     status: number,
     headers: Readonly<Record<string, string | Array<string> | undefined>>
   ): void {
-    // Of what is said before an answer, nothing concerns anybody.
+    // Informational responses are ignored.
     if (status < 200) return
     const { "content-encoding": coding } = headers
     this.decoder = typeof coding === "string" ? decoderOf(coding) : undefined
@@ -108,7 +108,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.decoder?.destroy()
   }
 
-  /** What reads the answer, made when there is one. */
+  /** The reader of the answer, created when there is one. */
   private reading(): Response["read"] {
     const read: Response["read"] = Effect.suspend(() => {
       if (this.ready.length > 0) return taking
@@ -121,7 +121,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
         resume(this.ready.length > 0 ? taking : read)
       }
     })
-    // All that has come: whoever reads has little more to do for much than for a little.
+    // Takes all that has arrived, since most of a reader's cost is per read.
     const taking: Response["read"] = Effect.sync(() => {
       const { ready, size } = this
       this.ready = none
@@ -169,17 +169,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
 const nobody = (): void => {}
 
-/** Most of the time nothing is ready. */
+/** Shared, since most of the time nothing is ready. */
 const none: Array<Buffer> = []
 
 const ended: Response["read"] = Effect.succeed(undefined)
 
-/** Bytes that may lie ready for whoever reads them before no more are taken from the socket. */
+/** Bytes that are buffered before the socket is paused. */
 const capacity = 64 * 1024
 
 const endOfBodyWithin = 1000
 
-/** The coding has been undone, or is one that nobody knows. */
+/** Decoded, or of an unknown coding. */
 const flat = (
   headers: Readonly<Record<string, string | Array<string> | undefined>>
 ): Record<string, string> => {

@@ -1,10 +1,10 @@
 import type { AddressInfo, Server } from "node:net"
 import * as Effect from "effect/Effect"
 
-/** Has a server listen, and gives its address; fails with the code of what is in the way. */
+/** Makes a server listen, and returns its address; fails with the error code. */
 export const listen = (server: Server, host: string, port: number): Effect.Effect<string, string> =>
   Effect.async((resume) => {
-    // It stays: an error in accepting one connection must not end the process.
+    // The listener stays: an error while accepting a connection must not end the process.
     server.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(error.code ?? "unknown")))
     server.listen(port, host, backlog, () => {
       const { address, family, port } = server.address() as AddressInfo
@@ -13,7 +13,7 @@ export const listen = (server: Server, host: string, port: number): Effect.Effec
   })
 
 /**
- * Connections that wait to be accepted: as many as the system allows (`net.core.somaxconn`). With Node's 511 a caller who
- * comes with a thousand others is not heard, and comes again a second later, or three.
+ * The accept backlog: as many as the system allows (`net.core.somaxconn`). With Node's default of 511, callers that
+ * arrive with a thousand others are turned away and retry after one second, or three.
  */
 const backlog = 65_535

@@ -8,8 +8,8 @@ interface Waiting {
 }
 
 /**
- * The requests that came by a connection before an earlier one of it had its answer. When their caller leaves, Node says
- * so to the response alone whose turn it is, and none of theirs ever closes.
+ * The pipelined requests of a connection. When their caller disconnects, Node tells only the response whose turn it is,
+ * and the others never close.
  */
 export class Queues {
   private readonly queues = new WeakMap<Socket, Set<Waiting>>()
@@ -18,7 +18,7 @@ export class Queues {
     return (this.queues.get(socket)?.size ?? 0) >= mostQueued
   }
 
-  /** Interrupts what answers it where the connection closes first. */
+  /** Interrupts the fiber if the connection closes before its answer. */
   add(socket: Socket, outgoing: ServerResponse, fiber: Fiber.RuntimeFiber<unknown>): void {
     const queue = this.queues.get(socket) ?? this.begin(socket)
     const waiting = { outgoing, fiber }
@@ -39,5 +39,5 @@ export class Queues {
   }
 }
 
-/** Of one connection: each costs as much as one that has a connection of its own. */
+/** Per connection, since each costs as much as a request with its own connection. */
 const mostQueued = 16

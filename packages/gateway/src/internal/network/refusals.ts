@@ -7,7 +7,7 @@ type Refusal = ReturnType<typeof refusal>
 
 export const maxHeaderSize = 16 * 1024
 
-/** No handler sees these requests, and so nobody else gives them an id. */
+/** With an id of its own, since no handler sees these requests. */
 const refuse = (...args: Parameters<typeof refusal>): Refusal => {
   const { headers, ...rest } = refusal(...args)
   const connection = { connection: "close", "x-request-id": `req_${randomBytes(8).toString("hex")}` }
@@ -25,18 +25,18 @@ export const foreignOrigin = (): Refusal =>
 export const expectation = (): Refusal =>
   refuse(417, "expectation_failed", "The gateway expects no more than 100-continue.")
 
-/** The client does well to try again. */
+/** Invites the client to retry. */
 const refuseForNow = (...args: Parameters<typeof refusal>): Refusal => {
   const { headers, ...rest } = refuse(...args)
   const { "x-should-retry": _, ...others } = headers
   return { ...rest, headers: { ...others, "retry-after": "1" } }
 }
 
-/** The next try reaches whoever serves in our place. */
+/** A retry reaches the gateway's successor. */
 export const stopping = (): Refusal =>
   refuseForNow(503, "shutting_down", "The gateway stopped before it had an answer.")
 
-/** The next try comes by another connection. */
+/** A retry uses another connection. */
 export const queueFull = (): Refusal =>
   refuseForNow(
     503,
@@ -44,7 +44,7 @@ export const queueFull = (): Refusal =>
     "Too many requests wait for the answers to earlier ones of this connection."
   )
 
-/** What Node's parser could not make a request of, or did not wait for any longer. */
+/** A request that Node's parser rejected or timed out. */
 const ofParser = (code: string | undefined): Refusal => {
   switch (code) {
     case "HPE_HEADER_OVERFLOW":
@@ -58,7 +58,10 @@ const ofParser = (code: string | undefined): Refusal => {
   }
 }
 
-/** Says so where that is the answer to nothing else: `latest` is what answers the connection's last request. */
+/**
+ * Sends the refusal unless it would be taken for the answer to another request; `latest` is the response to the
+ * connection's last request.
+ */
 export const refuseUnparsed = (
   error: NodeJS.ErrnoException,
   socket: Socket,
@@ -71,14 +74,14 @@ export const refuseUnparsed = (
   )
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n`)
   socket.end(body)
-  // What is still to come of the request is read and dropped, or the answer would be lost with a reset.
+  // Reads and drops the rest of the request, since a reset would discard the answer.
   socket.resume()
   setTimeout(() => socket.destroy(), lingerMillis).unref()
 }
 
 /**
- * All that came before has its answer; or it is the last request itself that does not come to a good end, and it is this
- * one's turn, and no word is said yet.
+ * All earlier requests have been answered; or the last request itself is the broken one, it is its turn, and its
+ * response has not started.
  */
 const isNext = (latest: ServerResponse | undefined): boolean =>
   latest === undefined ||
@@ -87,6 +90,6 @@ const isNext = (latest: ServerResponse | undefined): boolean =>
 
 const lingerMillis = 1000
 
-/** Answers at once, without a handler. */
+/** Answers directly, without a handler. */
 export const answerWith = (outgoing: ServerResponse, { body, headers, status }: Refusal): void =>
   void outgoing.writeHead(status, { ...headers, "content-length": body.length }).end(body)

@@ -7,11 +7,11 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Turns from "./turns.ts"
 
-/** The requests under way. */
+/** The requests in flight. */
 interface Requests {
-  /** A connection has come that a request may come by. */
+  /** A connection has been accepted. */
   readonly accepted: () => void
-  /** Answers one in a fiber and a scope of its own. */
+  /** Answers a request in its own fiber and scope. */
   readonly start: (
     answer: Effect.Effect<void, never, Scope.Scope>,
     onEnd: (exit: Exit.Exit<unknown>) => void
@@ -21,15 +21,15 @@ interface Requests {
   readonly interruptAll: Effect.Effect<void>
 }
 
-/** Those that are under way when the scope closes are interrupted. */
+/** Interrupts the requests in flight when the scope closes. */
 export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.withFiberRuntime(
   (around, { runtimeFlags }) => {
     const all = new All()
     const turns = Turns.make()
-    // All of them have one scheduler: Effect's own has a queue for every fiber that ever waits.
+    // They share one scheduler, since Effect's own keeps a queue for every waiting fiber.
     const locals = Thin.localsOf(around, turns)
     const context = around.currentContext as Context.Context<Scope.Scope>
-    // What answers can be interrupted, the closing of its scope cannot.
+    // The handler is interruptible, the closing of its scope is not.
     const flags = RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
     const interruptAll = Effect.suspend(() => Fiber.interruptAll(all.fibers()))
     const start: Requests["start"] = (answer, onEnd) => {
@@ -42,7 +42,8 @@ export const make: Effect.Effect<Requests, never, Scope.Scope> = Effect.withFibe
           },
           onSuccess: () => scope.closing(Exit.void)
         }),
-        // The fiber begins with its scope: to put one into a fiber that runs, as `Effect.scoped` does, costs a few fibers.
+        // The fiber starts with its scope: adding one to a running fiber, as `Effect.scoped` does, costs as much as a
+        // few fibers.
         Thin.contextWith(context, Scope.Scope, scope),
         flags
       )
@@ -68,8 +69,8 @@ interface Place {
 }
 
 /**
- * In no order, and no `Set`: of one that has grown old V8 keeps every table that it has ever had until a whole
- * collection, with all that was in it, and so requests that are long over.
+ * An unordered list and not a `Set`: once a Set is in the old generation, its former tables stay alive until a full
+ * collection, and with them requests that ended long ago.
  */
 class All {
   private readonly places: Array<Place> = []

@@ -1,22 +1,22 @@
 import { defaultScheduler, type Scheduler, SchedulerRunner } from "effect/Scheduler"
 
-/** The turns of all requests. */
+/** The scheduler of all requests. */
 interface Turns extends Scheduler {
-  /** A connection was accepted, and others may wait. */
+  /** A connection was accepted, and others may be waiting. */
   readonly accepted: () => void
 }
 
 /**
- * Lets the fibers of all requests run once in a turn of the event loop, after everything that has come in was read, and
- * not each of them as soon as it could. What many requests do alike is then done for one after the other, while the code for it
- * is at hand. So the busier the gateway, the less a request costs: see docs/performance.md (J. Larus and M. Parkes, Using Cohort Scheduling to Enhance Server
- * Performance, USENIX 2002).
+ * A scheduler that runs the fibers of all requests once per event loop tick, after all input has been read, instead of
+ * each as soon as possible. Similar steps of many requests then run one after the other, while their code is in the
+ * processor's caches: the busier the gateway, the less a request costs. See docs/performance-steps.md (J. Larus and M.
+ * Parkes, Using Cohort Scheduling to Enhance Server Performance, USENIX 2002).
  *
- * What fibers give each other to do is done in the same turn, but for no more than `rounds`: then the network has its turn, even
- * where a fiber never comes to an end.
+ * Tasks that fibers schedule for each other run in the same tick, for at most `rounds` rounds; then the network gets
+ * its turn, even if a fiber never ends.
  *
- * Of connections that wait to be accepted libuv takes one in a turn of its loop. So while they come a turn of the fibers is many of the
- * loop's: else each new caller would have one of its own.
+ * libuv accepts only one connection per tick. So while connections keep coming, the fibers run only every
+ * `mostAccepted` ticks; otherwise each new caller would get a tick of its own.
  */
 export const make = (): Turns => {
   let mayCome = false
@@ -33,7 +33,7 @@ export const make = (): Turns => {
     else setImmediate(begin, run)
   })
   return {
-    // Asked at every turn of a fiber, few of which have so many.
+    // Called in every iteration of the run loop; few fibers reach this count.
     shouldYield: (fiber) => fiber.currentOpCount > opsBeforeYield && defaultScheduler.shouldYield(fiber),
     scheduleTask: (task, priority) => runner.scheduleTask(task, priority),
     accepted: () => {
@@ -44,8 +44,8 @@ export const make = (): Turns => {
 
 const rounds = 32
 
-/** In one turn of the fibers: the more, the later those who came first have their answers. */
+/** The more ticks without a run of the fibers, the later the first callers get their answers. */
 const mostAccepted = 8
 
-/** Effect's own. */
+/** Effect's own default. */
 const opsBeforeYield = 2_048

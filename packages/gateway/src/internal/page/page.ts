@@ -9,8 +9,7 @@ import { style } from "./style.ts"
 import { attemptsTable, checksSection, modelsTable, routeCard } from "./tables.ts"
 
 /**
- * The page: all that it shows is in it, without a script and without anything from elsewhere. A part that is `data-live`
- * is replaced by the script where it has changed.
+ * The page: complete without a script or external resources. The script replaces changed parts marked `data-live`.
  */
 export const page = (status: Status): string => {
   const { alerts, attempts, models, over_s, policy, probes, routes } = status
@@ -40,7 +39,7 @@ export const page = (status: Status): string => {
 
 const hashOf = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`
 
-/** The page may run its own script and wear its own style, ask for itself, and nothing else. */
+/** Allows only the page's own script, style and requests to itself. */
 export const contentSecurityPolicy = (): string =>
   [
     "default-src 'none'",
@@ -56,7 +55,7 @@ export const contentSecurityPolicy = (): string =>
 const rests = ({ breaker }: RouteStatus["tiers"][number]): boolean =>
   breaker.state === "open" || breaker.state === "isolated"
 
-/** The first thing to know, in a sentence or two. They change only when the state does: screen readers say them anew. */
+/** A summary in a sentence or two. It changes only when the state does, since screen readers announce every change. */
 const headlineOf = ({ alerts, draining, policy, routes }: Status): string => {
   const firing = alerts.filter(({ firing }) => firing).map(({ route, tier }) => `${tier} of ${route}`)
   return [

@@ -1,8 +1,8 @@
 import { left } from "../drawing/figures.ts"
 
 /**
- * What makes the page live: it asks for itself every two seconds while somebody looks, and puts what has changed in the
- * place of what was. Countdowns go on in between. What is shown is made by the server alone.
+ * Keeps the page up to date: while visible, it fetches itself every two seconds and replaces what has changed.
+ * Countdowns run in between. All content is rendered by the server.
  */
 export const script = `
 const every = 2000

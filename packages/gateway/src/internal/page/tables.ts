@@ -26,7 +26,10 @@ export const routeCard = ({ due, fallback_rate, route, success_rate, tiers }: Ro
   )}</tbody></table></section>\n`
 }
 
-/** Not in the text of a template, which a bundle keeps as it is: with one letter beyond ASCII V8 takes longer to read it. */
+/**
+ * Not in a template, which the bundler keeps as it is: one non-ASCII character would slow down V8's parsing of the
+ * bundle.
+ */
 const joined = (...words: ReadonlyArray<string>): string => words.join(" · ")
 
 const tierRow = (status: TierStatus, longest: number): Html => {
@@ -110,7 +113,7 @@ const checkRow = (probe: CheckStatus): Html => {
   ]}</tr>`
 }
 
-/** As many as make a screen. */
+/** About one screen. */
 const listed = 20
 
 export const attemptsTable = (attempts: ReadonlyArray<AttemptStatus>): Html =>

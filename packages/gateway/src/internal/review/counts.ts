@@ -46,7 +46,7 @@ export class Latencies {
     this.count += others.count
   }
 
-  /** What so many per cent of them do not exceed, within 1 %; `null` where there are none. */
+  /** A percentile, within 1 %; `null` if there are none. */
   percentile(percent: number): number | null {
     let left = Math.ceil((percent * this.count) / 100)
     for (const [bin, count] of [...this.bins].sort(([a], [b]) => a - b)) {

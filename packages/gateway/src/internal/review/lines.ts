@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs"
 import { pipeline, Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
 
-/** Hears each line of a text, and of those that nobody can mean only that they were there. */
+/** Receives each line of a text; for overlong lines only that they exist. */
 interface Hearer {
   readonly line: (text: string) => void
   readonly tooLong: () => void
@@ -15,7 +15,7 @@ const longest = 1_000_000
 
 export const open = (path: string): Readable => createReadStream(path, { highWaterMark: 1 << 18 })
 
-/** Reads a text to its end, a line at a time; unpacks it where it is gzip's. No more of it than a line is kept. */
+/** Reads a text line by line, decompressing gzip. No more than one line is kept. */
 export const eachLine = async (source: Readable, hearer: Hearer): Promise<void> => {
   const plain = await unpacked(source, hearer.read)
   let left: ReadonlyArray<Buffer> = []
@@ -51,7 +51,7 @@ const unpacked = async (source: Readable, read: (bytes: number) => void): Promis
   if (first.done) return empty()
   const all = resumed(first.value, chunks)
   if (!(first.value[0] === 0x1f && first.value[1] === 0x8b)) return all
-  // What is wrong with it comes out where it is read.
+  // Its errors surface at the reader.
   return pipeline(Readable.from(all), createGunzip(), () => {})
 }
 

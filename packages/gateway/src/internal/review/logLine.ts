@@ -45,7 +45,7 @@ export interface RunLine extends OfRun {
 export interface BreakerLine extends OfTier {
   readonly kind: "breaker"
   readonly to: string
-  /** Whose it is; 0 where there are no workers. */
+  /** The worker; 0 without workers. */
   readonly worker: number
 }
 

@@ -46,7 +46,7 @@ const across = ({ slice_ms, slices }: Review) => {
   return { x, axis, middle: (slice: SliceReview) => x(Date.parse(slice.at) + slice_ms / 2) }
 }
 
-/** A line for each series, broken where there is nothing to say. */
+/** A line per series, interrupted where values are missing. */
 export const lines = (
   review: Review,
   title: string,

@@ -1,4 +1,4 @@
-/** All that makes a report of a log, for whoever loads it only when one is asked for. */
+/** Everything for the report of a log, to be loaded on demand. */
 export { page } from "./html.ts"
 export { review } from "./summary.ts"
 export { Tally } from "./tally.ts"

@@ -113,7 +113,7 @@ export class Tally {
     const tiers = this.underway.get(request)
     this.underway.delete(request)
     if (tiers === undefined) return
-    // Whose attempts are not all in the log, nobody can judge.
+    // Runs whose attempts are not all in the log are skipped.
     let seen = 0
     for (const { attempts } of tiers.values()) seen += attempts
     if (seen >= line.attempts) this.judge(tiers, outcome)
@@ -179,7 +179,7 @@ export class Tally {
   }
 }
 
-/** Of routes and tiers, of the changes of breakers, and of processes. */
+/** The limit of routes, tiers, breaker transitions and processes. */
 const most = 5_000
 const mostUnderway = 50_000
 
@@ -188,7 +188,7 @@ interface Last {
   readonly model: string
   readonly tier: TierTally
   readonly outcome: string
-  /** Of this tier in this run, as far as the log has them. */
+  /** The attempts of this tier in this run, as far as logged. */
   readonly attempts: number
 }
 

@@ -36,7 +36,7 @@ export class Slice {
 const minute = 60_000
 const lengths = [1, 5, 15, 60, 360, 1_440, 10_080].map((minutes) => minutes * minute)
 
-/** More slices than that nobody tells apart. */
+/** The most slices that can be told apart in a plot. */
 const most = 170
 
 /**

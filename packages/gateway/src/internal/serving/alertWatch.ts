@@ -3,15 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
 /**
- * Tells of every alert that begins or ends to fire. It looks once a second, for an alert can end because nobody
- * calls: then there is no event to hear it from.
+ * Reports every alert that starts or stops firing. It polls once a second, since an alert can also end because there
+ * are no calls, and then there is no event.
  */
 export const watch = (
   alerts: Effect.Effect<ReadonlyArray<AlertStatus>>,
   tell: (status: AlertStatus) => void
 ): Effect.Effect<never> =>
   Effect.suspend(() => {
-    // By name, for a file that is served next may have others.
+    // By name, since the next file may have other alerts.
     let firing: ReadonlyMap<string, AlertStatus> = new Map()
     return Effect.repeat(
       Effect.map(alerts, (now) => {

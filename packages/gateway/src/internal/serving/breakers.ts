@@ -6,21 +6,21 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Config from "../../Config.ts"
 
-/** The breakers of a file's tiers. */
+/** The breakers of a configuration's tiers. */
 export interface Breakers {
   readonly of: (
     route: string,
     tier: { readonly name: string }
   ) => Effect.Effect<CircuitBreaker.CircuitBreaker>
   readonly byName: ReadonlyMap<string, CircuitBreaker.CircuitBreaker>
-  /** Those of any file so far that no tier has any more: runs of before may still ask them, and nobody else. */
+  /** Breakers that no tier has any more. Only runs that began before the reload still use them. */
   readonly retired: WeakSet<CircuitBreaker.CircuitBreaker>
   readonly isRetired: (route: string, tier: string) => boolean
 }
 
 /**
- * A tier that stays who it was keeps its breaker, and what that knows. Who it is: its route and name, its model, its
- * breaker's settings, and its provider with everything that is said of that; a new key may well be a good one.
+ * A tier keeps its breaker if its identity is unchanged: its route and name, its model, its breaker's settings, and its
+ * provider with all settings, including the key, since a new key may be a good one.
  */
 export const make = (
   config: Config.Config,
@@ -48,7 +48,7 @@ export const make = (
     }
   })
 
-/** Retires the breakers of these routes that are none of `after`; of those that were not closed it is to be told. */
+/** Retires the breakers of these routes that are not in `after`, and reports those that were not closed. */
 export const retire = (
   routes: ReadonlyArray<Route>,
   before: Breakers,
@@ -69,7 +69,7 @@ export const retire = (
           from,
           to: "Closed",
           reason: "retired",
-          // That of one which has not changed yet, as what stands in its place.
+          // The initial epoch, like that of the breaker that replaces it.
           epoch: CircuitBreaker.initial.epoch,
           at: yield* Deadline.now,
           retryAfter: undefined,
@@ -92,7 +92,7 @@ const unchanged = <A>(
   return new Map([...byName].filter(([name]) => was.get(name) === is.get(name)))
 }
 
-/** A provider's key is in it: nothing to keep. */
+/** Contains providers' keys, so it must not be kept. */
 const identities = (config: Config.Config): ReadonlyMap<string, string> => {
   const { providers, routes } = Schema.encodeSync(Config.File)(config)
   return new Map(

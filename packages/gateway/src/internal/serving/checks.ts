@@ -7,8 +7,8 @@ import type * as Log from "../../Log.ts"
 import { type Latencies, latencies, type Rates } from "./rates.ts"
 
 /**
- * The last synthetic check of a tier, as the log has it, and how all those of the time `over_s` have gone. A check that
- * the tier's breaker refused counts against it.
+ * The last synthetic check of a tier, as logged, and the figures of all checks over `over_s`. A check that the tier's
+ * breaker refused counts against it.
  *
  * @since 0.1.0
  * @category models
@@ -19,11 +19,11 @@ export interface CheckStatus extends Pick<Rates, "due" | "served" | "success_rat
   readonly [field: string]: string | number | boolean | null | undefined
 }
 
-/** As many checks of each tier as tell a rate, or as long as users' traffic is looked back on. */
+/** Long enough for a meaningful number of checks, and at least as long as for users' traffic. */
 const looksBackOn = ({ every }: Config.Probe): Duration.Duration =>
   Duration.max(Duration.times(every, 20), Duration.minutes(5))
 
-/** What is known of checks goes on as long as they come at the same interval. */
+/** The results of checks are kept if the interval is unchanged. */
 export const make = (
   probe: Config.Probe | undefined,
   before: { readonly probe: Config.Probe | undefined; readonly checks: Health.Health | undefined }
@@ -33,7 +33,7 @@ export const make = (
   return isSame ? Effect.succeed(before.checks) : Health.make({ over: looksBackOn(probe) })
 }
 
-/** In the order of the file; of the tiers that have been checked as they are now, the last check of each. */
+/** The last check of each tier in the order of the file, if it was checked with its current settings. */
 export const statusOf = (
   routes: ReadonlyArray<Route>,
   probes: ReadonlyArray<Log.Entry>,

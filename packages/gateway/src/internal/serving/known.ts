@@ -6,13 +6,13 @@ import type * as Log from "../../Log.ts"
 import type { HandedOver } from "../network/handedOver.ts"
 import type { AlertStatus, BreakerStatus, PolicyStatus } from "./status.ts"
 
-/** What one process of a gateway has counted, as plain data. */
+/** The counts of one process of a gateway, as plain data. */
 export interface Counts {
   readonly families: ReadonlyArray<Metrics.Family>
   readonly watched: ReadonlyArray<Health.Watched>
 }
 
-/** What it has to say beside that to who looks at the page, as plain data. */
+/** What the status page needs from a process beside its counts, as plain data. */
 export interface Account {
   readonly health: Health.Part
   readonly checks: Health.Part | undefined
@@ -30,37 +30,37 @@ export interface TierAccount {
   readonly recent: ReadonlyArray<Log.Entry>
 }
 
-/** What all processes of a gateway know together. */
+/** The combined data of all processes of a gateway. */
 export interface Known {
   readonly families: ReadonlyArray<Metrics.Family>
   readonly alerts: ReadonlyArray<AlertStatus>
-  /** None where only what is counted was asked for. */
+  /** Empty if only counts were asked for. */
   readonly accounts: ReadonlyArray<Account>
   readonly policy: PolicyStatus
   readonly startedAt: string
 }
 
-/** How to ask one process. */
+/** Access to one process. */
 export interface Self {
   readonly counts: Effect.Effect<Counts>
   readonly account: Effect.Effect<Account>
-  /** What it would say if it were alone. */
+  /** What it would report if it were the only process. */
   readonly alone: Effect.Effect<Omit<Known, "families" | "accounts">>
 }
 
-/** How one process asks them all; `full` is with their accounts. */
+/** Asks all processes; `full` includes their accounts. */
 export type Ask = (full: boolean) => Effect.Effect<Known, Unanswered>
 
-/** What a process has from those that it makes a gateway with. */
+/** The connection of a process to the others of its gateway. */
 export interface Among {
   readonly handedOver: HandedOver
   readonly peers: (self: Self) => Ask
 }
 
-/** They could not be asked. */
+/** The processes could not be asked. */
 type Unanswered = "unanswered"
 
-/** Who has no others. */
+/** For a gateway of one process. */
 export const alone =
   ({ account, alone, counts }: Self): Ask =>
   (full) =>
@@ -95,7 +95,7 @@ export const firing = (alerts: ReadonlyArray<AlertStatus>): Metrics.Family => ({
   points: alerts.map(({ firing, route, tier }) => ({ labels: { route, tier }, value: firing ? 1 : 0 }))
 })
 
-/** What Prometheus is told: of alerts what all know, and not the most that one does. */
+/** The families for Prometheus, with the alerts over all processes. */
 export const measured = ({ alerts, families }: Known): ReadonlyArray<Metrics.Family> => {
   const fires = firing(alerts)
   return families.map((family) => (family.name === fires.name ? fires : family))

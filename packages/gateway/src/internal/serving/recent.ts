@@ -3,9 +3,9 @@ import type * as CircuitBreaker from "@understudy/core/CircuitBreaker"
 import type { Logged } from "@understudy/core/Log"
 import * as Log from "../../Log.ts"
 
-/** The last attempts of a gateway, as its log has them, and what last changed its breakers. Bounded. */
+/** The last attempts of a gateway, as logged, and the last transitions of its breakers. Bounded. */
 export interface Recent {
-  /** Knows of these tiers alone, from now on. */
+  /** Tracks only these tiers from now on. */
   readonly follow: (tiers: ReadonlyArray<readonly [route: string, tier: string]>) => void
   readonly hear: (requestId: string | undefined, event: Attempt.Event, at: Date) => void
   /** The newest first. */
@@ -18,14 +18,14 @@ export interface Recent {
 export interface Change {
   readonly at: Date
   readonly reason: CircuitBreaker.Transition["reason"]
-  /** Of the breaker, which began with it: one that has taken its place knows nothing of it. */
+  /** The epoch of the breaker; a breaker that has replaced it starts over. */
   readonly epoch: number
 }
 
-/** As many as anybody looks at, in all and of each tier. */
+/** How many are kept, in total and per tier. */
 export const kept = 40
 
-/** Follows no tier yet. */
+/** Makes one that tracks no tier yet. */
 export const make = (): Recent => {
   const all: Array<Heard> = []
   const byTier = new Map<string, Array<Heard>>()
@@ -58,7 +58,7 @@ export const make = (): Recent => {
   }
 }
 
-/** What to make an entry of, where anybody looks: most are gone before. */
+/** An entry is made lazily, since most are dropped before anybody looks. */
 interface Heard {
   readonly requestId: string | undefined
   readonly event: Logged

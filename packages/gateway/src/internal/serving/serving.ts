@@ -21,7 +21,7 @@ import * as Breakers from "./breakers.ts"
 import * as Checks from "./checks.ts"
 import * as Providers from "./providers.ts"
 
-/** What one file makes of requests, from callers' keys down to connections upstream. */
+/** Everything that serves one configuration, from callers' keys to upstream connections. */
 export interface Serving {
   readonly config: Config
   readonly routes: ReadonlyArray<Route.Route>
@@ -32,21 +32,21 @@ export interface Serving {
   readonly breakers: Breakers.Breakers
 }
 
-/** What goes on whatever is served. */
+/** What outlives a reload. */
 export interface House {
-  /** Without an id what happens in no run. */
+  /** Without an id for events outside a run. */
   readonly onEvent: (requestId: string | undefined, event: Attempt.Event) => void
-  /** Of what is in no event. */
+  /** Receives defects that are in no event. */
   readonly onDefect?: ((requestId: string, cause: Cause.Cause<unknown>) => void) | undefined
   readonly pages: Readonly<
     Record<string, (request: OpenAiRouter.Request) => Effect.Effect<OpenAiRouter.Response>>
   >
   readonly ready: Effect.Effect<boolean>
-  /** Whether prompts and answers go onto spans. Default: they go nowhere. */
+  /** Whether prompts and answers are recorded on spans. Default: no. */
   readonly capturesContent?: boolean | undefined
 }
 
-/** Takes over from the one before what the file has not changed: breakers, health, and the count of who is in. */
+/** Takes over what the file has not changed: breakers, health, and the count of requests in flight. */
 export const make = (
   config: Config,
   house: House,
@@ -89,7 +89,7 @@ export const make = (
       callers: apiKeys.length === 0 ? Callers.anyone : yield* Callers.fromKeys(apiKeys),
       onEvent: (requestId, event) => {
         health.listener(event)
-        // What becomes of a breaker that only runs of before still ask is nobody's news.
+        // Transitions of a retired breaker are not reported.
         const isNews = event._tag !== "BreakerChanged" || !breakers.isRetired(event.run, event.tier)
         if (isNews) house.onEvent(requestId, event)
       },
@@ -99,17 +99,20 @@ export const make = (
     return { config, routes, health, checks, handler, admission, breakers }
   })
 
-/** Where anybody on this machine may call, a web page of elsewhere that a browser here shows is still not anybody. */
+/** Without keys everybody on this machine may call, but not a foreign web page in a browser on this machine. */
 const fromHere =
   (handler: OpenAiRouter.Handler): OpenAiRouter.Handler =>
   (request) => {
     const { host } = request.headers
-    // Its name may lead here.
+    // DNS rebinding: a foreign name may resolve to this machine.
     if (host !== undefined && !isLoopback(nameIn(host))) return Effect.sync(Refusals.foreignHost)
     return isOfForeignPage(request) ? Effect.sync(Refusals.foreignOrigin) : handler(request)
   }
 
-/** What a browser says of the page that asks; whoever is no browser says nothing. A link may lead here from anywhere. */
+/**
+ * Whether a browser says that the request comes from a foreign page. Other clients send no such header. Links from
+ * anywhere are allowed.
+ */
 const isOfForeignPage = ({ headers, method }: OpenAiRouter.Request): boolean => {
   const origin = headers["origin"]
   if (origin !== undefined && !isLoopback(nameInOrigin(origin))) return true

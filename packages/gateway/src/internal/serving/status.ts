@@ -18,8 +18,8 @@ export type { CheckStatus } from "./checks.ts"
 export type { Rates } from "./rates.ts"
 
 /**
- * The body of `GET /status`. Its names are those of the log. A rate is `null` where there is nothing to divide by,
- * and a time where there was no answer.
+ * The body of `GET /status`. Its names are those of the log. A rate is `null` if there were no runs, and a time if
+ * there was no answer.
  *
  * @since 0.1.0
  * @category models
@@ -28,30 +28,30 @@ export interface Status {
   readonly version: string
   readonly now: string
   readonly started_at: string
-  /** No longer takes requests, and lets those under way end. */
+  /** No longer accepts requests, and lets those in flight finish. */
   readonly draining: boolean
   readonly policy: PolicyStatus
-  /** What all rates and latencies below look back on. */
+  /** The window of all rates and latencies below. */
   readonly over_s: number
   readonly routes: ReadonlyArray<RouteStatus>
   /** By name. */
   readonly models: ReadonlyArray<ModelStatus>
   readonly alerts: ReadonlyArray<AlertStatus>
-  /** The last 40, the newest first, each as the log has it. */
+  /** The last 40, newest first, as logged. */
   readonly attempts: ReadonlyArray<AttemptStatus>
-  /** Those of each tier that has been checked. */
+  /** One per tier that has been checked. */
   readonly probes: ReadonlyArray<CheckStatus>
 }
 
 /**
- * The file that is served.
+ * The current file.
  *
  * @since 0.1.0
  * @category models
  */
 export interface PolicyStatus {
   readonly loaded_at: string
-  /** The last one that was to take its place and could not, with place and reason; `null` once one has. */
+  /** The last reload that was refused, with place and reason; `null` after a successful one. */
   readonly refused: { readonly at: string; readonly reason: string } | null
 }
 
@@ -68,7 +68,7 @@ export interface RouteStatus extends Rates {
 }
 
 /**
- * A tier, and how its breaker is.
+ * A tier, and its breaker.
  *
  * @since 0.1.0
  * @category models
@@ -77,24 +77,24 @@ export interface TierStatus extends Rates, Latencies {
   readonly tier: string
   readonly model: string
   readonly provider: string
-  /** Its part of the runs that its route's tiers served. */
+  /** Its share of the runs served by its route. */
   readonly served_share: number | null
   readonly breaker: BreakerStatus
-  /** Its last 40 attempts, the newest last. */
+  /** Its last 40 attempts, newest last. */
   readonly recent: ReadonlyArray<Pick<AttemptStatus, "outcome" | "latency_ms">>
 }
 
 /**
- * What a breaker does now.
+ * The current state of a breaker.
  *
  * @since 0.1.0
  * @category models
  */
 export interface BreakerStatus {
   readonly state: "closed" | "open" | "half-open" | "isolated"
-  /** Of an open breaker, the time until the next call is let through as a probe. */
+  /** For an open breaker, the time until the next call is admitted as a probe. */
   readonly retry_in_ms: number | null
-  /** The failures in a row that a closed breaker has counted. */
+  /** For a closed breaker, the consecutive failures so far. */
   readonly failures: number | null
   /** When and why it last changed. */
   readonly since: string | null
@@ -102,14 +102,14 @@ export interface BreakerStatus {
 }
 
 /**
- * All tiers that ask this model.
+ * All tiers with this model.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ModelStatus extends Rates, Latencies {
   readonly model: string
-  /** What its attempts used up since the start, as far as upstreams have said. */
+  /** The usage of its attempts since the start, as far as upstreams reported it. */
   readonly input_tokens: number
   readonly output_tokens: number
 }
@@ -141,7 +141,7 @@ export interface AlertStatus {
 export type AttemptStatus = Log.Entry
 
 /**
- * What is served now, and how it fares.
+ * The current configuration, and its health.
  *
  * @since 0.1.0
  * @category models
@@ -149,17 +149,17 @@ export type AttemptStatus = Log.Entry
 export interface Served {
   readonly routes: ReadonlyArray<Route>
   readonly health: Health.Health
-  /** What synthetic checks have come to; undefined where there are none. */
+  /** The results of synthetic checks; undefined if there are none. */
   readonly checks: Health.Health | undefined
 }
 
-/** What a process knows by itself. */
+/** The data of one process. */
 interface Source extends Served {
   readonly recent: Recent
   readonly probes: ReadonlyMap<string, Log.Entry>
 }
 
-/** What it says to one that is asked for what all of them know. */
+/** This process's account, for a status over all processes. */
 export const accountOf = ({ checks, health, probes, recent, routes }: Source): Effect.Effect<Account> =>
   Effect.gen(function* () {
     const tiers = yield* Effect.forEach(
@@ -181,7 +181,7 @@ export const accountOf = ({ checks, health, probes, recent, routes }: Source): E
     }
   })
 
-/** What is said of these routes by what all know of them. */
+/** The status of these routes, from the combined data of all processes. */
 export const statusOf = (
   routes: ReadonlyArray<Route>,
   draining: boolean,
@@ -214,7 +214,7 @@ export const statusOf = (
     }
   })
 
-/** The last of several lists, each with the newest last. */
+/** Merges several lists, each with the newest last, and keeps the last ones. */
 const inOrder = (lists: ReadonlyArray<ReadonlyArray<Log.Entry>>): Array<Log.Entry> =>
   lists
     .flat()
@@ -258,7 +258,7 @@ const routeStatus = (
   }
 }
 
-/** The state that keeps most calls away, of those the one that lets the next through first or has counted most failures. */
+/** The most restrictive state; among equals, the one that admits the next call first or has the most failures. */
 const worst = (breakers: ReadonlyArray<BreakerStatus>): BreakerStatus =>
   breakers.reduce((worst, breaker) => (worseThan(breaker, worst) ? breaker : worst), breakers[0] ?? unknown)
 
@@ -269,7 +269,7 @@ const worseThan = (a: BreakerStatus, b: BreakerStatus): boolean =>
 
 const states: ReadonlyArray<BreakerStatus["state"]> = ["closed", "half-open", "open", "isolated"]
 
-/** Where a file has just taken another's place, and nobody has said anything of its tiers yet. */
+/** Right after a reload, before any process has reported the new tiers. */
 const unknown: BreakerStatus = { state: "closed", retry_in_ms: null, failures: 0, since: null, reason: null }
 
 const breakerStatus = (

@@ -3,13 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 
-/** One of a kind that is in use, and takes its time to go when another one takes its place. */
+/** A resource that can be replaced while it is in use, and is released after its last use. */
 interface Succession<A> {
-  /** Who is in office. */
+  /** The current one. */
   readonly current: () => A
-  /** The same, who stays until the scope closes even if another one comes meanwhile. */
+  /** The current one, kept until the scope closes even if it is replaced meanwhile. */
   readonly use: Effect.Effect<A, never, Scope.Scope>
-  /** Whoever is in use goes when the last user has gone. */
+  /** Replaces the current one, which is released after its last use. */
   readonly replace: <E, R>(next: Effect.Effect<A, E, R>) => Effect.Effect<void, E, Exclude<R, Scope.Scope>>
 }
 
@@ -19,12 +19,13 @@ interface Reign<A> {
   users: number
 }
 
-/** Begins with the first one; the end of the scope is that of whoever is there then, used or not. */
+/** Starts with the first one. Closing the scope releases whatever is left, in use or not. */
 export const make = <A, E, R>(
   first: Effect.Effect<A, E, R>
 ): Effect.Effect<Succession<A>, E, R | Scope.Scope> =>
   Effect.gen(function* () {
-    // All go where the first one began: whatever began since may still need whoever came later.
+    // All are released where the first one was acquired, since whatever was acquired after that may still use the later
+    // ones.
     const all = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
     const begin = <E, R>(next: Effect.Effect<A, E, R>) =>
       Effect.gen(function* () {
@@ -47,7 +48,7 @@ export const make = <A, E, R>(
             served.users--
             return endIfDone(served)
           })
-        // Before it enters, so that nothing can come between the two.
+        // Registered before it enters, so that nothing can come in between.
         return Effect.map(Scope.addFinalizerExit(scope, leaves), () => {
           served = current
           served.users++

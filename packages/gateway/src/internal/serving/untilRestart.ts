@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util"
 import type { Server } from "../../Config.ts"
 
-/** What of a file holds until a restart, whatever other file comes. */
+/** The settings that change only with a restart. */
 export const kept = ({ drain, host, maxBody, port, stallTimeout }: Server) => ({
   host,
   port,
@@ -10,7 +10,7 @@ export const kept = ({ drain, host, maxBody, port, stallTimeout }: Server) => ({
   drain
 })
 
-/** The keys of it that another file would change. */
+/** The keys of those settings that a new file would change. */
 export const changed = (first: Server, next: Server): ReadonlyArray<string> =>
   Object.entries(kept(first))
     .filter(([key, value]) => !isDeepStrictEqual(value, next[key as keyof Server]))

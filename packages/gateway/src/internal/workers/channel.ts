@@ -2,15 +2,14 @@ import type { Socket } from "node:net"
 import * as Effect from "effect/Effect"
 
 /**
- * One end of what two processes send each other messages through, and connections with them. Each arrives once, in
- * order, or never.
+ * One end of a connection between two processes, for messages and sockets. Each arrives once and in order, or never.
  */
 export interface Port {
   readonly send: (message: unknown, socket?: Socket) => void
   readonly onMessage: (hear: (message: unknown, socket: Socket | undefined) => void) => void
 }
 
-/** What one asks and the other answers, by its name. */
+/** Questions and their answers, by name. */
 type Questions = { readonly [name: string]: (question: never) => unknown }
 
 type Answers<Q> = {
@@ -19,7 +18,7 @@ type Answers<Q> = {
     : never
 }
 
-/** Asks the process at the other end. Where that ends before it answers, no answer comes. */
+/** Asks the process at the other end. If that ends first, no answer comes. */
 export type Channel<Q extends Questions> = <K extends keyof Q & string>(
   name: K,
   question: Parameters<Q[K]>[0],
@@ -30,7 +29,7 @@ type Message =
   | { readonly id: number; readonly name: string; readonly question: unknown }
   | { readonly id: number; readonly answer: unknown }
 
-/** A channel on which both ends ask: this one `Asked`, the other one what these `answers` are for. */
+/** A channel on which both ends ask questions: this one those of `Asked`, the other one those that `answers` handles. */
 export const make = <Asked extends Questions, Answered extends Questions>(
   port: Port,
   answers: Answers<Answered>

@@ -4,19 +4,19 @@ import type * as Scope from "effect/Scope"
 import { ListenError } from "../../Server.ts"
 import { listen } from "../network/listen.ts"
 
-/** The address of a gateway, whose connections its workers have in turns. */
+/** The listening socket of a gateway, whose connections go to its workers round robin. */
 interface Door {
   readonly url: string
   /**
-   * Has another one take its turns: the next comes when it has taken the last. Gives what is to be done once it has
-   * ended: then another one gets what it was given and has not taken.
+   * Adds a worker, which gets its next connection after it has taken the last one. Returns a function to call when the
+   * worker has ended, which passes a connection that it had not taken to another one.
    */
   readonly admit: (take: (socket: Socket) => Effect.Effect<void>) => () => void
-  /** Takes no more. */
+  /** Stops accepting. */
   readonly close: Effect.Effect<void>
 }
 
-/** In turns, and not to whoever is first: a few connections that stay would all come to the same worker. */
+/** Round robin, since otherwise a few long-lived connections might all go to the same worker. */
 export const open = (host: string, port: number): Effect.Effect<Door, ListenError, Scope.Scope> =>
   Effect.gen(function* () {
     const free = new Set<(socket: Socket) => void>()
@@ -29,7 +29,7 @@ export const open = (host: string, port: number): Effect.Effect<Door, ListenErro
         give(socket)
       }
     }
-    // What a caller says is left for who answers it.
+    // The data stays unread for the worker.
     const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
       socket.on("error", () => {})
       waiting.push(socket)
@@ -56,7 +56,7 @@ export const open = (host: string, port: number): Effect.Effect<Door, ListenErro
             Effect.map(take(socket), () => {
               if (given === undefined) return
               given = undefined
-              // It has one of its own now.
+              // The worker has its own copy of the handle now.
               socket.destroy()
               if (gone) return
               free.add(give)
@@ -69,7 +69,7 @@ export const open = (host: string, port: number): Effect.Effect<Door, ListenErro
         return () => {
           gone = true
           free.delete(give)
-          // Once closed nobody else takes it, and one that only drains still may.
+          // Once closed, no other worker takes it, but this one may while it drains.
           if (given === undefined || closed) return
           waiting.unshift(given)
           given = undefined

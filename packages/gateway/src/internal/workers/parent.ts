@@ -23,7 +23,7 @@ import * as Restarts from "./restarts.ts"
 import * as Sum from "./sum.ts"
 
 /**
- * A worker ends whenever it is started.
+ * Workers end right after every start.
  *
  * @example
  * import { Cli } from "@understudy/gateway"
@@ -48,32 +48,32 @@ export class WorkerError extends Data.TaggedError("WorkerError")<{
 interface Options {
   readonly workers: number
   readonly format: Log.Format
-  /** The file as it is now. */
+  /** Reads the current file. */
   readonly read: Effect.Effect<Source, ConfigError>
-  /** That it is to be read anew. */
+  /** Requests to reload it. */
   readonly asked: Queue.Dequeue<void>
   readonly log: (entry: Log.Entry) => void
-  /** Lines of workers. */
+  /** Prints the workers' lines. */
   readonly print: (lines: string) => void
-  /** Is given how many requests are under way in all of them. */
+  /** Called with an effect that returns the number of requests in flight in all workers. */
   readonly onServing: Terminal["onServing"]
-  /** All of them serve. */
+  /** Called when all workers serve. */
   readonly onListening: (url: string, source: Source) => void
 }
 
-/** A worker that is there. */
+/** A running worker. */
 interface Child {
   readonly worker: number
   readonly process: Process.Process
   readonly ask: Channel.Channel<OfParent>
   readonly told: Sum.Told
-  /** The file that it was told to serve. */
+  /** The file it was last told to serve. */
   serves: Source | undefined
-  /** Undefined where it does not serve yet. */
+  /** Undefined while it does not serve yet. */
   leave: (() => void) | undefined
 }
 
-/** Keeps so many processes of one gateway serving, each with a part of the connections. Ends only when it must. */
+/** Keeps the worker processes of one gateway running, each with its share of the connections. Ends only on failure. */
 export const run = (options: Options): Effect.Effect<void, ConfigError | ListenError | WorkerError> =>
   Effect.gen(function* () {
     const { asked, log, print, read, workers } = options
@@ -89,7 +89,7 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
 
     const serving = () => [...children].filter(({ leave }) => leave !== undefined)
 
-    /** Has all tell what they have counted; gives the accounts of those that do in time. */
+    /** Collects the counts of all workers; returns the accounts of those that answer in time. */
     const collect = (full: boolean) =>
       Effect.suspend(() =>
         Effect.forEach(
@@ -148,7 +148,7 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
             if (starting.delete(worker)) {
               if (starting.size === 0) options.onListening(door.url, first)
             } else log(Log.worker(worker, undefined, new Date()))
-            // Another file has come while it started.
+            // There was a reload while it started.
             return child.serves === current ? Effect.void : serveCurrent(child)
           }),
         known
@@ -162,7 +162,7 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
       Effect.gen(function* () {
         const { ask, process, told } = child
         child.leave?.()
-        // Nothing is under way in one that does not serve yet.
+        // A worker that does not serve yet has nothing in flight.
         if (child.serves === undefined) process.kill()
         else {
           const drained = Effect.zipRight(ask("stop", undefined), process.ended)
@@ -227,9 +227,9 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
         { concurrency: "unbounded", discard: true }
       )
     )
-    // Before those are told to stop.
+    // Before the workers are told to stop.
     yield* Effect.addFinalizer(() => door.close)
-    // Once a second, so that little of what one has counted is lost with it.
+    // Once a second, so that little is lost if a worker crashes.
     const alerts = AlertWatch.watch(Effect.zipRight(collect(false), sum.alerts), (status) =>
       log(Log.alert(status, new Date()))
     )
@@ -240,7 +240,7 @@ export const run = (options: Options): Effect.Effect<void, ConfigError | ListenE
     )
   }).pipe(Effect.scoped)
 
-/** What one answers that may end before, or take too long. */
+/** Bounds a question to a worker, which may end before it answers or take too long. */
 const inTime = <A>(
   process: Process.Process,
   duration: Duration.DurationInput,
@@ -254,7 +254,7 @@ const within = <A>(
 ): Effect.Effect<A | undefined> =>
   answer.pipe(Effect.interruptible, Effect.timeoutOption(duration), Effect.map(Option.getOrUndefined))
 
-/** Comes when one that serves answers no more: what it was given would wait for ever. */
+/** Completes when a serving worker no longer answers: its connections would hang for ever. */
 const silent = (child: Child): Effect.Effect<void> =>
   Effect.suspend(() => (child.leave === undefined ? Effect.succeed(true) : isAlive(child))).pipe(
     Effect.delay("1 second"),
@@ -265,19 +265,19 @@ const silent = (child: Child): Effect.Effect<void> =>
 const isAlive = ({ ask }: Child): Effect.Effect<boolean> =>
   Effect.raceFirst(
     Effect.as(ask("alive", undefined), true),
-    // Twice half of it: where all processes were stopped together the first half is over before any answer can come.
+    // In two halves: if all processes were suspended together, the first half elapses before any answer can arrive.
     Effect.as(Effect.zipRight(Effect.sleep(halfOfSilence), Effect.sleep(halfOfSilence)), false)
   )
 
-/** Whoever asks does not want to wait. */
+/** Short, since the caller is about to exit. */
 const countWithin = "200 millis"
 const collectWithin = "1 second"
 const reloadWithin = "5 seconds"
 const halfOfSilence = "5 seconds"
-/** For the last words to callers, and the last spans. */
+/** For the last bytes to callers, and the last spans. */
 const overtime = "5 seconds"
 
-/** However this process ends, none of them is left. */
+/** Makes sure that no worker survives this process. */
 const killedWith = (children: ReadonlySet<Child>): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => {
     const kill = () => {

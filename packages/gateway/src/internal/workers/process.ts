@@ -7,14 +7,14 @@ import type { Port } from "./channel.ts"
 /** A process of the same program. */
 export interface Process {
   readonly port: Port
-  /** How it ended, once all that it has printed is here. */
+  /** How it ended, after all its output has been received. */
   readonly ended: Effect.Effect<string>
   readonly kill: () => void
 }
 
-/** Starts one. Of what it prints, whole lines come out, as many as there are, without the last newline. */
+/** Starts one. Its output is passed on in whole lines, without the last newline. */
 export const start = (print: (lines: string) => void): Process => {
-  // Through this process, or the lines of several would mix. What has no JSON is sent too.
+  // Piped through this process, so that lines of several workers do not mix. The serialization supports more than JSON.
   cluster.setupPrimary({ stdio: ["ignore", "pipe", "inherit", "ipc"], serialization: "advanced" })
   const { process: child } = cluster.fork()
   const ended = Deferred.unsafeMake<string>(FiberId.none)
@@ -30,7 +30,8 @@ export const start = (print: (lines: string) => void): Process => {
   })
   return {
     port: {
-      // That it has ended is known by its end, and then a connection that it has not taken is still open here.
+      // Errors are ignored: that it has ended is noticed elsewhere, and a connection that it has not taken is still
+      // open here.
       send: (message, socket) => void child.send(message as object, socket, { keepOpen: true }, () => {}),
       onMessage: (hear) => void child.on("message", (message) => hear(message, undefined))
     },

@@ -1,29 +1,29 @@
 import type * as Log from "../../Log.ts"
 import type { Account, Counts, Known } from "../serving/known.ts"
 
-/** What a worker asks of its parent. */
+/** The questions of a worker to its parent. */
 export type OfWorker = {
-  /** What it is to do. */
+  /** Asks for its assignment. */
   readonly assignment: (nothing: undefined) => Assignment
-  /** It takes connections from now on. */
+  /** Says that it is ready for connections. */
   readonly ready: (nothing: undefined) => void
-  /** What all workers know; with their accounts or without. */
+  /** Asks for the combined data of all workers, with or without their accounts. */
   readonly known: (full: boolean) => Known
 }
 
-/** What the parent asks of a worker. */
+/** The questions of the parent to a worker. */
 export type OfParent = {
-  /** Serve this connection. */
+  /** Hands over a connection. */
   readonly connection: (nothing: undefined) => void
-  /** Whether it still answers. */
+  /** Checks that it still answers. */
   readonly alive: (nothing: undefined) => void
-  /** What it knows. */
+  /** Asks for its data. */
   readonly told: (full: boolean) => { readonly counts: Counts; readonly account: Account | undefined }
-  /** How many requests are under way in it. */
+  /** Asks for its number of requests in flight. */
   readonly underWay: (nothing: undefined) => number
-  /** Serve the text of another file; it is known to be a valid one. */
+  /** Reloads from the text of another, valid file. */
   readonly reload: (text: string) => void
-  /** Let the requests under way end, and then the process. */
+  /** Lets requests in flight finish, and then ends the process. */
   readonly stop: (nothing: undefined) => void
 }
 
@@ -31,11 +31,11 @@ interface Assignment {
   /** From 1. */
   readonly worker: number
   readonly workers: number
-  /** Where callers find them all. */
+  /** The public address of the gateway. */
   readonly url: string
   /** The name of the file in errors. */
   readonly name: string
-  /** The file that the gateway started with: some of it holds until the end. */
+  /** The file that the gateway started with: some of its settings cannot be reloaded. */
   readonly first: string
   readonly text: string
   readonly format: Log.Format

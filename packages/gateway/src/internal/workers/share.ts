@@ -2,8 +2,7 @@ import * as Effect from "effect/Effect"
 import { type Config, ConfigError } from "../../Config.ts"
 
 /**
- * What one of several workers makes of a file, so that it is true of all of them together: each has its part of the
- * places for requests, and only the first makes synthetic checks.
+ * A worker's share of a configuration: its part of the request limits, and only the first makes synthetic checks.
  */
 export const share = (config: Config, worker: number, workers: number): Config => {
   const part = (all: number) => Math.floor(all / workers) + (worker <= all % workers ? 1 : 0)
@@ -15,7 +14,7 @@ export const share = (config: Config, worker: number, workers: number): Config =
   }
 }
 
-/** The file, where so many workers can share it. */
+/** The configuration, if this many workers can share it. */
 export const shareable = (
   file: string,
   config: Config,

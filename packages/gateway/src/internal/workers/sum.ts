@@ -6,21 +6,21 @@ import type { Config } from "../../Config.ts"
 import { alertsOf } from "../file/alertsOf.ts"
 import type { Counts } from "../serving/known.ts"
 
-/** Adds up what workers have counted, those that have ended too: a sum that fell would look like a restart. */
+/** Sums the counts of workers, including those that have ended: a falling sum would look like a restart. */
 interface Sum {
-  /** Begins with another worker. */
+  /** Adds a worker. */
   readonly add: () => Told
   readonly families: () => ReadonlyArray<Metrics.Family>
-  /** Judged by what all have seen. */
+  /** The alerts over all workers. */
   readonly alerts: Effect.Effect<ReadonlyArray<Health.AlertStatus>>
-  /** Judges by the alerts of another file. */
+  /** Switches to the alerts of another file. */
   readonly judgeBy: (config: Config) => void
 }
 
-/** What a worker has told last. */
+/** The last report of a worker. */
 export interface Told {
   counts: Counts | undefined
-  /** It will tell no more. */
+  /** No more reports will come. */
   readonly close: () => void
 }
 

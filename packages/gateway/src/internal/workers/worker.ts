@@ -14,7 +14,7 @@ import { share } from "./share.ts"
 
 interface Options {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The file and what the command line says in its place. */
+  /** Applies the command line's overrides to a file. */
   readonly settled: (config: Config.Config) => Config.Config
   readonly start: (
     config: Config.Config,
@@ -24,7 +24,7 @@ interface Options {
   ) => Effect.Effect<Gateway, ListenError, Scope.Scope>
 }
 
-/** Does the part of a gateway that its parent assigns to this process, until that has it stop. */
+/** Runs the parent's assignment until the parent stops it. */
 export const run = ({ env, settled, start }: Options): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const self = yield* Deferred.make<Self>()
@@ -37,7 +37,7 @@ export const run = ({ env, settled, start }: Options): Effect.Effect<void, never
     const ask = Channel.make<OfWorker, OfParent>(parent, {
       connection: (_, socket) =>
         Effect.sync(() => {
-          // A caller may have left on the way.
+          // The caller may have disconnected meanwhile.
           if (socket !== undefined) take(socket)
         }),
       alive: () => Effect.void,
@@ -59,7 +59,7 @@ export const run = ({ env, settled, start }: Options): Effect.Effect<void, never
     }
     const serve = Effect.gen(function* () {
       const { first, format, name, text, url, worker, workers } = yield* ask("assignment", undefined)
-      // The parent has read it as well.
+      // Cannot fail, since the parent has parsed it as well.
       const read = (text: string) => Effect.map(Effect.orDie(Config.parse(text, name, env)), settled)
       const held = kept((yield* read(first)).server)
       const part = (text: string) =>
@@ -70,7 +70,7 @@ export const run = ({ env, settled, start }: Options): Effect.Effect<void, never
         take = hear
       }
       const among = { handedOver: { url, onConnection }, peers }
-      // It does not listen, and so that cannot fail.
+      // Cannot fail to listen, since it does not.
       const gateway = yield* Effect.orDie(start(yield* part(text), format, among, worker))
       yield* Deferred.succeed(serving, {
         reload: (text) => Effect.orDie(Effect.asVoid(gateway.reload(part(text)))),
@@ -82,11 +82,11 @@ export const run = ({ env, settled, start }: Options): Effect.Effect<void, never
     yield* Effect.raceFirst(serve, Deferred.await(stopped))
   })
 
-/** Longer than the parent waits for those who do not answer. */
+/** Longer than the parent waits for an unresponsive worker. */
 const knownWithin = "3 seconds"
 
 const parent: Channel.Port = {
-  // Without the parent this process ends anyway.
+  // Errors are ignored: without the parent this process ends anyway.
   send: (message) => void process.send?.(message, undefined, undefined, () => {}),
   onMessage: (hear) =>
     void process.on("message", (message, socket) => hear(message, socket as Socket | undefined))

@@ -5,7 +5,7 @@ import * as Utf8 from "../bytes/utf8.ts"
 import { count, detailed } from "../provider/choice.ts"
 import type { Whole } from "../provider/dialect.ts"
 
-/** A message of Anthropic's as a completion of OpenAI's, made at this time in seconds. */
+/** Translates Anthropic's message into OpenAI's completion; `created` is in seconds. */
 export const readMessage = (body: Uint8Array, created: number): Whole => {
   const text = Utf8.withoutMark(Utf8.decode(body))
   const message = Json.asObject<"id" | "model" | "content" | "stop_reason" | "usage" | "type" | "error">(
@@ -42,7 +42,7 @@ export const readMessage = (body: Uint8Array, created: number): Whole => {
   return { _tag: "Answer", body: Utf8.encode(JSON.stringify(completion)), facts }
 }
 
-/** What the blocks say; `undefined` where a call has no id or name. `written` are the blocks as they are written. */
+/** The contents of the blocks; `undefined` if a call has no id or name. `written` are the blocks' original texts. */
 const sayings = (
   blocks: ReadonlyArray<unknown>,
   written: ReadonlyArray<RawJson.Value>
@@ -69,19 +69,19 @@ const finishReasons: Readonly<Record<string, string>> = {
   stop_sequence: "stop",
   max_tokens: "length",
   model_context_window_exceeded: "length",
-  // Comes of Anthropic's own tools alone, which cannot be asked for here: an answer that is not at its end.
+  // Only for Anthropic's own tools, which cannot be requested here: an unfinished answer.
   pause_turn: "length",
   tool_use: "tool_calls",
   refusal: "content_filter"
 }
 
-/** What is not known yet is an end like any other. */
+/** An unknown reason is a normal end. */
 export const finishReason = (stopReason: unknown): string =>
   (typeof stopReason === "string" && Object.hasOwn(finishReasons, stopReason)
     ? finishReasons[stopReason]
     : undefined) ?? "stop"
 
-/** Tokens as Anthropic counts them: those of the cache are not among its `input_tokens`. */
+/** Tokens as Anthropic counts them: `input_tokens` excludes those of the cache. */
 export interface Tokens {
   readonly input_tokens: number | undefined
   readonly cache_read_input_tokens: number | undefined
@@ -98,7 +98,7 @@ export const noTokens: Tokens = {
   thinking_tokens: undefined
 }
 
-/** Counts of a stream are of all so far: the last one that is given stands. */
+/** Counts in a stream are cumulative: the last one wins. */
 export const addTokens = (tokens: Tokens, value: unknown): Tokens => {
   const usage = Json.asObject<keyof Tokens | "output_tokens_details">(value) ?? {}
   const details = Json.asObject<"thinking_tokens">(usage.output_tokens_details)

@@ -6,14 +6,14 @@ import * as Utf8 from "../bytes/utf8.ts"
 import * as Envelope from "../router/envelope.ts"
 import type { Refusal } from "./fields.ts"
 
-/** A request that this provider cannot be asked; the answer is for the caller, if no other tier can be. */
+/** A request that this provider does not support; the caller gets this answer if no other tier does. */
 export const unsupported = ({ message, param }: Refusal): ProviderError.ProviderError =>
   ProviderError.make({
     kind: "unsupported",
     answer: answer(400, { message, param, type: "invalid_request_error", code: "unsupported_parameter" })
   })
 
-/** Reads an error by these rows and the table, and puts it into OpenAI's envelope. */
+/** Classifies an error by these rows and the table, and translates it into OpenAI's envelope. */
 export const classify =
   (own: ReadonlyArray<ErrorTable.Row> = []) =>
   (response: ErrorTable.Response, nowMillis: number): ProviderError.ProviderError => {
@@ -35,7 +35,7 @@ export const classify =
     })
   }
 
-/** What this model or version does not take of a request that others do. */
+/** Parameters that this model or version does not accept, but others do. */
 const rows: ReadonlyArray<ErrorTable.Row> = [
   {
     name: "Anthropic: not with this model, or not at all",

@@ -1,7 +1,7 @@
 import * as Either from "effect/Either"
 import * as Json from "../bytes/json.ts"
 
-/** Why a request cannot be put in Anthropic's words: the field at fault, and what to do about it. */
+/** Why a request cannot be translated: the field at fault, and a remedy. */
 export interface Refusal {
   readonly param: string
   readonly message: string
@@ -10,12 +10,12 @@ export interface Refusal {
 export type Translation<A> = Either.Either<A, Refusal>
 
 /**
- * What becomes of a field of OpenAI's request.
+ * How a field of OpenAI's request is handled.
  *
  * - `translated`: it has a counterpart.
- * - `passed over`: it concerns the account, the transport or the books; the answer is the same without it.
- * - Anything else would be another answer than the one asked for. It is refused with a remedy, but for values that
- *   ask for nothing. `null` always asks for nothing, and a field that is not here is refused.
+ * - `passed over`: it concerns the account, the transport or accounting; the answer is the same without it.
+ * - Anything else would change the answer. It is refused with a remedy, except for values without an effect. `null`
+ *   never has an effect, and an unknown field is refused.
  */
 export type Decision =
   | "translated"
@@ -34,7 +34,7 @@ export const tables = {
     temperature: "translated", top_p: "translated", reasoning_effort: "translated", response_format: "translated",
     tools: "translated", tool_choice: "translated", parallel_tool_calls: "translated",
     user: "translated", safety_identifier: "translated",
-    // Anthropic's own, sent on as they are.
+    // Anthropic's own fields, passed on unchanged.
     top_k: "translated", thinking: "translated", cache_control: "translated",
 
     metadata: "passed over", store: "passed over", service_tier: "passed over", prediction: "passed over",
@@ -95,7 +95,7 @@ export type Fields<Name extends keyof Tables> = {
   readonly [Field in keyof Tables[Name] as Tables[Name][Field] extends "translated" ? Field : never]?: unknown
 }
 
-/** Reads an object by its table. `path` is empty for the request itself. */
+/** Checks an object against its table. `path` is empty for the request itself. */
 export const fieldsOf = <Name extends keyof Tables>(
   value: unknown,
   name: Name,
@@ -121,7 +121,7 @@ export const noCounterpart = "has no counterpart in Anthropic's API"
 export const refuse = (param: string, problem: string, remedy: string): Translation<never> =>
   Either.left({ param, message: `\`${param}\` ${problem}; ${remedy}.` })
 
-/** The items of an array, each translated; none where there is no array. */
+/** Translates the items of an array; none if it is no array. */
 export const eachOf = <A>(
   value: unknown,
   path: string,

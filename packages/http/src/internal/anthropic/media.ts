@@ -40,7 +40,7 @@ export const documentBlock = (value: unknown, path: string): Translation<RawJson
     return JSON.stringify({ type: "document", source, title, cache_control })
   })
 
-/** `undefined` for what is no data URL in base64. */
+/** `undefined` unless it is a base64 data URL. */
 const dataUrl = (url: unknown): { readonly mediaType: string; readonly base64: string } | undefined => {
   if (typeof url !== "string") return undefined
   const comma = url.indexOf(",")

@@ -4,7 +4,7 @@ import * as RawJson from "../bytes/rawJson.ts"
 import { eachOf, fieldsOf, isBlank, noCounterpart, refuse, type Translation, textOf } from "./fields.ts"
 import { documentBlock, imageBlock } from "./media.ts"
 
-/** A conversation in Anthropic's words. */
+/** A translated conversation. */
 interface Conversation {
   /** Blocks. */
   readonly system: ReadonlyArray<RawJson.Text>
@@ -14,15 +14,15 @@ interface Conversation {
 interface Turn {
   readonly role: "user" | "assistant" | "system"
   readonly blocks: Array<RawJson.Text>
-  /** Of the message that began it. */
+  /** The path of the turn's first message. */
   readonly path: string
 }
 
 /**
  * - System messages at the beginning are the system prompt. A later one stays where it is, which Anthropic allows
  *   between a user's turn and the assistant's, or at the end; elsewhere it is refused.
- * - Messages of the same role in a row are one turn, and results of tools are the user's.
- * - Blank texts are left out, for Anthropic takes none, and so is an assistant's message that says nothing.
+ * - Consecutive messages of the same role form one turn, and tool results are the user's.
+ * - Blank texts are left out, since Anthropic rejects them, and so are empty assistant messages.
  */
 export const conversation = (value: unknown): Translation<Conversation> =>
   Either.gen(function* () {
@@ -117,7 +117,7 @@ const toolMessage = (value: unknown, path: string): Translation<Message> =>
     return { role: "user", blocks: [result], path }
   })
 
-/** Blocks; none for what is blank. */
+/** Blocks; empty for blank text. */
 type Blocks = Translation<ReadonlyArray<RawJson.Text>>
 
 const content = (value: unknown, path: string, part: (value: unknown, path: string) => Blocks): Blocks =>
@@ -168,7 +168,7 @@ const toolUse = (value: unknown, path: string): Translation<RawJson.Text> =>
     })
   })
 
-/** The arguments as they are written: parsing them would lose large numbers and what is there twice. */
+/** The arguments verbatim: parsing them would lose large numbers and duplicate keys. */
 const toolInput = (value: unknown, path: string): Translation<RawJson.Text> => {
   if (value === undefined || value === "") return Either.right("{}")
   return typeof value === "string" && Json.asObject(Json.parse(value)) !== undefined
@@ -177,8 +177,8 @@ const toolInput = (value: unknown, path: string): Translation<RawJson.Text> => {
 }
 
 /**
- * Anthropic's ids are letters, digits, `_` and `-`, those of other models need not be. An id only ties a result to
- * its call, so that any other will do in its place, if it is the same in both.
+ * Anthropic's ids consist of letters, digits, `_` and `-`, unlike those of some models. Since an id only links a result
+ * to its call, it can be replaced consistently.
  */
 const toolId = (value: unknown, path: string): Translation<string> => {
   if (typeof value !== "string" || value === "") return refuse(path, "is missing", "send the id of the call")

@@ -9,15 +9,15 @@ import { addTokens, finishReason, noTokens, openAiUsage, type Tokens, usageOf } 
 
 /** A block that is open. */
 interface Block {
-  /** Of a call: its number among the calls. */
+  /** For a call, its index among the calls. */
   readonly call: number | undefined
-  /** What is still to be said of a call's input: what came with its beginning, unless some comes in pieces. */
+  /** The part of a call's input that has not been emitted: the initial input, unless it comes in pieces. */
   input: string
 }
 
 /**
- * Reads Anthropic's events and writes OpenAI's chunks, made at this time in seconds. Thinking is passed over, and so
- * is what is not known yet: the API may add kinds of events, blocks and deltas.
+ * Translates Anthropic's events into OpenAI's chunks; `created` is in seconds. Thinking is left out, and so are unknown
+ * kinds of events, blocks and deltas, which the API may add.
  */
 export const messageReader = (options: {
   readonly created: number
@@ -93,7 +93,7 @@ export const messageReader = (options: {
     return toolInput(block, piece.partial_json)
   }
 
-  /** A call without arguments is `{}` to OpenAI, and nothing at all to Anthropic. */
+  /** A call without arguments is `{}` for OpenAI and empty for Anthropic. */
   const endBlock = (index: unknown): Read => {
     const block = blocks.get(index)
     if (block === undefined) return malformed
@@ -155,6 +155,6 @@ const needsHead: ReadonlySet<unknown> = new Set([
 
 const keepAlive = Sse.comment("ping")
 
-/** As it is written, for its numbers. */
+/** Verbatim, to preserve its numbers. */
 const inputIn = (event: string): RawJson.Text | undefined =>
   RawJson.written(RawJson.at(Utf8.encode(event), "content_block", "input"))

@@ -7,13 +7,13 @@ import { toolFields } from "./tools.ts"
 
 interface Translated {
   readonly body: Uint8Array
-  /** Whether the caller of a stream asked for its usage. */
+  /** Whether the caller asked for a stream's usage. */
   readonly includeUsage: boolean
 }
 
 /**
- * A request of OpenAI's put in Anthropic's words, or the first field that cannot be. Numbers, schemas and arguments
- * are cut out and put in as they are written, so that none of them changes.
+ * Translates OpenAI's request into Anthropic's, or returns the first field that cannot be translated. Numbers, schemas
+ * and arguments are copied verbatim.
  */
 export const translate = (body: Uint8Array, model: string, maxTokens: number): Translation<Translated> =>
   Either.gen(function* () {

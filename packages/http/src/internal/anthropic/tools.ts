@@ -3,13 +3,13 @@ import * as Json from "../bytes/json.ts"
 import * as RawJson from "../bytes/rawJson.ts"
 import { eachOf, type Fields, fieldsOf, noCounterpart, refuse, type Translation, textOf } from "./fields.ts"
 
-/** The tools of a request, and how they are to be chosen. */
+/** The tools of a request, and the tool choice. */
 interface ToolFields {
   readonly tools: RawJson.Text | undefined
   readonly tool_choice: RawJson.Text | undefined
 }
 
-/** `written` are the tools as they are written. Where there is none, Anthropic takes no choice among them. */
+/** `written` are the tools' original texts. Without tools, Anthropic accepts no tool choice. */
 export const toolFields = (
   { parallel_tool_calls, tool_choice, tools }: Fields<"request">,
   written: RawJson.Value | undefined

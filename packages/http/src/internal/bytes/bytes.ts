@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
-/** Reads a whole body, piece by piece; of one larger than `maxBytes` no more than that. */
+/** Reads a whole body piece by piece, at most `maxBytes` of it. */
 export const collect = <E, E2 = never, R = never>(
   read: Effect.Effect<Uint8Array | undefined, E, R>,
   maxBytes = Number.POSITIVE_INFINITY,
@@ -22,7 +22,7 @@ export const collect = <E, E2 = never, R = never>(
     return rest
   })
 
-/** Opens a stream, to be read piece by piece: the next bytes, and `undefined` after the last. */
+/** Opens a stream to be read piece by piece: the next bytes, and `undefined` after the last. */
 export const reading = <E, R>(
   stream: Stream.Stream<Uint8Array, E, R>
 ): Effect.Effect<Effect.Effect<Uint8Array | undefined, E, R>, never, Scope.Scope | R> =>

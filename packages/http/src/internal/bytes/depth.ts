@@ -1,12 +1,12 @@
 /**
- * Far more than anybody means. `JSON.parse` takes any depth, at a price: what comes of it overflows the stack of whoever
- * goes down into it, such as `JSON.stringify`, and millions of levels keep the event loop for seconds.
+ * Far more than any real request. `JSON.parse` accepts any depth, but its result overflows the stack of recursive code
+ * such as `JSON.stringify`, and millions of levels block the event loop for seconds.
  */
 export const maxDepth = 512
 
-/** Whether JSON is nested deeper than that. Of what is no JSON it is as far as it looks like it. */
+/** Whether JSON is nested deeper than that. For invalid JSON, judged by its valid-looking part. */
 export const isTooDeep = (text: string): boolean =>
-  // Each level takes two letters, and one that is not closed is no JSON. Nearly no text has so many brackets at all.
+  // Each level takes two characters, and an unclosed one is no JSON. Few texts have that many brackets.
   text.length > 2 * maxDepth && hasManyOpenings(text) && nests(text)
 
 const hasManyOpenings = (text: string): boolean => {

@@ -1,16 +1,16 @@
 import { isTooDeep } from "./depth.ts"
 
-/** A field of an object whose shape nobody vouches for. */
+/** A field of an object of unknown shape. */
 export type Loose<Field extends string> = { readonly [_ in Field]?: unknown }
 
-/** An object that is not an array, with fields to be looked at one by one. */
+/** An object that is not an array, with fields of unknown types. */
 export const asObject = <Field extends string>(value: unknown): Loose<Field> | undefined =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined
 
-/** The items of an array; none where it is something else. */
+/** The items of an array; none for any other value. */
 export const asArray = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
 
-/** `undefined` where the text is not JSON, or nested too deep to be handled; no JSON text parses to that. */
+/** `undefined` if the text is not JSON, or nested too deep; no JSON text parses to that. */
 export const parse = (text: string): unknown => {
   if (isTooDeep(text)) return undefined
   try {

@@ -2,23 +2,23 @@ import { concat } from "./bytes.ts"
 import * as Json from "./json.ts"
 import * as Utf8 from "./utf8.ts"
 
-/** A value in its own bytes, without the white space around it. */
+/** The bytes of a value, without surrounding white space. */
 export type Value = Uint8Array
 
 /** The text of a value. */
 export type Text = string
 
-/** What a value says. Not for numbers that are passed on, which may be larger than JavaScript's. */
+/** Parses a value. Not for numbers that are passed on, which may exceed JavaScript's range. */
 export const read = (json: Value): unknown => Json.parse(Utf8.decode(json))
 
-/** A value as it is written. */
+/** The original text of a value. */
 export const written = (json: Value | undefined): Text | undefined => json && Utf8.decode(json)
 
-/** A value as `JSON.stringify` writes it; `undefined` is none. */
+/** `JSON.stringify`; `undefined` stays `undefined`. */
 export const text = (value: unknown): Text | undefined =>
   value === undefined ? undefined : JSON.stringify(value)
 
-/** The text of an object with these members, each already JSON; what is undefined is left out. */
+/** The text of an object with these members, each already JSON; undefined ones are left out. */
 export const object = (members: Readonly<Record<string, Text | undefined>>): Text =>
   `{${Object.entries(members)
     .flatMap(([key, json]) => (json === undefined ? [] : `${JSON.stringify(key)}:${json}`))
@@ -28,15 +28,14 @@ export const object = (members: Readonly<Record<string, Text | undefined>>): Tex
 export const array = (items: ReadonlyArray<Text>): Text => `[${items.join(",")}]`
 
 /**
- * JSON text that can be encoded without a loss: half of a surrogate pair, which UTF-8 has no bytes for, becomes its
- * escape.
+ * Makes JSON text encodable in UTF-8 without loss: lone surrogates become escapes.
  */
 export const wellFormed = (json: Text): Text =>
   json.replace(/\p{Surrogate}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 
 /**
- * The values of an object; where a key is there twice the last one counts, as for `JSON.parse`. None of what is no
- * object. Assumes valid JSON, and does not recurse.
+ * The values of an object; of duplicate keys the last one counts, as in `JSON.parse`. Empty if it is no object. Assumes
+ * valid JSON, and does not recurse.
  */
 export const members = (json: Value): ReadonlyMap<string, Value> => {
   const all = new Map<string, Value>()
@@ -45,19 +44,19 @@ export const members = (json: Value): ReadonlyMap<string, Value> => {
   return all
 }
 
-/** The items of an array. None of what is no array. Assumes valid JSON, and does not recurse. */
+/** The items of an array; empty if it is none. Assumes valid JSON, and does not recurse. */
 export const items = (json: Value | undefined): ReadonlyArray<Value> =>
   json !== undefined && json[skipSpace(json, 0)] === OPEN_BRACKET
     ? Array.from(entries(json), ({ end, start }) => json.subarray(start, end))
     : []
 
-/** The value that these keys lead to. */
+/** The value at this path of keys. */
 export const at = (json: Value | undefined, ...keys: ReadonlyArray<string>): Value | undefined =>
   keys.reduce((value: Value | undefined, key) => value && members(value).get(key), json)
 
 /**
- * Puts another JSON value in the place of every value that these keys and positions lead to, however the keys are
- * escaped. Every other byte stays. Assumes valid JSON and ASCII keys, and recurses no deeper than there are steps.
+ * Replaces every value at this path of keys and positions, however the keys are escaped. Every other byte stays
+ * unchanged. Assumes valid JSON and ASCII keys, and recurses only along the path.
  */
 export const update = (
   json: Value,
@@ -80,8 +79,8 @@ export const update = (
 }
 
 /**
- * Puts an item behind the last one of the outermost array, or a member behind that of an object. Every other byte
- * stays, and so does what is neither. Assumes valid JSON, and does not recurse.
+ * Appends an item to the outermost array, or a member to the outermost object; any other value stays unchanged, as does
+ * every other byte. Assumes valid JSON, and does not recurse.
  */
 export const append = (json: Value, text: Text): Value => {
   const open = skipSpace(json, 0)
@@ -95,7 +94,7 @@ export const append = (json: Value, text: Text): Value => {
   ])
 }
 
-/** An object with these members in the place of all that it has by their names; what is undefined is left out. */
+/** An object in which these members replace those of the same names; undefined ones are left out. */
 export const withMembers = (
   json: Value,
   members: ReadonlyArray<readonly [name: string, value: Text | undefined]>
@@ -109,9 +108,9 @@ export const withMembers = (
 }
 
 /**
- * Gives members of the outermost object another key or, where that is undefined, leaves them out; `decide` is told
- * all keys and says which. A member goes with the comma before it, the first one with the comma after it; every
- * other byte stays. Assumes valid JSON, and does not recurse.
+ * Renames members of the outermost object or, if the new key is undefined, drops them; `decide` gets all keys and
+ * returns the changes. A dropped member takes the comma before it along, the first one the comma after it; every other
+ * byte stays unchanged. Assumes valid JSON, and does not recurse.
  */
 export const rekey = (
   json: Uint8Array,
@@ -121,7 +120,7 @@ export const rekey = (
   const becomes = decide(all.map(({ name }) => name))
   const parts: Array<Uint8Array> = []
   let kept = 0
-  // The end of the member before, once there is one that stays.
+  // The end of the last kept member.
   let before: number | undefined
   for (const [index, { at, end, key, name }] of all.entries()) {
     const next = becomes.get(name)
@@ -150,7 +149,7 @@ const SPACE = 0x20
 const MAX_ASCII = 0x7f
 
 interface Entry {
-  /** Where it begins. */
+  /** Its start position. */
   readonly at: number
   /** With its quotes; empty in an array. */
   readonly key: Uint8Array
@@ -158,7 +157,7 @@ interface Entry {
   readonly end: number
 }
 
-/** What the outermost object or array holds; nothing where there is none. */
+/** The entries of the outermost object or array, if there is one. */
 function* entries(json: Uint8Array): Generator<Entry> {
   const open = skipSpace(json, 0)
   const keyed = json[open] === OPEN_BRACE
@@ -175,7 +174,7 @@ function* entries(json: Uint8Array): Generator<Entry> {
 }
 
 const keyOf = (quoted: Uint8Array): string => {
-  // A decoder costs more than all the rest of a short key.
+  // For a short key, a decoder would cost more than everything else.
   let key = ""
   for (let index = 1; index < quoted.length - 1; index++) {
     const byte = quoted[index]!
@@ -185,7 +184,7 @@ const keyOf = (quoted: Uint8Array): string => {
   return key
 }
 
-/** Most keys need neither decoding nor parsing to be told apart. */
+/** Most keys can be compared without decoding or parsing. */
 const spells = (quoted: Uint8Array, key: string): boolean =>
   quoted.includes(BACKSLASH)
     ? Json.parse(Utf8.decode(quoted)) === key
@@ -193,7 +192,7 @@ const spells = (quoted: Uint8Array, key: string): boolean =>
 
 const skipSpace = (json: Uint8Array, from: number): number => {
   let index = from
-  // Of the bytes up to the space, valid JSON has only white space between its tokens.
+  // In valid JSON, the only bytes up to the space between tokens are white space.
   while (index < json.length && json[index]! <= SPACE) index++
   return index
 }

@@ -1,5 +1,5 @@
 const encoder = new TextEncoder()
-// `ignoreBOM` keeps a byte order mark in the text, where whoever reads it decides.
+// `ignoreBOM` keeps a byte order mark in the text, to be handled by the caller.
 const lenient = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true })
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
@@ -10,7 +10,7 @@ export const encode = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(
 /** Invalid bytes become U+FFFD. */
 export const decode = (bytes: Uint8Array): string => lenient.decode(bytes)
 
-/** `undefined` where the bytes are not UTF-8. */
+/** `undefined` if the bytes are not UTF-8. */
 export const decodeStrict = (bytes: Uint8Array): string | undefined => {
   try {
     return strict.decode(bytes)

@@ -12,13 +12,13 @@ interface Message {
   readonly finish_reason?: string
 }
 
-/** What a message, or a part of one, takes of the room: about as much as the JSON around its text. */
+/** The bytes charged for a message or a part, about the size of the JSON around its text. */
 const each = 32
 
-// Whatever callers and models send, as long as names are.
+// A bound on names, whatever callers and models send.
 const maxName = 128
 
-/** So many bytes for messages, their parts and texts; of a text it gives as much as there is room for. */
+/** A budget of bytes for messages, parts and texts; texts are cut to what is left. */
 const within = (maxBytes: number) => {
   let left = maxBytes
   const take = (text: string): string => {
@@ -33,12 +33,12 @@ const within = (maxBytes: number) => {
   }
   return {
     take,
-    /** Of what is a text. */
+    /** For text values only. */
     name: (value: unknown): string | undefined => {
       const name = Json.asText(value)
       return name && take(name.slice(0, maxName))
     },
-    /** As many of these as there is room for. */
+    /** As many items as fit. */
     each: <A, B>(values: ReadonlyArray<A>, of: (value: A) => B): ReadonlyArray<B> => {
       const kept: Array<B> = []
       for (const value of values) {

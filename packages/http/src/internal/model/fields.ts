@@ -1,17 +1,17 @@
 import * as Json from "../bytes/json.ts"
 
-/** What was said under names that nobody here may know. */
+/** Fields of unknown names. */
 export interface Fields {
   [name: string]: unknown
 }
 
-// What says what a thing is comes once or again and again, whole each time.
+// Identifying fields come once or repeatedly, but always whole.
 const whole = new Set(["role", "id", "type", "name", "index"])
 
-/** Puts a delta to what was said before it: text and lists go on, objects grow, all else is replaced. */
+/** Merges a delta into earlier ones: text and lists are appended, objects are merged, anything else is replaced. */
 export const merge = (into: Fields, delta: object): Fields => {
   for (const [name, value] of Object.entries(delta)) {
-    // It would not be a field of the object, but whence all of its fields come.
+    // It would set the object's prototype.
     if (name === "__proto__" || !Json.isGiven(value)) continue
     const known = into[name]
     const object = Json.asObject(value)
@@ -24,7 +24,7 @@ export const merge = (into: Fields, delta: object): Fields => {
   return into
 }
 
-/** Those that say anything; `undefined` where none does. */
+/** The non-empty fields; `undefined` if there are none. */
 export const filled = (fields: Fields): Readonly<Record<string, unknown>> | undefined => {
   const entries = Object.entries(fields).filter(([, value]) => isFilled(value))
   return entries.length === 0 ? undefined : Object.fromEntries(entries)

@@ -26,13 +26,13 @@ import { encode, type Request } from "./request.ts"
 export interface Served {
   readonly servedBy: {
     readonly tier: string
-    /** What the tier's provider calls it. */
+    /** The model's name at the provider. */
     readonly model: string
     readonly provider: string
   }
-  /** Whether that is another tier than the first. */
+  /** Whether that is a tier other than the first. */
   readonly fallback: boolean
-  /** Every attempt as they ended, the one whose answer it is among them. */
+  /** Every attempt in the order they ended, including the one that answered. */
   readonly attempts: ReadonlyArray<Attempt<ProviderError.ProviderError | FallbackStream.EmptyStream>>
 }
 
@@ -43,7 +43,7 @@ export interface Served {
  * @category models
  */
 export interface Completion extends Reply, Served {
-  /** The answer in the bytes the provider sent. */
+  /** The answer in the provider's bytes. */
   readonly body: Uint8Array
   /** The same, parsed. */
   readonly json: unknown
@@ -67,14 +67,14 @@ export interface ObjectCompletion<out A> extends Completion {
  */
 export interface ObjectRequest<A, I, R> extends Omit<Request, "responseFormat"> {
   readonly schema: Schema.Schema<A, I, R>
-  /** What the provider is told that this is. Default: the schema's identifier, or `answer`. */
+  /** The schema's name for the provider. Default: the schema's identifier, or `answer`. */
   readonly name?: string | undefined
-  /** Whether the provider is told to see to it. Default: true; a strict schema has no optional fields. */
+  /** Whether the provider should enforce the schema. Default: true; a strict schema has no optional fields. */
   readonly strict?: boolean | undefined
 }
 
 /**
- * A streamed answer, piece by piece: first which tier it is that serves, last all that was said.
+ * A part of a streamed answer: first the tier that serves, last the complete reply.
  *
  * @since 0.1.0
  * @category models
@@ -82,7 +82,7 @@ export interface ObjectRequest<A, I, R> extends Omit<Request, "responseFormat"> 
 export type Part = Started | Delta | Finished
 
 /**
- * The first part: who answers.
+ * The first part: the tier that serves.
  *
  * @since 0.1.0
  * @category models
@@ -92,7 +92,7 @@ export interface Started extends Served {
 }
 
 /**
- * The last part: all that was said.
+ * The last part: the complete reply.
  *
  * @since 0.1.0
  * @category models
@@ -133,7 +133,7 @@ export const fromRoute = (route: Route): ChatModel => {
   }
 }
 
-/** An answer that the provider has found to be one. */
+/** The provider has validated the answer already. */
 const readAnswer = ({ body }: Provider.Answer) => {
   const json = Json.parse(Utf8.withoutMark(Utf8.decode(body)))
   return { ...read(json), body, json }
@@ -168,7 +168,7 @@ const nameOf = (schema: Schema.Schema.All): string =>
     Option.orElse(() => AST.getIdentifierAnnotation(AST.typeAST(schema.ast))),
     Option.match({
       onNone: () => "answer",
-      // OpenAI's rule.
+      // OpenAI's rule for names.
       onSome: (identifier) => identifier.replace(/[^\w-]/g, "_").slice(0, 64)
     })
   )

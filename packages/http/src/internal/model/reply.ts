@@ -6,29 +6,29 @@ import type { AssistantMessage, ToolCall } from "./request.ts"
 import * as ToolCalls from "./toolCalls.ts"
 
 /**
- * What the model said. Of several choices it is the first, whose every word is in `text`, `reasoning`, `refusal` and
+ * The model's reply. Of several choices it is the first, completely contained in `text`, `reasoning`, `refusal` and
  * `toolCalls`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Reply {
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   readonly text: string
-  /** What it thought, where the provider shows it. */
+  /** The model's reasoning, if the provider shows it. */
   readonly reasoning: string | undefined
-  /** Why it will not answer. */
+  /** The reason for a refusal. */
   readonly refusal: string | undefined
   readonly toolCalls: ReadonlyArray<ToolCall>
-  /** As the provider says it: `stop`, `length`, `tool_calls`, `content_filter` or a word of its own. */
+  /** As reported by the provider: `stop`, `length`, `tool_calls`, `content_filter` or a value of its own. */
   readonly finishReason: string | undefined
   readonly usage: Usage | undefined
-  /** The reply as a message, to go on with; what these types have no name for is in its `extra`. */
+  /** The reply as a message, to continue the conversation; fields without a type here are in its `extra`. */
   readonly message: AssistantMessage
 }
 
 /**
- * Text the model has gone on by.
+ * More text of the answer.
  *
  * @since 0.1.0
  * @category models
@@ -40,7 +40,7 @@ export interface TextDelta {
 }
 
 /**
- * What the model goes on thinking, where the provider shows it.
+ * More reasoning, if the provider shows it.
  *
  * @since 0.1.0
  * @category models
@@ -52,7 +52,7 @@ export interface ReasoningDelta {
 }
 
 /**
- * More of why it will not answer.
+ * More text of a refusal.
  *
  * @since 0.1.0
  * @category models
@@ -71,7 +71,7 @@ export interface RefusalDelta {
  */
 export interface ToolCallDelta {
   readonly _tag: "ToolCallDelta"
-  /** Which call of the reply's `toolCalls` this is a piece of, from 0, however the provider counts. */
+  /** The index of the call in the reply's `toolCalls`, from 0, however the provider counts. */
   readonly index: number
   readonly id: string | undefined
   readonly name: string | undefined
@@ -80,7 +80,7 @@ export interface ToolCallDelta {
 }
 
 /**
- * A chunk that says nothing of the above: a role, an end, usage, whatever else a vendor sends.
+ * A chunk with none of the above: a role, an end, usage, or anything else a vendor sends.
  *
  * @since 0.1.0
  * @category models
@@ -91,7 +91,7 @@ export interface Other {
 }
 
 /**
- * What a chunk says; `json` is the chunk, of which one may say several things.
+ * The content of a chunk; `json` is the chunk itself, which may yield several deltas.
  *
  * @since 0.1.0
  * @category models
@@ -111,9 +111,9 @@ export const read = (json: unknown): Reply => {
   )
 }
 
-/** Reads a stream: the deltas of each chunk, and at its end all that was said. */
+/** Reads a stream: the deltas of each chunk, and at its end the complete reply. */
 export const makeReader = () => {
-  // Put together from what the deltas said, and not read of the message again, so that the two cannot disagree.
+  // Assembled from the deltas and not read from the message again, so that the two cannot disagree.
   const said: Sayings = { text: "", reasoning: "", refusal: "" }
   const content = makeContent()
   const message: Fields = {}
@@ -147,7 +147,7 @@ export const makeReader = () => {
   }
 }
 
-/** Some servers send text and parts in turn, and not each its own kind throughout: text between parts becomes one. */
+/** Some servers mix plain text and content parts: text between parts becomes a part. */
 const makeContent = () => {
   const parts: Array<unknown> = []
   let text = ""
@@ -166,7 +166,7 @@ const makeContent = () => {
   }
 }
 
-/** Of one delta, or of a whole message; empty where there is none. */
+/** The texts of one delta or a whole message; empty if there are none. */
 type Sayings = Record<(typeof kinds)[number][1], string>
 
 const kinds = [
@@ -208,7 +208,7 @@ const reply = (
 const firstChoice = (json: unknown) =>
   Json.asArray(Json.asObject<"choices">(json)?.choices)
     .map((choice) => Json.asObject<"index" | "message" | "delta" | "finish_reason">(choice))
-    // Some servers do not number the only one.
+    // Some servers do not number a single choice.
     .find((choice) => (choice?.index ?? 0) === 0)
 
 const usageIn = (json: unknown): Usage | undefined => readUsage(Json.asObject<"usage">(json)?.usage)

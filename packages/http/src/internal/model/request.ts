@@ -4,13 +4,13 @@ import * as Schema from "effect/Schema"
 import type { ChatRequest } from "../../ChatCompletion.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 
-/** What a vendor understands beyond these types; sent as it is, over what is said elsewhere. */
+/** Vendor-specific fields; sent verbatim, overriding others. */
 interface Extra {
   readonly extra?: Readonly<Record<string, unknown>> | undefined
 }
 
 /**
- * What the application says to the model.
+ * Instructions from the application.
  *
  * @since 0.1.0
  * @category models
@@ -21,7 +21,7 @@ export interface SystemMessage extends Extra {
 }
 
 /**
- * What the user says: text, or pieces of several kinds.
+ * A message from the user: text, or content of several kinds.
  *
  * @since 0.1.0
  * @category models
@@ -32,7 +32,7 @@ export interface UserMessage extends Extra {
 }
 
 /**
- * What the model said before.
+ * An earlier reply of the model.
  *
  * @since 0.1.0
  * @category models
@@ -44,7 +44,7 @@ export interface AssistantMessage extends Extra {
 }
 
 /**
- * What a tool had to say to a call.
+ * The result of a tool call.
  *
  * @since 0.1.0
  * @category models
@@ -65,7 +65,7 @@ export interface ToolMessage extends Extra {
 export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage
 
 /**
- * A piece of what a user says.
+ * A piece of a user's message.
  *
  * @since 0.1.0
  * @category models
@@ -81,11 +81,11 @@ export type Content =
     }
   | { readonly type: "audio"; readonly data: Uint8Array; readonly format: "wav" | "mp3" }
   | { readonly type: "file"; readonly data: Uint8Array; readonly mediaType: string; readonly name: string }
-  /** Any other, in the words of the protocol and sent as it is. */
+  /** Any other content part of the protocol, sent verbatim. */
   | { readonly type: "raw"; readonly part: Readonly<Record<string, unknown>> }
 
 /**
- * The model's wish to have a tool called.
+ * The model's request to call a tool.
  *
  * @since 0.1.0
  * @category models
@@ -98,7 +98,7 @@ export interface ToolCall extends Extra {
 }
 
 /**
- * A JSON Schema as it is, or an Effect `Schema` whose encoded side one is made of.
+ * A JSON Schema, or an Effect `Schema` from whose encoded side one is made.
  *
  * @since 0.1.0
  * @category models
@@ -106,7 +106,7 @@ export interface ToolCall extends Extra {
 export type SchemaLike = Schema.Schema.All | JSONSchema.JsonSchema7 | { readonly [keyword: string]: unknown }
 
 /**
- * What the model may have called.
+ * A tool that the model may call.
  *
  * @since 0.1.0
  * @category models
@@ -114,9 +114,9 @@ export type SchemaLike = Schema.Schema.All | JSONSchema.JsonSchema7 | { readonly
 export interface Tool {
   readonly name: string
   readonly description?: string | undefined
-  /** Of its arguments. Default: none. */
+  /** The schema of its arguments. Default: none. */
   readonly parameters?: SchemaLike | undefined
-  /** Whether the arguments must fit, where the provider can see to it. */
+  /** Whether the provider should enforce the schema, if it can. */
   readonly strict?: boolean | undefined
 }
 
@@ -129,7 +129,7 @@ export interface Tool {
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string }
 
 /**
- * Text, any JSON, or JSON that fits.
+ * Text, any JSON, or JSON that matches a schema.
  *
  * @since 0.1.0
  * @category models
@@ -141,14 +141,14 @@ export type ResponseFormat =
       readonly name: string
       readonly description?: string | undefined
       readonly schema: SchemaLike
-      /** Default: true. A strict schema has no optional fields, at OpenAI and elsewhere. */
+      /** Default: true. For OpenAI and others, a strict schema has no optional fields. */
       readonly strict?: boolean | undefined
     }
 
 /**
- * What is asked: messages, tools, the form of the answer, and how to sample it.
+ * A chat request: messages, tools, the format of the answer, and sampling.
  *
- * Every `extra` goes out as it is, over whatever else says the same: a vendor's own parameters belong there.
+ * Every `extra` is sent verbatim and overrides other fields; use it for vendor-specific parameters.
  *
  * @since 0.1.0
  * @category models
@@ -170,7 +170,7 @@ export interface Request extends Extra {
   readonly reasoningEffort?: string | undefined
 }
 
-/** The request in OpenAI's protocol. Of a stream the usage is asked for too. */
+/** Encodes the request for OpenAI's protocol. A streamed one also asks for its usage. */
 export const encode = (model: string, request: Request, stream: boolean): ChatRequest => ({
   model,
   stream,
@@ -200,7 +200,7 @@ export const encode = (model: string, request: Request, stream: boolean): ChatRe
   )
 })
 
-/** Of nothing it is nothing, for OpenAI refuses empty lists. */
+/** Omits an empty list, which OpenAI rejects. */
 const list = <A>(
   items: ReadonlyArray<A> = [],
   write: (item: A) => object
@@ -263,7 +263,7 @@ const responseFormat = (format: ResponseFormat): object => {
   return { type: "json_schema", json_schema: { name, description, schema: jsonSchema(schema), strict } }
 }
 
-/** Without `$schema`, and with an object rather than a reference at the top, as strict providers want it. */
+/** Without `$schema`, and with an object rather than a reference at the top, as strict providers require. */
 const jsonSchema = (schema: SchemaLike): object => {
   if (!Schema.isSchema(schema)) return schema
   const definitions = {}

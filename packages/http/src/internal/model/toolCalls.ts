@@ -2,7 +2,7 @@ import * as Json from "../bytes/json.ts"
 import { type Fields, filled, merge } from "./fields.ts"
 import type { ToolCall } from "./request.ts"
 
-/** A piece of a call, and which of all calls that is. */
+/** A piece of a call, and the call's index. */
 interface Piece {
   readonly index: number
   readonly id: string | undefined
@@ -17,11 +17,11 @@ export const read = (calls: unknown): ReadonlyArray<ToolCall> =>
     return call === undefined ? [] : [toolCall(call)]
   })
 
-/** Puts the calls of a stream together. */
+/** Assembles the calls of a stream. */
 export const makeReader = () => {
   const calls: Array<Call> = []
   const byId = new Map<string, Call>()
-  /** Under no number the latest of all. */
+  /** Under `undefined`, the latest of all. */
   const latest = new Map<number | undefined, Call>()
 
   const open = ({ id, name, number }: Parts): Call => {
@@ -51,7 +51,7 @@ export const makeReader = () => {
       if (call.id !== undefined) byId.set(call.id, call)
       latest.set(undefined, call)
       latest.set(number, call)
-      // Some servers make up an id for every piece (poolsideai/pool#9): the first one stands.
+      // Some servers invent an id for every piece (poolsideai/pool#9): the first one counts.
       return [{ index: call.index, id: id === call.id ? id : undefined, name, arguments: text }]
     },
     end: (): ReadonlyArray<ToolCall> => calls.map(toolCall)
@@ -59,7 +59,7 @@ export const makeReader = () => {
 }
 
 interface Parts {
-  /** As the server counts. */
+  /** The server's own number. */
   readonly number: number | undefined
   readonly id: string | undefined
   readonly name: string | undefined
@@ -68,7 +68,7 @@ interface Parts {
 }
 
 interface Call extends Parts {
-  /** Among the calls as they began, for what servers count may begin anywhere (pipecat-ai/pipecat#4987) or not at all. */
+  /** In order of appearance, since servers' numbers may start anywhere (pipecat-ai/pipecat#4987) or be missing. */
   readonly index: number
   id: string | undefined
   name: string | undefined
@@ -104,7 +104,7 @@ const parts = (value: unknown): Parts | undefined => {
     number: typeof index === "number" ? index : undefined,
     id: Json.asText(id),
     name: Json.asText(name),
-    // Some servers send the object itself.
+    // Some servers send an object instead of its text.
     arguments: typeof json === "string" ? json : Json.isGiven(json) ? JSON.stringify(json) : "",
     rest
   }

@@ -1,12 +1,12 @@
 import type { Usage } from "../../ChatCompletion.ts"
 import * as Json from "../bytes/json.ts"
 
-// OpenAI allows 128. Whoever counts up to a chunk's `choices` must not count for ever.
+// OpenAI allows 128. A bound for loops over a chunk's `choices`.
 const maxChoices = 1024
 
 interface Choice {
   readonly index: number | undefined
-  /** Whether its delta holds anything a reader would see. */
+  /** Whether its delta contains anything a reader would see. */
   readonly hasDelta: boolean
   readonly hasMessage: boolean
   readonly finishReason: string | undefined
@@ -18,7 +18,7 @@ export const readChoices = (value: unknown): ReadonlyArray<Choice> =>
 
 const readChoice = (value: unknown): Choice => {
   const choice = Json.asObject<"index" | "delta" | "message" | "error" | "finish_reason">(value) ?? {}
-  // Some servers send an empty one until the last.
+  // Some servers send an empty one in all but the last chunk.
   const finishReason = Json.asText(choice.finish_reason)
   const index = count(choice.index)
   return {
@@ -73,7 +73,7 @@ export const readUsage = (value: unknown): Usage | undefined => {
   })
 }
 
-/** Without the details that nobody gave. */
+/** Without missing details. */
 export const detailed = (
   input: number | undefined,
   output: number | undefined,

@@ -4,7 +4,7 @@ import type { Failure, Outcome } from "@understudy/core/Outcome"
 import * as Effect from "effect/Effect"
 import type { Kind } from "../../ProviderError.ts"
 
-/** A tier that asks with a credential. */
+/** A tier that uses a credential. */
 export interface Holder {
   readonly run: string
   readonly tier: string
@@ -13,8 +13,8 @@ export interface Holder {
 }
 
 /**
- * The tier's breaker, which opens those of all who hold the same credential when it opens for what is wrong with
- * that. `holders` may still grow.
+ * The tier's breaker, which opens those of all holders of the same credential when it opens because of the credential.
+ * `holders` may still grow.
  */
 export const breakerOf = (own: Holder, holders: ReadonlyArray<Holder>): CircuitBreaker.CircuitBreaker =>
   CircuitBreaker.tapReport(own.breaker, (transition, outcome) =>
@@ -33,7 +33,7 @@ const trip = ({ breaker, labels, run, tier }: Holder, { retryAfter }: Failure): 
     transition === undefined
       ? Effect.void
       : Effect.flatMap(Attempt.Listener, (listener) =>
-          // A listener cannot fail the call it listens to.
+          // A listener must not fail the call.
           Effect.ignore(
             Effect.try(() => listener?.({ _tag: "BreakerChanged", run, tier, labels, transition }))
           )

@@ -17,24 +17,24 @@ import { type ChatReader, chatStream, malformed } from "../stream/chatStream.ts"
 import * as ErrorBody from "./errorBody.ts"
 import { answered, asked, type Facts } from "./genAi.ts"
 
-/** What sets one protocol apart from another: how a request is put, and how what comes back is read. */
+/** The differences between protocols: how a request is written, and how its answer is read. */
 interface Dialect {
-  /** Of every request. */
+  /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>
   readonly exchange: Asking<Exchange>
-  /** Undefined where it has none. */
+  /** Undefined if it has none. */
   readonly embeddings?: Asking<Omit<Exchange, "reader">> | undefined
   readonly classify: (response: ErrorTable.Response, nowMillis: number) => ProviderError.ProviderError
 }
 
 type Asking<A> = (request: ChatRequest, model: string) => Effect.Effect<A, ProviderError.ProviderError>
 
-/** One request, and the readers of its answer. */
+/** One request, with the readers of its answer. */
 interface Exchange {
   readonly url: string
   readonly body: Uint8Array
   readonly readWhole: (body: Uint8Array) => Whole
-  /** Of a streamed one, from its beginning. */
+  /** The reader of a streamed answer. */
   readonly reader: () => ChatReader
 }
 
@@ -66,7 +66,7 @@ export const provider = (
   const rejected = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
     Effect.flatMap(errorBody(response), (body) => failed(response, body))
 
-  /** A stream was asked for: what came is no answer, but may say why. */
+  /** A stream was requested: any other response is no answer, but may contain an error. */
   const noStream = (response: Response): Effect.Effect<never, ProviderError.ProviderError> =>
     Effect.flatMap(errorBody(response), (body) =>
       ErrorBody.isError(Json.parse(Utf8.decode(body)))
@@ -142,7 +142,7 @@ export const provider = (
         isEventStream(response)
           ? chatStream(response.read, careful(reader()), {
               inTransport: fromTransport,
-              // What goes back to the caller is the event's data alone.
+              // Only the event's data goes back to the caller.
               inEvent: (body) => failed({ ...response, headers: asJson(response.headers) }, Utf8.encode(body))
             })
           : noStream(response)
@@ -162,8 +162,8 @@ export const provider = (
 const nothing = new Uint8Array()
 
 /**
- * What is thrown over what somebody sent is a failure like any other. As a defect it would rest the tier for everybody,
- * and no other one would be asked.
+ * An exception caused by a request is an ordinary failure. As a defect it would open the tier's breaker for everybody,
+ * and no other tier would be asked.
  */
 const notAsked = (
   cause: Cause.Cause<ProviderError.ProviderError>
@@ -185,14 +185,14 @@ const careful = ({ facts, hasAll, isWhole, read }: ChatReader): ChatReader => ({
   facts
 })
 
-/** Tells the span of the attempt, where there is one. */
+/** Annotates the attempt's span, if there is one. */
 const answeredWith = ({ status }: Response): Effect.Effect<void> =>
   Effect.withFiberRuntime(({ currentSpan }) => {
     if (currentSpan?._tag === "Span") currentSpan.attribute("http.response.status_code", status)
     return Effect.void
   })
 
-/** One that does not end, or breaks off, is still the error that its status says. */
+/** A body that does not end, or breaks off, is still the error of its status. */
 const errorBody = (response: Response): Effect.Effect<Uint8Array> =>
   Effect.match(
     Deadline.timeoutOption(collect(response.read, maxErrorBytes, tooLarge(response)), errorWithin),
@@ -229,7 +229,7 @@ const maxAnswerBytes = 64 * 1024 * 1024
 const invalidAnswer = (status: number): ProviderError.ProviderError =>
   ProviderError.make({ kind: "invalid_answer", status })
 
-/** Made when it comes to it: an error costs more than all the reading. */
+/** Lazily, since creating an error costs more than the reading. */
 const tooLarge = ({ status }: Response): Effect.Effect<never, ProviderError.ProviderError> =>
   Effect.suspend(() => invalidAnswer(status))
 

@@ -6,7 +6,7 @@ import { readUsage } from "./choice.ts"
 import type { Whole } from "./dialect.ts"
 import { isError } from "./errorBody.ts"
 
-/** A whole answer of embeddings, its numbers and their coding untouched. */
+/** A whole answer of embeddings, whose numbers and encoding stay unchanged. */
 export const readWhole = (body: Uint8Array): Whole => {
   const text = Utf8.withoutMark(Utf8.decode(body))
   const json = Json.parse(text)
@@ -29,7 +29,7 @@ const hasVector = (value: unknown): boolean => {
   return Array.isArray(vector) || typeof vector === "string"
 }
 
-/** A tier that could not stand in for the first one: it makes no vectors, or others. */
+/** A tier that cannot replace the first one, because it has no vectors or those of another model. */
 export const misfit = (
   tiers: ReadonlyArray<Pick<RouteTier, "name" | "embeddings" | "provider">>
 ): string | undefined => {

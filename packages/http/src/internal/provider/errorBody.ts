@@ -1,11 +1,11 @@
 import * as Json from "../bytes/json.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 
-/** What an error body says, whatever envelope it came in. */
+/** The contents of an error body, in any known envelope. */
 export interface ErrorBody {
-  /** Machine-readable words of the provider, in lower case. Nothing in it comes from the caller. */
+  /** The provider's machine-readable words, in lower case. None come from the caller. */
   readonly codes: ReadonlyArray<string>
-  /** The message, or the body where it is not JSON. It may quote the caller. */
+  /** The message, or the whole body if it is not JSON. It may quote the caller. */
   readonly text: string
   /** An HTTP status that the body names. */
   readonly status: number | undefined
@@ -14,9 +14,9 @@ export interface ErrorBody {
 }
 
 /**
- * Reads the known places alone: OpenAI's and Anthropic's `error`, Google's array of it, Mistral's and FastAPI's
- * bare fields, OpenRouter's error inside a choice. A body can quote the request, and whoever wrote that must not
- * be able to say that our quota is used up.
+ * Reads only the known places: OpenAI's and Anthropic's `error`, Google's array of it, Mistral's and FastAPI's bare
+ * fields, OpenRouter's error inside a choice. A body can quote the request, whose author must not be able to fake an
+ * exhausted quota.
  */
 export const read = (body: string): ErrorBody => {
   const json = Json.parse(Utf8.withoutMark(body))
@@ -53,9 +53,9 @@ export const read = (body: string): ErrorBody => {
   }
 }
 
-/** Whether what came as an answer is an error. */
+/** Whether an answer is really an error. */
 export const isError = (json: unknown): boolean => {
-  // Gemini puts its errors into an array.
+  // Gemini wraps its errors in an array.
   const top = Json.asObject<"error" | "object">(Array.isArray(json) ? json[0] : json)
   return Json.isGiven(top?.error) || top?.object === "error"
 }

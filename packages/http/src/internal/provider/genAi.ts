@@ -4,33 +4,33 @@ import type { ChatRequest, Usage } from "../../ChatCompletion.ts"
 import * as Json from "../bytes/json.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 
-// The names are those of OpenTelemetry's conventions for generative AI as they are now; whoever needs those of a
-// former version has them renamed by the exporter.
+// The names are those of OpenTelemetry's current conventions for generative AI; the exporter can rename them to those
+// of a former version.
 
-/** What an answer says of itself beside its content. */
+/** The metadata of an answer. */
 export interface Facts {
   readonly id: string | undefined
   readonly model: string | undefined
-  /** One for each choice; `error` for one that did not come to its end. */
+  /** One per choice; `error` for an unfinished one. */
   readonly finishReasons: ReadonlyArray<string>
   readonly usage: Usage | undefined
 }
 
-/** Tells what is known of an answer when nothing more of it will come, however it ended. */
+/** Reports what is known of an answer at its end, however it ended. */
 export const answered = (facts: Facts): Effect.Effect<void> => {
   const used = units(facts.usage)
   const annotated = Attempt.annotateTier(() => responseAttributes(facts, used))
   return used === undefined ? annotated : Effect.zipRight(Attempt.recordUsage(used), annotated)
 }
 
-/** Tells what was asked for. */
+/** Reports the request's parameters. */
 export const asked = (request: ChatRequest): Effect.Effect<void> =>
   Attempt.annotateTier(() => requestAttributes(request))
 
 const units = (usage: Usage | undefined): Attempt.Usage | undefined => {
   if (usage === undefined) return undefined
   const { cacheRead, cacheWrite, input, output, reasoning } = usage
-  // One by one: to spread what may be nothing takes V8 many times as long.
+  // One by one: spreading possibly empty objects takes V8 many times as long.
   const used: Record<string, number> = {}
   if (input !== undefined) used["input_tokens"] = input
   if (output !== undefined) used["output_tokens"] = output
@@ -66,7 +66,7 @@ const outputType: Read = (value) => {
   return type === "json_object" || type === "json_schema" ? "json" : type === "text" ? type : undefined
 }
 
-/** By the field of a request: the attribute that tells of it, and how. Of two fields the later one counts. */
+/** From a request's field to its attribute and conversion. Of two fields for one attribute, the later one counts. */
 const parameters: ReadonlyArray<readonly [field: string, attribute: string, read: Read]> = [
   ["temperature", "gen_ai.request.temperature", number],
   ["top_p", "gen_ai.request.top_p", number],
@@ -95,5 +95,5 @@ const requestAttributes = ({ body, stream }: ChatRequest): Readonly<Record<strin
   return attributes
 }
 
-/** Whatever callers and upstreams send, as long as names are. */
+/** Bounds a name, whatever callers and upstreams send. */
 const short = (text: string): string => text.slice(0, 128)

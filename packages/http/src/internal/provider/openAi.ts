@@ -10,7 +10,7 @@ import { bodyOf } from "../stream/prefill.ts"
 import * as Dialect from "./dialect.ts"
 import * as Embeddings from "./embeddings.ts"
 
-/** An account that speaks OpenAI's protocol, wherever it keeps its models and however it takes its key. */
+/** An account that speaks OpenAI's protocol, with its own URLs and authentication. */
 interface Account {
   readonly name: string
   readonly system: string
@@ -18,14 +18,14 @@ interface Account {
   readonly upstream: Upstream
   /** Below the base URL. */
   readonly path: (endpoint: "chat/completions" | "embeddings", model: string) => string
-  /** How the key is shown. */
+  /** The header with the key. */
   readonly key: Readonly<Record<string, string>> | undefined
-  /** Over the ones of ours. */
+  /** Override ours. */
   readonly headers: Readonly<Record<string, string>> | undefined
   readonly quirks: Quirks
-  /** Undefined where its models answer a last message of the assistant's anew. */
+  /** Undefined if its models do not continue a final assistant message. */
   readonly prefill?: Prefill | undefined
-  /** Before the table's. */
+  /** Take precedence over the table's. */
   readonly errors: ReadonlyArray<ErrorTable.Row> | undefined
 }
 

@@ -7,7 +7,7 @@ import { type respond, TransportError } from "../../Upstream.ts"
 import * as Json from "../bytes/json.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 
-/** An answer, to be given by `respond`. */
+/** The argument of `respond`. */
 export type Said = Parameters<typeof respond>[0]
 
 interface Head {
@@ -24,11 +24,11 @@ interface Broken {
 
 interface Words {
   readonly said: ReadonlyArray<string>
-  /** A word is a token, and whatever is asked is eight. */
+  /** One token per word, and eight for any request. */
   readonly usage: object
 }
 
-/** All that it says, or what follows so many words of it. */
+/** All words of the answer, or those that follow the prefix. */
 export const wordsOf = (model: string, prefix: string): Words => {
   const given = words(prefix).length
   const said = words(`The show goes on: this is ${model}, reading the part.`).slice(given)
@@ -95,13 +95,13 @@ export const streamed = (
   }
 }
 
-/** Whether the caller of a stream wants its usage. */
+/** Whether the caller asked for the stream's usage. */
 export const asksForUsage = (body: Uint8Array): boolean => {
   const request = Json.asObject<"stream_options">(Json.parse(Utf8.decode(body)))
   return Json.asObject<"include_usage">(request?.stream_options)?.include_usage === true
 }
 
-/** Texts that are the same have the same vector, of length 1. */
+/** Equal texts have equal vectors, of length 1. */
 export const embeddings = (model: string, body: Uint8Array): Said => {
   const request = Json.asObject<"input" | "encoding_format">(Json.parse(Utf8.decode(body)))
   const { encoding_format, input } = request ?? {}

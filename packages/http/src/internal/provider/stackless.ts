@@ -1,9 +1,9 @@
-/** V8 has it, and no standard: without Node's types nothing knows of it. */
+/** Specific to V8, and typed only by Node's types. */
 const limits = Error as typeof Error & { stackTraceLimit: number | undefined }
 
 /**
- * Makes an error without a stack: of one that says what an upstream did, it tells nobody anything, and it costs more
- * than all the rest of a failed attempt's reading.
+ * Makes an error without a stack trace: for an upstream's failure it is meaningless, and it costs more than everything
+ * else about reading a failed answer.
  */
 export const stackless = <E extends Error>(make: () => E): E => {
   const { stackTraceLimit } = limits

@@ -20,7 +20,7 @@ export const waitAsked = (
   ])
 }
 
-/** The wait until every limit that has nothing left begins anew. */
+/** The wait until every exhausted limit has been reset. */
 export const untilReset = (headers: Headers): Duration.Duration | undefined => {
   const waits = limits.map((limit) =>
     headers[`x-ratelimit-remaining-${limit}`]?.trim() === "0"
@@ -40,7 +40,7 @@ const firstWait = (waits: ReadonlyArray<number>): Duration.Duration | undefined 
 }
 
 const decimal = /^\d+(\.\d+)?$/
-// Date.parse makes a date of nearly anything, even of "-5".
+// `Date.parse` accepts nearly anything, even "-5".
 const httpDate = /^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*, .* gmt$/i
 const cDate = /^(?:mon|tue|wed|thu|fri|sat|sun) [a-z]{3} [ \d]\d \d\d:\d\d:\d\d \d{4}$/i
 const googleDelay = /^\d+(\.\d+)?s$/

@@ -16,11 +16,11 @@ import { concat } from "../bytes/bytes.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 import * as envelope from "./envelope.ts"
 
-/** How one request is to be answered beside what its route says. */
+/** Additional parameters of an answer. */
 interface Asked {
   readonly timeout: Duration.Duration | undefined
   readonly listener: (event: Attempt.Event) => void
-  /** What is answered when no tier does. */
+  /** The answer if no tier has one. */
   readonly otherwise: (cause: Cause.Cause<unknown>) => Effect.Effect<Response>
 }
 
@@ -76,7 +76,7 @@ const bytesOf = <E>(parts: FallbackStream.Pull<Part, E>): Effect.Effect<Uint8Arr
     onFailure: (cause) => {
       if (said || isEnd(cause)) return Effect.succeed(undefined)
       said = true
-      // The status is sent already: only an event can say that the answer is not whole.
+      // The status has been sent already, so only an event can say that the answer is incomplete.
       return Effect.succeed(interrupted)
     }
   })
@@ -99,7 +99,7 @@ const servedBy = (
   served: Fallback.Served<unknown, unknown>,
   headers: Record<string, string>
 ): Record<string, string> => {
-  // Set and not spread: to add to what was spread takes V8 many times as long.
+  // Set one by one: adding to a spread object takes V8 many times as long.
   headers["x-understudy-tier"] = headerText(served.tier)
   headers["x-understudy-model"] = headerText(served.labels["model"] ?? "")
   headers["x-understudy-attempts"] = String(served.attempts.length)

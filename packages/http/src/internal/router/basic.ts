@@ -2,8 +2,8 @@ import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 
 /**
- * A browser cannot send `Bearer`, but a password: that is the key, whoever the user says to be. Every other header is
- * left as it is.
+ * A browser cannot send `Bearer`, but `Basic`: the password is the key, and the user name is ignored. Any other header
+ * stays unchanged.
  */
 export const asBearer = (authorization: string | undefined): string | undefined => {
   const basic = authorization === undefined ? null : /^basic +(\S+) *$/i.exec(authorization)

@@ -19,7 +19,7 @@ export const encode = ({ attempts, code, message, param = null, type }: Envelope
     JSON.stringify({ error: { message, type, param, code, ...(attempts === undefined ? {} : { attempts }) } })
   )
 
-/** What a caller is told of each attempt: nothing that an upstream said. */
+/** What the caller is told about each attempt, without any of the upstreams' text. */
 export const attemptList = (attempts: ReadonlyArray<Attempt.Attempt<unknown>>): ReadonlyArray<object> =>
   attempts.map((attempt) => ({
     tier: attempt.tier,

@@ -7,7 +7,7 @@ import * as Redacted from "effect/Redacted"
 import type { Response } from "../../OpenAiRouter.ts"
 import { attemptList, encode, providerError } from "./envelope.ts"
 
-/** The one answer for a run that no tier served. */
+/** The answer for a run that no tier served. */
 export const response = (
   route: string,
   attempts: ReadonlyArray<Attempt.Attempt<unknown>>,
@@ -16,7 +16,7 @@ export const response = (
   const error = Option.getOrUndefined(Cause.failureOption(cause))
   const failed = error instanceof AllTiersFailed ? error : undefined
   const wereAllAsked = failed === undefined || failed.refusals.length === 0
-  // Of a hedge, the last to end is the side that was interrupted for it.
+  // In a hedge, the interrupted side ends last.
   const wrong = attempts.find(({ next, outcome }) => next === "abort" && outcome !== "interrupted")
   const last = wrong ?? attempts.at(-1)
   const isOfRequest = wrong !== undefined || (wereAllAsked && lastOfEachTier(attempts).every(speaksToCaller))
@@ -61,7 +61,7 @@ const lastOfEachTier = (
   ...new Map(attempts.map((attempt) => [attempt.tier, attempt])).values()
 ]
 
-// What a server cannot do at all, its 501, is no word about the request; a 401 or 403 may name keys and projects.
+// A 501 is not about the request, and a 401 or 403 may name keys and projects.
 const speaksToCaller = (attempt: Attempt.Attempt<unknown>): boolean => {
   const { kind, status } = providerError(attempt) ?? {}
   return (
@@ -75,7 +75,7 @@ const lastWord: ReadonlySet<string | undefined> = new Set([
   "model_not_found"
 ])
 
-// A client's own retry would only multiply ours, so it is told not to unless waiting helps.
+// A client's own retries would multiply ours, so it is told not to retry unless waiting helps.
 const noRetry = { "x-should-retry": "false" }
 
 const ours = (
@@ -93,7 +93,10 @@ const ours = (
   body: encode({ code, message, type: status === 429 ? "rate_limit_error" : "upstream_error", attempts })
 })
 
-/** The soonest that an upstream named. An only tier that is asked once fails with its own error, which names none. */
+/**
+ * The shortest wait named by an upstream. Taken from the attempts, since a single tier without retries fails with its
+ * own error and not with `AllTiersFailed`.
+ */
 const soonest = (attempts: ReadonlyArray<Attempt.Attempt<unknown>>): number | undefined => {
   const named = attempts.flatMap(({ retryAfter }) => retryAfter ?? [])
   return named.length === 0 ? undefined : wholeSeconds(named.reduce(Duration.min))

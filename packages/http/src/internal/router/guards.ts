@@ -6,7 +6,7 @@ import type { Request, Response } from "../../OpenAiRouter.ts"
 import { asBearer } from "./basic.ts"
 import { overloaded, refusal, withHeaders } from "./responses.ts"
 
-/** What answers at a path; `parameter` is what the path holds. */
+/** The handler of a path; `parameter` is the variable part of the path. */
 export type Endpoint = (
   request: Request,
   requestId: string,
@@ -35,7 +35,7 @@ export const forMethod =
           })
         )
 
-/** A server sends the head alone of an answer to `HEAD`. */
+/** A server sends only the head of an answer to `HEAD`. */
 const allowed = { GET: ["GET", "HEAD"], POST: ["POST"] }
 
 export const within =

@@ -15,7 +15,7 @@ export const toHttpApp = (
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
     const { headers, method, url: path } = request
     const response = handler({ method, path, headers, body: read(request, maxBody) })
-    // Servers run an app as one that cannot be interrupted, and so one whose caller cannot leave.
+    // Servers run an app uninterruptibly, so that it would not notice a caller that disconnects.
     return Effect.map(Effect.interruptible(response), toResponse)
   })
 

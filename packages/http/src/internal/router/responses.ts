@@ -9,8 +9,8 @@ export const json = (status: number, body: object): Response => ({
 })
 
 /**
- * A refusal in OpenAI's error envelope, which tells clients not to try again: for what a server turns down before
- * the router sees it.
+ * A refusal in OpenAI's error envelope that tells clients not to retry, for requests that a server rejects before the
+ * router sees them.
  *
  * @example
  * import { OpenAiRouter } from "@understudy/http"

@@ -1,21 +1,21 @@
 import * as Utf8 from "../bytes/utf8.ts"
 
 /**
- * What was read of one event, for as long as those that follow it differ from it in their words alone, as nearly all of a
- * stream do: they come to the same. To compare an event costs a fraction of what it costs to parse it.
+ * A cache of what was last read from an event. It is valid for events that differ only in their text, as nearly all of
+ * a stream do; comparing an event costs a fraction of parsing it.
  */
 export class Alike<A> {
-  /** The bytes of the event around its words. */
+  /** The bytes around the text of the event. */
   private around: ReadonlyArray<Uint8Array> = []
   private read: A | undefined
 
-  /** Of an event that is JSON. */
+  /** Only for JSON events. */
   learn(raw: Uint8Array, read: A): void {
     this.around = wordless(raw)
     this.read = read
   }
 
-  /** `undefined` where the event has to be read. */
+  /** `undefined` if the event has to be parsed. */
   find(raw: Uint8Array): A | undefined {
     const { around } = this
     let at = 0
@@ -25,7 +25,7 @@ export class Alike<A> {
       at += bytes.length
       if (index === around.length - 1) return at === raw.length ? this.read : undefined
       const end = endOfWords(raw, at)
-      // That there are none may mean something.
+      // An empty text may have a meaning.
       if (end === at) return undefined
       at = end
     }
@@ -37,12 +37,12 @@ const QUOTE = 0x22
 const COLON = 0x3a
 const BACKSLASH = 0x5c
 const SPACE = 0x20
-/** The first byte of one. */
+/** Its first byte in UTF-8. */
 const BYTE_ORDER_MARK = 0xef
 
 /**
- * Members whose text says nothing to `readChunk`, but that it is there; and so do all that have such an end. In JSON nothing
- * else is followed by a quote, a colon and a quote.
+ * Members of whose text `readChunk` only uses that it is not empty; the same holds for all names with such an ending.
+ * In JSON only a key is followed by a quote, a colon and a quote.
  */
 const names = ["content", "reasoning", "text", "arguments", "obfuscation"].map(Utf8.encode)
 
@@ -51,9 +51,9 @@ const endAt =
   (name: Uint8Array): boolean =>
     end >= name.length && name.every((byte, index) => raw[end - name.length + index] === byte)
 
-/** The bytes around the words of an event; none where it has no words. */
+/** The bytes around the text of an event; empty if it has none. */
 const wordless = (raw: Uint8Array): ReadonlyArray<Uint8Array> => {
-  // It is skipped at the start of a stream alone.
+  // It is skipped only at the start of a stream.
   if (raw[0] === BYTE_ORDER_MARK) return []
   const around: Array<Uint8Array> = []
   let kept = 0
@@ -71,7 +71,7 @@ const wordless = (raw: Uint8Array): ReadonlyArray<Uint8Array> => {
 
 const escaped = new Set(Utf8.encode('"\\/bfnrt'))
 
-/** Where a string ends, or something begins that asks for a parser. */
+/** The end of a string, or of its part that needs no parser. */
 const endOfWords = (raw: Uint8Array, from: number): number => {
   let at = from
   while (at < raw.length) {

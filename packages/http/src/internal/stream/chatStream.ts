@@ -13,25 +13,25 @@ import { answered, type Facts } from "../provider/genAi.ts"
 import { endSoon } from "./grace.ts"
 import type { Parts } from "./parts.ts"
 
-/** Reads the events of one answer, and knows when the model has finished it. */
+/** Reads the events of one answer, and tells when the model has finished it. */
 export interface ChatReader {
   readonly read: (event: Sse.Event) => Read
-  /** The model has finished all that it had begun. */
+  /** Whether the model has finished all choices that it has begun. */
   readonly isWhole: () => boolean
-  /** It has finished all that it was asked for: nothing of it is still to come. */
+  /** Whether it has finished all choices that were requested, so that nothing more can come. */
   readonly hasAll: () => boolean
-  /** What it knows of the answer by now. */
+  /** What is known of the answer so far. */
   readonly facts: () => Facts
 }
 
 export type Piece = { readonly _tag: "Part" } & Part
 
-/** What one event comes to. */
+/** The result of reading one event. */
 export type Read =
   | Piece
   | { readonly _tag: "Nothing" }
   | { readonly _tag: "Malformed" }
-  /** The upstream says that it is done; `last` goes out before the end. */
+  /** The upstream's own end marker; `last` is emitted before the end. */
   | { readonly _tag: "End"; readonly last: Part | undefined }
   | { readonly _tag: "ErrorEvent"; readonly body: string }
 
@@ -47,8 +47,8 @@ export const nothing: Read = { _tag: "Nothing" }
 export const malformed = { _tag: "Malformed" } as const satisfies Read
 
 /**
- * A streamed answer as parts of whole events, ending with `[DONE]` if and only if the model finished it. Malformed
- * events are left out and counted.
+ * A streamed answer as parts of complete events, which ends with `[DONE]` if and only if the model finished it.
+ * Malformed events are left out and counted.
  */
 export const chatStream = (
   read: Response["read"],
@@ -60,7 +60,7 @@ export const chatStream = (
 ): Effect.Effect<Parts, never, Scope.Scope> =>
   Effect.suspend(() => {
     const steps = makeSteps(reader)
-    // What follows the parts that have been given.
+    // What follows the parts emitted so far.
     let then: Parts | undefined
 
     const given = (all: ReadonlyArray<Step>): Parts => {
@@ -91,7 +91,7 @@ export const chatStream = (
     const more = (read: Response["read"]): Parts =>
       Effect.matchEffect(read, {
         onSuccess: (chunk) => given(chunk === undefined ? steps.end() : steps.push(chunk)),
-        // A connection that breaks after the model has finished takes nothing away from its answer. Of one that has begun
+        // If the connection breaks after the model has finished, the answer is still complete. Of one that has begun
         // fewer choices than were asked for nobody knows.
         onFailure: (error) =>
           reader.hasAll() ? given(steps.end()) : Effect.fail(Option.some(errors.inTransport(error)))
@@ -108,7 +108,7 @@ export const chatStream = (
           : Effect.annotateCurrentSpan("understudy.stream.malformed_events", steps.malformed)
       )
     )
-    // Not `addFinalizer`, which takes all of the fiber's locals along: several times the price.
+    // Not `addFinalizer`, which captures all of the fiber's `FiberRef`s at several times the cost.
     return Effect.withFiberRuntime(({ currentContext }) => {
       const context = currentContext as Context.Context<Scope.Scope>
       return Effect.as(
@@ -126,12 +126,12 @@ type Step =
   | { readonly _tag: "Failed"; readonly error: ProviderError.ProviderError }
   | { readonly _tag: "ErrorEvent"; readonly body: string }
 
-// More than any upstream says before it comes to the point.
+// More than any upstream sends before its content.
 const maxPreambleBytes = 1024 * 1024
 
 const makeSteps = (reader: ChatReader) => {
   const events = Sse.make()
-  // What comes before the first content is held back, for another tier may yet have to answer.
+  // Everything before the first content is held back, since another tier may still have to answer.
   let preambleBytes = 0
   const steps = {
     malformed: 0,
@@ -189,7 +189,7 @@ const makeSteps = (reader: ChatReader) => {
 
 const blankLine = Utf8.encode("\n\n")
 
-/** The event that a stream broke off in. As it is, what follows would become a part of it. */
+/** Completes the event in which a stream broke off. Otherwise what follows would become part of it. */
 const closed = (event: Sse.Event): ReadonlyArray<Sse.Event> =>
   event.data === undefined ? [] : [{ ...event, raw: concat([event.raw, blankLine]) }]
 

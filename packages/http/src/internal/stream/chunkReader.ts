@@ -4,7 +4,7 @@ import type { Facts } from "../provider/genAi.ts"
 import { Alike } from "./alike.ts"
 import { type ChatReader, malformed, nothing, part, type Read } from "./chatStream.ts"
 
-/** Reads OpenAI's own chunks, and leaves their bytes as they are. `n` choices were asked for. */
+/** Reads OpenAI's chunks without changing their bytes. `n` choices were requested. */
 export const chunkReader = (n = 1): ChatReader => {
   const begun = new Set<number>()
   const finished = new Map<number, string>()
@@ -20,7 +20,7 @@ export const chunkReader = (n = 1): ChatReader => {
       if (before.finished.length > 0) advance(before)
       return part(raw, before.meaningful, before.usage)
     }
-    // Clients of OpenAI take a name without data for an event and fail on its empty data.
+    // OpenAI's clients take a name without data for an event and fail on its empty data.
     if (data === undefined) return event === "" ? part(raw) : nothing
     if (event === "error") return { _tag: "ErrorEvent", body: data }
     const chunk = readChunk(data)
@@ -60,7 +60,7 @@ export const chunkReader = (n = 1): ChatReader => {
     }
   }
 
-  // Some upstreams give one choice however many were asked for, and others one after the other.
+  // Some upstreams send one choice however many were requested, and others send them one after the other.
   const isWhole = (): boolean => begun.size > 0 && finished.size === begun.size && notOver.size === 0
   const facts = (): Facts => ({
     ...known,

@@ -13,16 +13,16 @@ import { type Begun, eventsOf, follow, type Head } from "./follow.ts"
 import type { Parts } from "./parts.ts"
 import { takesPrefix } from "./prefill.ts"
 
-/** What a caller was given of an answer that is nothing but text so far. */
+/** What has been sent of an answer that consists of text only. */
 interface Said {
   readonly text: string
   readonly head: Head | undefined
 }
 
-// Far more than a model says in one answer.
+// Far more than a model's answer.
 const maxTextLength = 1024 * 1024
 
-/** Nobody goes on with an answer that has ended, that is more than the text of one choice, or that has no bounds. */
+/** An answer cannot be continued if it has ended, contains more than the text of one choice, or is too long. */
 export const transcript: Transcript<Part, Said> = {
   empty: { text: "", head: undefined },
   add: (said, part) => {
@@ -32,7 +32,7 @@ export const transcript: Transcript<Part, Said> = {
       const delta = readDelta(data)
       if (delta === undefined || delta.thinks || delta.more || delta.ends) return undefined
       text += delta.text
-      // The first chunk of some servers has no choice, and no name.
+      // Some servers' first chunk has no choice and no id.
       if (delta.text !== "") head ??= headOf(data)
     }
     return text.length > maxTextLength ? undefined : { text, head }
@@ -44,7 +44,7 @@ const headOf = (data: string): Head => {
   return ["id", "created", "model"].map((name) => [name, RawJson.written(chunk.get(name))])
 }
 
-/** Whether a tier is to be given a prefix that its provider would not go on from. */
+/** Whether a tier is to `prefill`, but its provider cannot continue a prefix. */
 export const answersAnew = ({ continue: way, provider }: Tier): boolean =>
   way === "prefill" && provider.prefill === undefined
 
@@ -52,7 +52,7 @@ type Tier = Pick<RouteTier, "continue" | "provider">
 
 type Opening = Effect.Effect<Parts, ProviderError.ProviderError, Scope.Scope>
 
-/** The rest of an answer that has broken off, as this tier has it. */
+/** The rest of an answer that broke off, from this tier. */
 export const goOn = (
   { continue: way, provider }: Tier,
   { head = [], text }: Said,
@@ -65,7 +65,7 @@ export const goOn = (
       onFailure: notTheCallers
     })
   if (way === "restart") return follows(ask(request), { must: text, may: "" })
-  // A model would say its own white space after that at the end, and some servers refuse it there.
+  // A model would emit its own white space after it, and some servers reject trailing white space.
   const prefix = text.trimEnd()
   if (prefix === "" || !takesPrefix(request)) return ProviderError.make({ kind: "unsupported" })
   return follows(ask({ ...request, prefix }), {
@@ -74,6 +74,6 @@ export const goOn = (
   })
 }
 
-/** The request was good enough for the tier that began: what is wrong with it now is how it is asked. */
+/** The first tier accepted the request, so a rejection now is caused by the way we continue it. */
 const notTheCallers = (error: ProviderError.ProviderError): ProviderError.ProviderError =>
   error.kind === "invalid_request" ? ProviderError.make({ ...error, kind: "unsupported" }) : error

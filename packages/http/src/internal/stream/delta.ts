@@ -1,17 +1,17 @@
 import * as Json from "../bytes/json.ts"
 import { isFilled } from "../provider/choice.ts"
 
-/** What a chunk adds to the only choice of an answer. */
+/** A chunk of an answer with a single choice. */
 interface Delta {
   readonly text: string
-  /** Whether it shows what the model thinks. */
+  /** Whether it contains reasoning. */
   readonly thinks: boolean
-  /** Whether there is anything else: a call of a tool, a refusal, sound. */
+  /** Whether it contains anything else: a tool call, a refusal, audio. */
   readonly more: boolean
   readonly ends: boolean
 }
 
-/** A chunk without a choice, such as one of usage, adds nothing; what is no chunk, or of another choice, is `undefined`. */
+/** A chunk without a choice, such as usage, adds nothing; `undefined` for no chunk, or one of another choice. */
 export const readDelta = (data: string): Delta | undefined => {
   const chunk = Json.asObject<"choices">(Json.parse(data))
   if (chunk === undefined) return undefined

@@ -11,19 +11,19 @@ import * as Utf8 from "../bytes/utf8.ts"
 import { readDelta } from "./delta.ts"
 import type { Parts } from "./parts.ts"
 
-/** What every chunk of an answer says of it, as its first one put it. */
+/** The metadata of every chunk of an answer, from its first chunk. */
 export type Head = ReadonlyArray<readonly [name: string, value: RawJson.Text | undefined]>
 
-/** The events of a part, which are whole. */
+/** The events of a part, which are complete. */
 export const eventsOf = ({ bytes }: Part): ReadonlyArray<Sse.Event> => {
   const reader = Sse.make({ maxEventBytes: bytes.length + 1 })
   return [...reader.push(bytes), ...reader.end()]
 }
 
 /**
- * What an answer adds to one that was begun by another, under that one's head. It has to begin with `must`, and may go
- * on with `may`, as far as it does; both are left out, and so is all else before it adds something. One that begins
- * otherwise, or ends sooner, is another answer and fails.
+ * The part of an answer that continues another one, with the other's metadata. It has to begin with `must`, optionally
+ * followed by as much of `may` as it repeats; both are removed, and so is everything else before new text. If it begins
+ * otherwise, or ends sooner, it has diverged and fails.
  */
 export const follow = (parts: Parts, { may, must }: Begun, head: Head): Parts => {
   let left = must + may
@@ -51,7 +51,7 @@ const diverged = ProviderError.make({ kind: "stream_diverged" })
 
 const leftOut = "leftOut"
 
-/** What becomes of an event: its bytes, nothing, or the end of all. */
+/** The result of an event: its bytes, nothing, or the end. */
 type Step = (event: Sse.Event) => Uint8Array | typeof leftOut | ProviderError.ProviderError
 
 const mapEvents = (parts: Parts, step: Step): Parts => {
@@ -67,13 +67,13 @@ const mapEvents = (parts: Parts, step: Step): Parts => {
       }
       if (kept.length > 0) changed.push({ ...part, bytes: concat(kept) })
     }
-    // A part of which nothing is left is none.
+    // Skips a part of which nothing is left.
     return changed.length === 0 ? next : Effect.succeed(Chunk.unsafeFromArray(changed))
   })
   return next
 }
 
-/** The end of a stream is none. */
+/** `[DONE]` is none. */
 const isChunk = (data: string): boolean => Json.asObject(Json.parse(data)) !== undefined
 
 const commonLength = (one: string, other: string): number => {
@@ -82,16 +82,16 @@ const commonLength = (one: string, other: string): number => {
   return length
 }
 
-/** The chunk without so much of its text. What it says of single tokens goes with it. */
+/** The chunk without the beginning of its text, and without its per-token data. */
 const without = (data: string, length: number): string => {
   const chunk = RawJson.update(Utf8.encode(data), [...choice, "delta", "content"], (content) =>
-    // Of one that is there twice, the other may be anything.
+    // If the key is duplicated, the other value may be anything.
     Utf8.encode(JSON.stringify((Json.asText(RawJson.read(content)) ?? "").slice(length)))
   )
   return Utf8.decode(RawJson.update(chunk, [...choice, "logprobs"], () => Utf8.encode("null")))
 }
 
-/** The role was said. What the tiers before have used is in nobody's usage, and so that is marked. */
+/** Removes the role, which was sent already, and marks the usage, which lacks that of the earlier tiers. */
 const underHead = (data: string, head: Head): string => {
   const chunk = RawJson.withMembers(Utf8.encode(data), head)
   const roleless = RawJson.update(chunk, [...choice, "delta"], (delta) =>

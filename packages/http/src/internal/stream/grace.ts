@@ -7,8 +7,8 @@ import * as Option from "effect/Option"
 const grace = Duration.seconds(2)
 
 /**
- * Reads on only for a moment, now that there is all that matters, and then says that it was the end. Some upstreams
- * neither say so nor hang up, and what they might still send, a count of tokens, is not worth a caller's wait.
+ * Keeps reading a complete answer only for a moment, and then ends it. Some upstreams send no end and keep the
+ * connection open, and what they might still send, a count of tokens, is not worth a caller's wait.
  */
 export const endSoon = <E>(
   read: Effect.Effect<Uint8Array | undefined, E>

@@ -4,7 +4,7 @@ import * as Json from "../bytes/json.ts"
 import * as RawJson from "../bytes/rawJson.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 
-/** The body of a request; what was said of the answer already is its last message, as the server wants it. */
+/** The body of a request, with the prefix as its final message, as the server expects it. */
 export const bodyOf = (
   { body, prefix }: ChatRequest,
   { message, request }: Omit<Prefill, "answer"> = {}
@@ -19,8 +19,8 @@ export const bodyOf = (
 }
 
 /**
- * Whether a model could go on from a last message of the assistant's: not where the caller has said one itself, and
- * not where the answer is to have a form, for servers that see to it have it begin where they do.
+ * Whether a model could continue a final assistant message: not if the caller's request ends with one itself, and not
+ * for structured output, which servers enforce from the start of their own answer.
  */
 export const takesPrefix = ({ body }: ChatRequest): boolean => {
   const request = Json.asObject<"messages" | Form>(Json.parse(Utf8.decode(body)))
@@ -28,7 +28,7 @@ export const takesPrefix = ({ body }: ChatRequest): boolean => {
   return last !== undefined && last.role !== "assistant" && !forms.some((form) => isAsked(request?.[form]))
 }
 
-/** What a request's last message says, where it is the assistant's. */
+/** The text of a request's final message, if it is the assistant's. */
 export const prefixIn = (body: Uint8Array): string => {
   const last = lastMessage(Json.asObject<"messages">(Json.parse(Utf8.decode(body))))
   return last?.role === "assistant" && typeof last.content === "string" ? last.content : ""
@@ -37,7 +37,7 @@ export const prefixIn = (body: Uint8Array): string => {
 const lastMessage = (request: Json.Loose<"messages"> | undefined) =>
   Array.isArray(request?.messages) ? Json.asObject<"role" | "content">(request.messages.at(-1)) : undefined
 
-// OpenAI's, and vLLM's own.
+// OpenAI's parameters, and vLLM's own.
 const forms = [
   "response_format",
   "structured_outputs",

@@ -20,7 +20,7 @@ export type Close = (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
  * the next tier if the first breaks off and the next continues it. The run ends with its stream, or with the scope at
  * the latest.
  */
-export const given = <A, E, E2, R, B>(
+export const servedStream = <A, E, E2, R, B>(
   ladder: Ladder<Pull<A, E>, E2, R>,
   give: (pull: Pull<A, E>, close: Close) => B,
   listener?: Listening
@@ -49,7 +49,7 @@ export const given = <A, E, E2, R, B>(
       const breaks = (cause: Cause.Cause<E>): Effect.Effect<never, Option.Option<E>> =>
         Effect.zipRight(finish(Exit.failCause(cause)), Effect.failCause(Cause.map(cause, Option.some)))
 
-      const goesOn = (next: Committed<Pull<A, E>, E2>): void => {
+      const onContinue = (next: Committed<Pull<A, E>, E2>): void => {
         serving = next
         transcript = next.transcript as Transcript<A, unknown> | undefined
         if (transcript === undefined) sent = undefined
@@ -60,7 +60,7 @@ export const given = <A, E, E2, R, B>(
       const goOn = (cause: Cause.Cause<E>): Effect.Effect<unknown, E> =>
         Effect.uninterruptibleMask((restore) =>
           Effect.flatMap(
-            Effect.forkDaemon(Effect.interruptible(serving.goOn(cause, sent, goesOn))),
+            Effect.forkDaemon(Effect.interruptible(serving.continueFrom(cause, sent, onContinue))),
             (fiber) => {
               goingOn = fiber
               return Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
