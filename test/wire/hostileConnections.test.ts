@@ -45,7 +45,9 @@ describe("a hostile connection", () => {
     TLS: "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "HTTP/2": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "a path with a space": "GET /v1/mo dels HTTP/1.1\r\nhost: localhost\r\n\r\n",
-    "no host": get("")
+    "no host": get(""),
+    "two hosts": get("host: localhost\r\nHOST: elsewhere.example\r\n"),
+    "one host twice, in HTTP/1.0": "GET /v1/models HTTP/1.0\r\nhost: localhost\r\nhost: localhost\r\n\r\n"
   }
   const refusals: Readonly<Record<string, readonly [string, number, string]>> = {
     ...Record.map(malformed, (request) => [request, 400, "malformed_request"] as const),

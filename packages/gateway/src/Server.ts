@@ -159,8 +159,9 @@ export const serve = (options: Options): Effect.Effect<Serving, ListenError, Sco
     })
     server.on("request", (incoming, outgoing) => {
       latest.set(incoming.socket, outgoing)
-      if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {
-        return Refusals.answerWith(outgoing, Refusals.noHost())
+      const hosts = countHosts(incoming.rawHeaders)
+      if (hosts > 1 || (hosts === 0 && incoming.httpVersion === "1.1")) {
+        return Refusals.answerWith(outgoing, Refusals.hosts(hosts))
       }
       // The connection still belongs to an earlier request.
       const isQueued = outgoing.socket === null
@@ -233,6 +234,16 @@ export const serve = (options: Options): Effect.Effect<Serving, ListenError, Sco
     )
     return { url, underWay: requests.count }
   })
+
+/** Node's own `headers` keeps only the first. */
+const countHosts = (rawHeaders: ReadonlyArray<string>): number => {
+  let count = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!
+    if (name.length === 4 && name.toLowerCase() === "host") count++
+  }
+  return count
+}
 
 const toRequest = (incoming: Http.IncomingMessage, maxBody: number): Request => {
   const target = incoming.url ?? "/"

@@ -171,6 +171,7 @@ export class Run<X, E, R, A> {
 
   /** Returns the token and the permit of an attempt that will not start. */
   private unstarted(tier: Current<X, E, R, A>, then: () => Climb<A, E, R>): Climb<A, E, R> {
+    if (tier.number === 1 && tier.permit === undefined) return then()
     const refunded = tier.number === 1 ? Effect.void : refund(tier.rung)
     return Effect.matchCauseEffect(Effect.zipRight(refunded, this.report(tier, interrupted)), {
       onFailure: (cause) => this.abort(tier, cause),

@@ -14,7 +14,9 @@ const refuse = (...args: Parameters<typeof refusal>): Refusal => {
   return { ...rest, headers: { ...headers, ...connection } }
 }
 
-export const noHost = (): Refusal => refuse(400, "malformed_request", "The request names no host.")
+/** Of a request without a `Host`, or with several: proxies differ in which of those counts. */
+export const hosts = (count: number): Refusal =>
+  refuse(400, "malformed_request", `The request names ${count === 0 ? "no host" : "more than one host"}.`)
 
 export const foreignHost = (): Refusal =>
   refuse(403, "forbidden_host", "A gateway without keys answers only as localhost; server.apiKeys opens it.")
