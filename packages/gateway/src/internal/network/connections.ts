@@ -1,5 +1,6 @@
 import { Socket } from "node:net"
 import { buildConnector, Client, type Dispatcher } from "undici"
+import * as Turns from "./turns.ts"
 
 /** One keep-alive connection, for one request at a time. */
 export interface Connection {
@@ -57,6 +58,8 @@ class KeptOpen implements Connection {
   private readonly place: Place
   private readonly client: Client
   private socket: unknown
+  /** The first turn in which it is known what had come while it was free. */
+  private readBefore = 0
 
   constructor(place: Place) {
     this.place = place
@@ -79,10 +82,13 @@ class KeptOpen implements Connection {
   }
 
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    const turn = Turns.current()
+    if (turn !== undefined && turn >= this.readBefore) hasBeenRead(this.socket)
     this.client.dispatch(options, handler)
   }
 
   giveBack(): void {
+    this.readBefore = Turns.afterNextRead()
     this.place.free.push(this)
   }
 
@@ -105,5 +111,25 @@ class KeptOpen implements Connection {
     open.delete(this)
   }
 }
+
+/**
+ * Before undici writes to a socket that was idle, it lets the event loop read that once more: it may have been closed, or
+ * hold an answer to nothing (GHSA-35p6-xmwp-9g52). In a turn that has just been done, and waiting for it again would cost the
+ * whole next turn. An undici that keeps this differently waits as ever.
+ */
+const hasBeenRead = (socket: unknown): void => {
+  if (!(socket instanceof Socket)) return
+  const state = socket as unknown as Record<symbol, unknown>
+  validation ??= Object.getOwnPropertySymbols(socket).find(
+    ({ description }) => description === "kIdleSocketValidation"
+  )
+  if (validation !== undefined && state[validation] === unread) state[validation] = read
+}
+
+let validation: symbol | undefined
+
+/** Undici's own values. */
+const unread = 0
+const read = 2
 
 const notInTime = (): Error => Object.assign(new Error("not in time"), { code: "UND_ERR_CONNECT_TIMEOUT" })

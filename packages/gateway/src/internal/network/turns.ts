@@ -25,8 +25,14 @@ export const make = (): Turns => {
     const waits = mayCome && waited < mostAccepted
     mayCome = false
     waited = waits ? waited + 1 : 0
-    if (waits) setImmediate(begin, run)
-    else run(1)
+    if (waits) return void setImmediate(begin, run)
+    turn++
+    isUnderway = true
+    try {
+      run(1)
+    } finally {
+      isUnderway = false
+    }
   }
   const runner = new SchedulerRunner((round, run) => {
     if (round > 0 && round < rounds) run(round + 1)
@@ -41,6 +47,15 @@ export const make = (): Turns => {
     }
   }
 }
+
+let turn = 0
+let isUnderway = false
+
+/** The number of the turn that is under way, if one is. Between two turns every socket is read. */
+export const current = (): number | undefined => (isUnderway ? turn : undefined)
+
+/** The first turn before which every socket will have been read after now. */
+export const afterNextRead = (): number => turn + (isUnderway ? 1 : 2)
 
 const rounds = 32
 
