@@ -32,7 +32,7 @@ export const servedStream = <A, E, E2, R, B>(
       let transcript = first.transcript as Transcript<A, unknown> | undefined
       let sent: unknown = transcript?.empty
       let finished = false
-      let goingOn: Fiber.Fiber<unknown, E> | undefined
+      let continuing: Fiber.Fiber<unknown, E> | undefined
 
       const finish = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
         Effect.uninterruptible(
@@ -41,7 +41,7 @@ export const servedStream = <A, E, E2, R, B>(
             finished = true
             // Further pulls fail in the same way.
             sent = undefined
-            const stopped = goingOn === undefined ? Effect.void : Fiber.interrupt(goingOn)
+            const stopped = continuing === undefined ? Effect.void : Fiber.interrupt(continuing)
             return Effect.flatMap(stopped, () => serving.finish(exit))
           })
         )
@@ -57,12 +57,12 @@ export const servedStream = <A, E, E2, R, B>(
       }
 
       /** In its own fiber, since the scope may close while another one reads. */
-      const goOn = (cause: Cause.Cause<E>): Effect.Effect<unknown, E> =>
+      const continueAfter = (cause: Cause.Cause<E>): Effect.Effect<unknown, E> =>
         Effect.uninterruptibleMask((restore) =>
           Effect.flatMap(
             Effect.forkDaemon(Effect.interruptible(serving.continueFrom(cause, sent, onContinue))),
             (fiber) => {
-              goingOn = fiber
+              continuing = fiber
               return Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
             }
           )
@@ -84,7 +84,7 @@ export const servedStream = <A, E, E2, R, B>(
               onSome: (cause) =>
                 sent === undefined
                   ? breaks(cause)
-                  : Effect.matchCauseEffect(goOn(cause), {
+                  : Effect.matchCauseEffect(continueAfter(cause), {
                       onSuccess: () => next,
                       onFailure: breaks
                     })
