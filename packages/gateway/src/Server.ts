@@ -145,7 +145,7 @@ export const serve = (options: Options): Effect.Effect<Serving, ListenError, Sco
       // Longer than that of load balancers: the side that sends requests must be the one to close first.
       keepAliveTimeout: Duration.toMillis(options.keepAlive ?? Duration.seconds(75)),
       maxHeaderSize: Refusals.maxHeaderSize,
-      // Checked by us, since Checked by us, since Node's own refusal has no body.
+      // Checked by us, since Node's own refusal has no body.
       requireHostHeader: false
     })
     // Fires when nothing moves on a socket, as when the caller does not read.
