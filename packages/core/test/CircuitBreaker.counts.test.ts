@@ -186,6 +186,15 @@ describe("what a breaker counts", () => {
     }
   })
 
+  it("of several probes' successes, one that is taken back leaves the others", () => {
+    const three = { trip: consecutive(1), probes: 3, successesToClose: 3, failuresToOpen: 2 } as const
+    const machine = new Machine(three).calls(0, "f")
+    const [first, second] = [machine.admit(10_000), machine.admit(10_000)]
+    for (const probe of [first, second]) machine.report(probe, 10_000, Outcome.success)
+    machine.retract(10_000, first)
+    assert.deepInclude(machine.state, { _tag: "HalfOpen", successes: [second.id], failures: 1 })
+  })
+
   it("what is taken back after the state that heard of it has ended is late", () => {
     const reset = new Machine({}).calls(0, "s")
     reset.step({ _tag: "Reset", now: 0 })
