@@ -7,6 +7,11 @@ describe("Deadline", () => {
     const error = new Deadline.DeadlineExceeded({ bound: "firstToken", limit: Duration.millis(1_500) })
     assert.strictEqual(error._tag, "DeadlineExceeded")
     assert.strictEqual(error.message, "firstToken of 1s 500ms exceeded")
+    const [limit, unread] = [Duration.seconds(30), Duration.seconds(10)]
+    assert.strictEqual(
+      new Deadline.DeadlineExceeded({ bound: "maxStream", limit, unread }).message,
+      "maxStream of 30s exceeded, for 10s of which its caller took nothing"
+    )
   })
 
   it.effect("now is the clock's monotonic time in milliseconds, whose parts count", () =>

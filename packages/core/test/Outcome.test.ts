@@ -72,7 +72,13 @@ describe("Outcome", () => {
         exceeded("deadline", true),
         Outcome.ignored({ next: "abort", errorType: "deadline" })
       )
-      const alone = new Deadline.DeadlineExceeded({ bound: "idle", limit: Duration.seconds(1) })
+      const limit = Duration.seconds(1)
+      const slow = new Deadline.DeadlineExceeded({ bound: "maxStream", limit, unread: limit })
+      assert.deepInclude(
+        Outcome.fromExit(Exit.fail(slow), () => judged),
+        { errorType: "slow_caller" }
+      )
+      const alone = new Deadline.DeadlineExceeded({ bound: "idle", limit })
       assert.deepStrictEqual(
         outcome(Exit.fail(alone)),
         Outcome.failure({ next: "nextTier", errorType: "timeout" })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { after } from "../src/internal/fiber/timer.ts"
+import { Duration, Effect } from "effect"
+import { after, isOver, leftUntil, sleepUntil } from "../src/internal/fiber/timer.ts"
 import { drain, SchedulingClock, settled, VirtualClock } from "./laws/virtual.ts"
 
 class Odd extends VirtualClock {
@@ -14,6 +14,48 @@ class Counting extends SchedulingClock {
     return super.scheduler()
   }
 }
+
+/** Its timers fire early, by so much each in turn. */
+class Hasty extends VirtualClock {
+  private instant = 0
+  readonly slept: Array<number> = []
+  private readonly early: Array<number>
+
+  constructor(early: Array<number>) {
+    super()
+    this.early = early
+  }
+
+  override unsafeCurrentTimeNanos(): bigint {
+    return BigInt(Math.round(this.instant * 1e6))
+  }
+
+  override sleep(duration: Duration.Duration): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.slept.push(Duration.toMillis(duration))
+      this.instant += Duration.toMillis(duration) - (this.early.shift() ?? 0)
+    })
+  }
+}
+
+describe("a sleep", () => {
+  it("whose timer fires early lasts until its instant", () => {
+    const clock = new Hasty([1.4, 0.4])
+    Effect.runSync(sleepUntil(clock, 1_000, 1_000))
+    assert.deepStrictEqual(clock.slept, [1_000, 2])
+    const punctual = new Hasty([])
+    Effect.runSync(sleepUntil(punctual, 1_000, 1_000))
+    assert.deepStrictEqual(punctual.slept, [1_000])
+  })
+
+  it("is over a nanosecond before its instant, and not sooner", () => {
+    assert.deepStrictEqual([0.000_001, 0.000_000_9, 0, -1].map(isOver), [false, true, true, true])
+    assert.deepStrictEqual(
+      [1_000, 1_000.5, 999].map((instant) => leftUntil(new Hasty([]), instant)),
+      [1_000, 1_001, 999]
+    )
+  })
+})
 
 describe("a timer", () => {
   describe.each([
