@@ -114,8 +114,8 @@ class KeptOpen implements Connection {
 
 /**
  * Before undici writes to a socket that was idle, it lets the event loop read that once more: it may have been closed, or
- * hold an answer to nothing (GHSA-35p6-xmwp-9g52). In a turn that has just been done, and waiting for it again would cost the
- * whole next turn. An undici that keeps this differently waits as ever.
+ * hold an answer to nothing (GHSA-35p6-xmwp-9g52). In a turn, that has just been done; waiting for it again would take until
+ * after the next one. An undici that keeps this differently waits as ever.
  */
 const hasBeenRead = (socket: unknown): void => {
   if (!(socket instanceof Socket)) return
