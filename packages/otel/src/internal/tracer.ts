@@ -20,7 +20,7 @@ export const make = (api: Api, tracer: Otel.Tracer, names: Names): Tracer.Tracer
     span: (name, parent, context, links, startTime, kind, options) => {
       const above = Option.getOrUndefined(parent)
       if (above instanceof Unsampled)
-        return new Unsampled(above, name, parent, context, links, startTime, kind)
+        return new Unsampled(above, name, above, context, links, startTime, kind)
       const active = api.context.active()
       const around =
         above === undefined
@@ -43,8 +43,8 @@ export const make = (api: Api, tracer: Otel.Tracer, names: Names): Tracer.Tracer
       )
       const ids = span.spanContext()
       return span.isRecording()
-        ? new OtelSpan(api, span, names, name, parent, context, links, startTime, kind)
-        : new Unsampled(ids, name, parent, context, links, startTime, kind)
+        ? new OtelSpan(api, span, names, name, above, context, links, startTime, kind)
+        : new Unsampled(ids, name, above, context, links, startTime, kind)
     },
     // No OpenTelemetry context is maintained, since this is called for every step of every effect.
     context: (execute) => execute()
@@ -54,7 +54,7 @@ const kinds: ReadonlyArray<Tracer.SpanKind> = ["internal", "server", "client", "
 
 type Rest = readonly [
   name: string,
-  parent: Option.Option<Tracer.AnySpan>,
+  above: Tracer.AnySpan | undefined,
   context: Context.Context<never>,
   links: ReadonlyArray<Tracer.SpanLink>,
   startTime: bigint,
@@ -64,10 +64,10 @@ type Rest = readonly [
 abstract class Base implements Tracer.Span {
   readonly _tag = "Span"
   readonly name: string
-  readonly parent: Option.Option<Tracer.AnySpan>
   readonly context: Context.Context<never>
   readonly kind: Tracer.SpanKind
   links: ReadonlyArray<Tracer.SpanLink>
+  private readonly above: Tracer.AnySpan | undefined
   private readonly startTime: bigint
   private ended: Tracer.SpanStatus | undefined
   abstract readonly spanId: string
@@ -75,13 +75,18 @@ abstract class Base implements Tracer.Span {
   abstract readonly sampled: boolean
   abstract readonly attributes: ReadonlyMap<string, unknown>
 
-  constructor(...[name, parent, context, links, startTime, kind]: Rest) {
+  constructor(...[name, above, context, links, startTime, kind]: Rest) {
     this.name = name
-    this.parent = parent
+    this.above = above
     this.context = context
     this.links = links
     this.kind = kind
     this.startTime = startTime
+  }
+
+  /** Made on demand: nobody asks a span that waits for its end. */
+  get parent(): Option.Option<Tracer.AnySpan> {
+    return Option.fromNullable(this.above)
   }
 
   get status(): Tracer.SpanStatus {
