@@ -148,11 +148,6 @@ export const serve = (options: Options): Effect.Effect<Serving, ListenError, Sco
       // Checked by us, since Node's own refusal has no body.
       requireHostHeader: false
     })
-    // Fires when nothing moves on a socket, as when the caller does not read.
-    server.setTimeout(stallMillis, (socket) => {
-      // With a listener, Node does not close idle connections itself.
-      if (socket.writableLength || isIdle(socket)) socket.destroy()
-    })
     server.on("connection", (socket) => {
       requests.accepted()
       socket.on("close", () => latest.delete(socket))

@@ -180,18 +180,54 @@ describe("Server.serve", () => {
     "closes a connection that has lain idle for keepAlive, and none whose answer takes longer",
     () =>
       Effect.gen(function* () {
-        const [stallTimeout, keepAlive] = [Duration.millis(10), Duration.millis(50)]
-        const slow = Effect.as(Effect.sleep("200 millis"), ok(text("good")))
-        const { url } = yield* serve(() => slow, { stallTimeout, keepAlive })
+        const [stallTimeout, keepAlive] = [Duration.millis(100), Duration.millis(50)]
+        // One that is read at once, and one that is not.
+        for (const body of [text("good"), new Uint8Array(10_000_000)]) {
+          const slow = Effect.as(Effect.sleep("200 millis"), ok(body))
+          const { url } = yield* serve(() => slow, { stallTimeout, keepAlive })
+          const socket = connect(Number(new URL(url).port), "127.0.0.1")
+          yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
+          let size = 0
+          socket.on("data", (chunk) => {
+            size += chunk.length
+          })
+          socket.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+          yield* eventually(() => socket.closed)
+          assert.isAbove(size, body.length)
+        }
+      })
+  )
+
+  it.scopedLive(
+    "a connection that had to be waited for may be quiet afterwards for longer than stallTimeout",
+    () =>
+      Effect.gen(function* () {
+        const [large, pause] = [new Uint8Array(10_000_000).fill(97), Effect.sleep("800 millis")]
+        const { url } = yield* serve(
+          ({ path }) =>
+            path === "/whole"
+              ? Effect.succeed(ok(large))
+              : path === "/quiet"
+                ? Effect.as(pause, ok(text("good")))
+                : Effect.map(
+                    read(
+                      Stream.concat(Stream.make(large), Stream.fromEffect(Effect.as(pause, text("better"))))
+                    ),
+                    ok
+                  ),
+          { stallTimeout: Duration.millis(200) }
+        )
         const socket = connect(Number(new URL(url).port), "127.0.0.1")
         yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
         let said = ""
         socket.on("data", (chunk) => {
-          said += chunk
+          said += String(chunk).replaceAll("a", "")
         })
-        socket.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        yield* eventually(() => socket.closed)
-        assert.match(said, /^HTTP\/1\.1 200 .*good$/s)
+        // All at once: after an answer, Node waits for a next request with another timeout.
+        for (const path of ["whole", "quiet", "stream"])
+          socket.write(`GET /${path} HTTP/1.1\r\nhost: me\r\n\r\n`)
+        yield* eventually(() => said.includes("good"))
+        yield* eventually(() => /better\r\n0\r\n\r\n$/s.test(said))
       })
   )
 

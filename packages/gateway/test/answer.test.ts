@@ -7,7 +7,10 @@ import { eventually } from "../../../test/support/eventually.ts"
 import { send } from "../src/internal/network/answer.ts"
 import * as Turns from "../src/internal/network/turns.ts"
 
-/** A connection whose other side has asked for something, and takes so many bytes of the answer every 5 ms. */
+/**
+ * A connection whose other side has asked for something, and takes so many bytes of the answer every 5 ms. It never
+ * lies still, so that it needs no timeout of its own.
+ */
 const trickling = (bytes: number) => {
   let taken = ""
   const connection = new Duplex({
@@ -22,6 +25,7 @@ const trickling = (bytes: number) => {
     }
   })
   connection.push("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+  Object.assign(connection, { setTimeout: () => connection })
   return { connection, taken: () => taken }
 }
 

@@ -83,7 +83,8 @@ const end = (outgoing: ServerResponse, stallMillis: number, body?: Uint8Array): 
         // Nearly always the operating system has accepted all of it already.
         if (outgoing.writableLength === 0) return resume(Effect.void)
         const finished = taken(outgoing, stallMillis, (done) => {
-          outgoing.once("finish", done)
+          // Before Node's listener, which begins to wait for the connection's next request.
+          outgoing.prependOnceListener("finish", done)
           return () => outgoing.off("finish", done)
         })
         resume(finished)
@@ -94,7 +95,10 @@ const end = (outgoing: ServerResponse, stallMillis: number, body?: Uint8Array): 
 /** A priority within a tick: smaller numbers run first. */
 const afterAllElse = 1
 
-/** Waits until the caller has read what was written, and destroys the connection if that takes too long. */
+/**
+ * Waits until the caller has read what was written, and destroys the connection if that takes too long, or if nothing
+ * of it moves for `stallMillis`.
+ */
 const taken = (
   outgoing: ServerResponse,
   stallMillis: number,
@@ -103,8 +107,11 @@ const taken = (
   Effect.async((resume) => {
     const forget = waitFor(() => {
       clearTimeout(timer)
+      outgoing.setTimeout(0)
       resume(Effect.void)
     })
+    // Node's own, which notices every byte. Only for as long as this lasts, since a connection pays for it.
+    outgoing.setTimeout(stallMillis)
     const megabytes = Math.ceil(outgoing.writableLength / 1e6)
     const late = () => {
       // It is not this answer's turn yet: the answer to an earlier pipelined request is still being sent.
