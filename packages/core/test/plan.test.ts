@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Random, TestClock } from "effect"
 import { Backoff, CircuitBreaker, Fallback, Outcome, RetryBudget, Tier } from "../src/index.ts"
-import { type Act, classify, type Refused, retryable, scripted, tier, timed } from "./scripted.ts"
+import { type Act, classify, type Refused, recorded, retryable, scripted, tier, timed } from "./scripted.ts"
 
 const second = Backoff.constant({ delay: "1 second", times: 3 })
 
@@ -80,6 +80,23 @@ describe("what follows a failed attempt", () => {
     Effect.gen(function* () {
       const { a, b, exit } = yield* calls([{ fail: Outcome.success }], { backoff: second })
       assert.deepStrictEqual([exit, a, b], [Exit.succeed("b"), [0], [0]])
+    })
+  )
+
+  it.effect("what classify throws ends the run there, and is one failure to the breaker and no more", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ key: "a", trip: CircuitBreaker.consecutive(2) })
+      const bug = new Error("bug")
+      const throws = () => {
+        throw bug
+      }
+      const [a, b] = [scripted([retryable]), scripted([{ ok: "b" }])]
+      const first = tier("a", a, { backoff: second, breaker, classify: throws })
+      const { effect, events } = recorded(first.pipe(Fallback.orElse(tier("b", b))))
+      const { exit } = yield* timed(effect)
+      assert.deepStrictEqual([exit, a.calls, b.calls], [Exit.die(bug), [0], []])
+      assert.deepNestedInclude(events[0], { _tag: "AttemptEnded", "attempt.errorType": "defect" })
+      assert.deepInclude(yield* breaker.state, { _tag: "Closed", consecutive: 1 })
     })
   )
 
