@@ -173,6 +173,29 @@ describe("ChatModel: what is asked", () => {
     })
   )
 
+  it.effect("no schema that makes no JSON Schema: it is named, with what it lacks and where", () =>
+    Effect.gen(function* () {
+      const Nameless: Schema.Schema<Tree> = Schema.Struct({
+        branches: Schema.Array(Schema.suspend(() => Nameless))
+      })
+      const { asked, chat } = scripted({ large: [] })
+      const { complete, completeObject, stream } = yield* chat
+      const tools = [{ name: "hi" }, { name: "plant", parameters: Nameless }]
+      const lacks =
+        'at path: ["branches"]\ndetails: Generating a JSON Schema for this schema requires an "identifier"'
+      for (const [ask, named] of [
+        [completeObject({ ...hi, schema: Nameless }), 'the answer "answer"'],
+        [complete({ ...hi, tools }), 'the tool "plant"'],
+        [Stream.runDrain(stream({ ...hi, tools })), 'the tool "plant"']
+      ] as const) {
+        const defect = yield* Effect.flip(Effect.sandbox(ask))
+        assert.include(String(defect), `RangeError: ChatModel: the schema of ${named} makes no JSON Schema: `)
+        assert.include(String(defect), lacks)
+      }
+      assert.deepStrictEqual(asked, [])
+    })
+  )
+
   it.effect("how to sample, and over all of it what a vendor understands", () =>
     Effect.gen(function* () {
       const request: ChatModel.Request = {

@@ -1,6 +1,7 @@
 import * as Encoding from "effect/Encoding"
 import * as JSONSchema from "effect/JSONSchema"
 import * as Schema from "effect/Schema"
+import type * as AST from "effect/SchemaAST"
 import type { ChatRequest } from "../../ChatCompletion.ts"
 import * as Utf8 from "../bytes/utf8.ts"
 
@@ -98,7 +99,8 @@ export interface ToolCall extends Extra {
 }
 
 /**
- * A JSON Schema, or an Effect `Schema` from whose encoded side one is made.
+ * A JSON Schema, or an Effect `Schema` from whose encoded side one is made. A recursive one needs an `identifier`; a
+ * request with a schema from which none can be made dies with a `RangeError` before any tier is asked.
  *
  * @since 0.1.0
  * @category models
@@ -253,20 +255,36 @@ const toolCall = ({ arguments: json, extra, id, name }: ToolCall): object => ({
 
 const tool = ({ description, name, parameters, strict }: Tool): object => ({
   type: "function",
-  function: { name, description, parameters: parameters && jsonSchema(parameters), strict }
+  function: {
+    name,
+    description,
+    parameters: parameters && jsonSchema(parameters, `the tool "${name}"`),
+    strict
+  }
 })
 
 const responseFormat = (format: ResponseFormat): object => {
   if (format === "text") return { type: "text" }
   if (format === "json") return { type: "json_object" }
   const { description, name, schema, strict = true } = format
-  return { type: "json_schema", json_schema: { name, description, schema: jsonSchema(schema), strict } }
+  const written = jsonSchema(schema, `the answer "${name}"`)
+  return { type: "json_schema", json_schema: { name, description, schema: written, strict } }
 }
 
 /** Without `$schema`, and with an object rather than a reference at the top, as strict providers require. */
-const jsonSchema = (schema: SchemaLike): object => {
+const jsonSchema = (schema: SchemaLike, of: string): object => {
   if (!Schema.isSchema(schema)) return schema
   const definitions = {}
-  const top = JSONSchema.fromAST(schema.ast, { definitions, topLevelReferenceStrategy: "skip" })
+  const top = fromAST(schema.ast, definitions, of)
   return Object.keys(definitions).length === 0 ? top : { ...top, $defs: definitions }
+}
+
+/** Effect's error names the place in a schema and the annotation that is missing there, but not which schema it is. */
+const fromAST = (ast: AST.AST, definitions: Record<string, JSONSchema.JsonSchema7>, of: string): object => {
+  try {
+    return JSONSchema.fromAST(ast, { definitions, topLevelReferenceStrategy: "skip" })
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new RangeError(`ChatModel: the schema of ${of} makes no JSON Schema: ${why}`, { cause })
+  }
 }
