@@ -115,7 +115,7 @@ const add = (config: Config, { paidUntil, thousandths }: State, more: number): S
 })
 
 /**
- * A budget that can be shared by any number of tiers and runs.
+ * A budget that can be shared by any number of tiers and runs. A defect of it ends the run.
  *
  * @since 0.1.0
  * @category models

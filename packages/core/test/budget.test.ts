@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, TestClock } from "effect"
-import { Backoff, CircuitBreaker, Fallback, RetryBudget } from "../src/index.ts"
-import { nextTier, retryable, scripted, tier, timed } from "./scripted.ts"
+import { type Duration, Effect, Exit, Fiber, Stream, TestClock } from "effect"
+import { Backoff, CircuitBreaker, Fallback, FallbackStream, RetryBudget } from "../src/index.ts"
+import { breaking, broken, stage } from "./resuming.ts"
+import { connected, endings, nextTier, recorded, retryable, scripted, tier, timed } from "./scripted.ts"
 
 const backoff = Backoff.constant({ delay: "1 second", times: 5 })
 const make = RetryBudget.make({ max: 2, perSuccess: 0.5, minPerSecond: 0 })
@@ -65,6 +66,139 @@ describe("RetryBudget in a run", () => {
       const run = tier("a", a, { budget }).pipe(Fallback.hedge(tier("b", b), { after: "1 second" }))
       const { elapsed, exit } = yield* timed(run)
       assert.deepStrictEqual([exit, elapsed, b.calls], [Exit.succeed("a"), 9000, []])
+    })
+  )
+})
+
+/** A budget that grants everything, but for what is replaced of it. */
+const granting = (replaced: Partial<RetryBudget.RetryBudget>): RetryBudget.RetryBudget => ({
+  config: { max: 1, perSuccess: 0, minPerSecond: 0 },
+  withdraw: Effect.succeed(true),
+  deposit: Effect.void,
+  refund: Effect.void,
+  balance: Effect.succeed(1),
+  ...replaced
+})
+
+const dies = Effect.sync((): never => {
+  throw "bug"
+})
+
+/** A store that holds back what it has changed. */
+const slow = (
+  by: (before: CircuitBreaker.State, after: CircuitBreaker.State) => Duration.DurationInput
+): CircuitBreaker.Store => {
+  let state: CircuitBreaker.State = CircuitBreaker.initial
+  return {
+    modify: (_, f) =>
+      Effect.suspend(() => {
+        const before = state
+        const [value, after] = f(before)
+        state = after
+        return Effect.delay(Effect.succeed(value), by(before, after))
+      })
+  }
+}
+
+describe("a budget that dies", () => {
+  it.effect("of a retry ends the run with its defect", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ key: "a" })
+      const options = { backoff, breaker, budget: granting({ withdraw: dies }) }
+      const { effect, events } = recorded(tier("a", scripted([retryable]), options))
+      assert.deepStrictEqual((yield* timed(effect)).exit, Exit.die("bug"))
+      assert.deepStrictEqual(endings(events), ["failure", "TierEnded", "failure"])
+      assert.deepInclude(yield* breaker.state, { _tag: "Closed", consecutive: 1 })
+    })
+  )
+
+  it.effect("of a success does so too, which nobody has then served", () =>
+    Effect.gen(function* () {
+      const options = { budget: granting({ deposit: dies }) }
+      const { effect, events } = recorded(tier("a", scripted([{ ok: "a" }]), options))
+      assert.deepStrictEqual((yield* timed(effect)).exit, Exit.die("bug"))
+      assert.deepStrictEqual(endings(events), ["success", "TierEnded", "failure"])
+      assert.deepInclude(events.at(-1), { servedBy: undefined, errorType: "defect" })
+    })
+  )
+
+  it.effect("of the beginning of a stream closes that", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const breaker = yield* CircuitBreaker.make({ key: "a" })
+      const stream = connected(log, "a", Stream.concat(Stream.make("Hel"), Stream.never))
+      const a = FallbackStream.tier({ name: "a", stream, breaker, budget: granting({ deposit: dies }) })
+      const { effect, events } = recorded(Stream.runDrain(a))
+      assert.deepStrictEqual((yield* timed(effect)).exit, Exit.die("bug"))
+      assert.deepStrictEqual(log, ["open a", "close a"])
+      assert.deepStrictEqual(endings(events), ["success", "TierEnded", "failure"])
+    })
+  )
+
+  it.effect("of a hedge interrupts what is under way", () =>
+    Effect.gen(function* () {
+      const a = scripted(["hang"])
+      const options = { budget: granting({ withdraw: dies }) }
+      const b = tier("b", scripted([{ ok: "b" }]))
+      const hedged = tier("a", a, options).pipe(Fallback.hedge(b, { after: "1 second" }))
+      const { effect, events } = recorded(hedged)
+      const { elapsed, exit } = yield* timed(effect)
+      assert.deepStrictEqual([exit, elapsed, a.interrupted], [Exit.die("bug"), 1000, [1000]])
+      assert.deepStrictEqual(endings(events), ["interrupted", "TierEnded", "failure"])
+    })
+  )
+
+  it.effect("of a hedge that started nothing does so too", () =>
+    Effect.gen(function* () {
+      const refusing = yield* CircuitBreaker.make({ key: "b" })
+      yield* refusing.trip()
+      const b = tier("b", scripted([{ ok: "b" }]), { breaker: refusing })
+      const a = tier("a", scripted(["hang"]), { budget: granting({ refund: dies }) })
+      const { effect, events } = recorded(a.pipe(Fallback.hedge(b, { after: "1 second" })))
+      assert.deepStrictEqual((yield* timed(effect)).exit, Exit.die("bug"))
+      assert.deepStrictEqual(endings(events), ["TierRefused", "interrupted", "TierEnded", "failure"])
+    })
+  )
+
+  it.effect("but takes nothing from an answer that came before it", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ key: "b", store: slow(() => "2 seconds") })
+      const b = tier("b", scripted([{ ok: "b" }]), { breaker })
+      const a = tier("a", scripted([{ ok: "a", after: "3 seconds" }]), { budget: granting({ refund: dies }) })
+      const { effect, events } = recorded(a.pipe(Fallback.hedge(b, { after: "2 seconds" })))
+      assert.deepStrictEqual((yield* timed(effect)).exit, Exit.succeed("a"))
+      assert.deepStrictEqual(endings(events), ["success", "TierEnded", "success"])
+    })
+  )
+
+  it.effect("of a stream that goes on with another leaves the first one's failure", () =>
+    Effect.gen(function* () {
+      const { going, log, tier } = stage()
+      const b = going("b", () => Stream.concat(Stream.make("lo"), Stream.never), {
+        budget: granting({ deposit: dies })
+      })
+      const { effect, events } = recorded(
+        Stream.runDrain(tier("a", breaking("Hel")).pipe(FallbackStream.orElse(b)))
+      )
+      assert.deepStrictEqual((yield* timed(effect)).exit, Exit.fail(broken))
+      assert.deepStrictEqual(log, ["open a", "close a", "open b after Hel", "close b after Hel"])
+      assert.deepStrictEqual(endings(events), ["failure", "TierEnded", "success", "TierEnded", "failure"])
+    })
+  )
+
+  it.effect("of what led to no attempt leaves no probe behind", () =>
+    Effect.gen(function* () {
+      const store = slow((before, after) =>
+        before._tag === "Open" && after._tag === "HalfOpen" ? "9 seconds" : 0
+      )
+      const trip = CircuitBreaker.consecutive(1)
+      const breaker = yield* CircuitBreaker.make({ key: "a", store, trip, openFor: "500 millis" })
+      const options = { backoff, breaker, budget: granting({ refund: dies }) }
+      const run = tier("a", scripted([retryable]), options).pipe(Fallback.within("5 seconds"))
+      const { effect, events } = recorded(run)
+      assert.deepStrictEqual((yield* timed(effect)).exit, Exit.die("bug"))
+      assert.deepInclude(yield* breaker.state, { _tag: "HalfOpen", admitted: 1, probes: [] })
+      assert.deepStrictEqual(endings(events).slice(-2), ["TierEnded", "failure"])
     })
   )
 })

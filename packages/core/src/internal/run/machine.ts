@@ -173,7 +173,7 @@ export class Run<X, E, R, A> {
   private unstarted(tier: Current<X, E, R, A>, then: () => Climb<A, E, R>): Climb<A, E, R> {
     if (tier.number === 1 && tier.permit === undefined) return then()
     const refunded = tier.number === 1 ? Effect.void : refund(tier.rung)
-    return Effect.matchCauseEffect(Effect.zipRight(refunded, this.report(tier, interrupted)), {
+    return Effect.matchCauseEffect(Effect.ensuring(refunded, this.report(tier, interrupted)), {
       onFailure: (cause) => this.abort(tier, cause),
       onSuccess: then
     })
@@ -217,12 +217,11 @@ export class Run<X, E, R, A> {
     const outcome = judge(rung, exit)
     const end = endOf(exit, outcome)
     return matchNow(this.report(tier, outcome), {
-      onFailure: (cause) =>
-        Effect.flatMap(tier.fiber.stop(), () => this.carryOut(tier, end, outcome, { _tag: "abort", cause })),
+      onFailure: (cause) => this.untold(tier, end, outcome, cause),
       onSuccess: (transition) => {
         if (transition !== undefined) this.observer.breakerChanged(rung, [transition])
         tier.reported = permit && reported(permit, transition)
-        if (Exit.isSuccess(end)) return this.decided ? this.tooLate(tier) : this.commit(tier, end.value)
+        if (Exit.isSuccess(end)) return this.decided ? this.tooLate(tier) : this.commit(tier, end)
         return flatMapNow(
           plan(tier, end.cause, outcome, Math.min(tier.deadline, this.deadline), this.observer),
           (plan) => this.carryOut(tier, end, outcome, plan)
@@ -236,8 +235,20 @@ export class Run<X, E, R, A> {
     outcome: Outcome
   ): Effect.Effect<Transition | undefined> {
     return rung.breaker === undefined || permit === undefined
-      ? untold
+      ? nothing
       : rung.breaker.reportIn(this.around.fiber, permit, outcome, this.observer.listener)
+  }
+
+  /** Ends the run whose breaker or budget could not be told of the attempt. */
+  private untold(
+    tier: Current<X, E, R, A>,
+    exit: Exit.Exit<X, E | Deadline.DeadlineExceeded>,
+    outcome: Outcome,
+    cause: Cause.Cause<never>
+  ): Climb<A, E, R> {
+    return Effect.flatMap(tier.fiber.stop(), () =>
+      this.carryOut(tier, exit, outcome, { _tag: "abort", cause })
+    )
   }
 
   private carryOut(
@@ -308,19 +319,31 @@ export class Run<X, E, R, A> {
     return tier.otherwise ?? this.below()
   }
 
-  private commit(tier: Current<X, E, R, A>, value: X): Climb<A, E, R> {
+  private commit(
+    tier: Current<X, E, R, A>,
+    exit: Exit.Success<X, E | Deadline.DeadlineExceeded>
+  ): Climb<A, E, R> {
     this.over = true
     this.decided = Exit.void
+    const { budget } = tier.rung
+    return budget === undefined
+      ? this.serve(tier, exit.value)
+      : Effect.matchCauseEffect(budget.deposit, {
+          onFailure: (cause) => this.untold(tier, exit, success, cause),
+          onSuccess: () => this.serve(tier, exit.value)
+        })
+  }
+
+  private serve(tier: Current<X, E, R, A>, value: X): Climb<A, E, R> {
     const { streams, observer } = this
-    const { attempt, rung } = tier
+    const { attempt } = tier
     observer.serves(attempt)
     if (streams) observer.streams(attempt)
     else {
       observer.closeAttempt(attempt, Exit.void, success, undefined)
       observer.closeTier(tier, Exit.void)
     }
-    const answer = this.answer(value, this, tier)
-    return rung.budget === undefined ? answer : Effect.zipRight(rung.budget.deposit, answer)
+    return this.answer(value, this, tier)
   }
 
   get fiber(): Around<R>["fiber"] {
@@ -361,4 +384,4 @@ export class Run<X, E, R, A> {
 const sheltered = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), Fiber.join)
 
-const untold: Effect.Effect<undefined> = Effect.succeed(undefined)
+const nothing: Effect.Effect<undefined> = Effect.succeed(undefined)
