@@ -2,7 +2,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Duration, Effect, Exit, Fiber, Stream, TestClock } from "effect"
 import { Backoff, CircuitBreaker, Fallback, FallbackStream, RetryBudget } from "../src/index.ts"
 import { breaking, broken, stage } from "./resuming.ts"
-import { connected, endings, nextTier, recorded, retryable, scripted, tier, timed } from "./scripted.ts"
+import {
+  type Act,
+  connected,
+  endings,
+  nextTier,
+  recorded,
+  retryable,
+  scripted,
+  tier,
+  timed
+} from "./scripted.ts"
 
 const backoff = Backoff.constant({ delay: "1 second", times: 5 })
 const make = RetryBudget.make({ max: 2, perSuccess: 0.5, minPerSecond: 0 })
@@ -54,6 +64,37 @@ describe("RetryBudget in a run", () => {
       const refused = tier("b", scripted([{ ok: "b" }]), { breaker: refusing })
       assert.strictEqual(yield* cost(slow().pipe(Fallback.hedge(refused, after))), 0)
       assert.strictEqual(yield* cost(slow().pipe(Fallback.hedge(b, after), Fallback.atMost(1))), 0)
+    })
+  )
+
+  it.effect("the first answer of a hedge is the run's, however long its budget takes to be told of it", () =>
+    Effect.gen(function* () {
+      const budget = { ...(yield* make), deposit: Effect.sleep("2 seconds") }
+      const ends = (a: Act, b: Act) =>
+        Effect.gen(function* () {
+          const run = tier("a", scripted([a]), { budget }).pipe(
+            Fallback.hedge(tier("b", scripted([b]), { budget }), { after: "1 second" })
+          )
+          const { effect, events } = recorded(run)
+          const { elapsed, exit } = yield* timed(effect)
+          assert.deepStrictEqual(endings(events), [
+            "interrupted",
+            "TierEnded",
+            "success",
+            "TierEnded",
+            "success"
+          ])
+          return [exit, elapsed]
+        })
+      const [early, late] = [{ after: "3 seconds" }, { after: "4 seconds" }] as const
+      assert.deepStrictEqual(yield* ends({ ok: "a", ...early }, { ok: "b", ...early }), [
+        Exit.succeed("a"),
+        5000
+      ])
+      assert.deepStrictEqual(yield* ends({ ok: "a", ...late }, { ok: "b", after: "2 seconds" }), [
+        Exit.succeed("b"),
+        5000
+      ])
     })
   )
 

@@ -371,12 +371,12 @@ export class Run<X, E, R, A> {
       ).below()
   }
 
-  /** Another tier's answer came first, at the same instant. */
+  /** Another tier's answer came first. That ends this side, since the side that ends first decides the run. */
   private tooLate(tier: Current<X, E, R, A>): Climb<A, E, R> {
     const exit = Exit.interrupt(FiberId.none)
     this.observer.closeAttempt(tier.attempt, exit, interrupted, "abort")
     this.observer.closeTier(tier, exit)
-    return Effect.zipRight(tier.fiber.stop(), exit)
+    return Effect.zipRight(tier.fiber.stop(), this.restore(Effect.never))
   }
 }
 
