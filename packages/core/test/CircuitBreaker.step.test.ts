@@ -78,6 +78,19 @@ describe("CircuitBreaker.step", () => {
   it("an open time without end is the longest there may be", () => {
     const machine = new Machine({ trip: consecutive(1), openFor: Duration.infinity }).calls(0, "f")
     assert.strictEqual(CircuitBreaker.notBefore(machine.state), 300_000)
+    machine.step({ _tag: "Isolate", now: 0 })
+    assert.strictEqual(machine.step({ _tag: "Admit", now: 0 }).rejection?.retryAfter, 300_000)
+  })
+
+  it("a lease without end may be written down", () => {
+    const options = { trip: consecutive(1), lease: Duration.infinity }
+    const machine = new Machine(options).calls(0, "f")
+    machine.admit(10_000)
+    machine.state = JSON.parse(JSON.stringify(machine.state))
+    assert.deepStrictEqual(machine.step({ _tag: "Admit", now: 1e12 }).rejection, {
+      state: "HalfOpen",
+      retryAfter: 0
+    })
   })
 
   it("jitter adds to the capped time, never takes away", () => {

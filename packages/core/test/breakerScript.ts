@@ -49,7 +49,7 @@ export const configsOf = (
     trip: array(trip, { minLength: 1, maxLength: most }).map(
       ([first, ...rest]) => [first!, ...rest] as const
     ),
-    openFor: constantFrom(0, 1_000, 4_000),
+    openFor: constantFrom(0, 1_000, 4_000, Duration.infinity),
     factor: constantFrom(1, 1.5, 2),
     maxOpenFor: constantFrom(500, 8_000, 60_000),
     jitter: constantFrom(0, 0.25, 1),
@@ -57,7 +57,7 @@ export const configsOf = (
     probes: integer({ min: 1, max: 3 }),
     successesToClose: integer({ min: 1, max: 3 }),
     failuresToOpen: integer({ min: 1, max: 3 }),
-    lease: constantFrom(300, 3_000, 1_000_000),
+    lease: constantFrom(300, 3_000, 1_000_000, Duration.infinity),
     observeOnly: FastCheck.nat(9).map((n) => n === 0)
   }).map(CircuitBreaker.config)
 

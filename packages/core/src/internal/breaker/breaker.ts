@@ -50,7 +50,10 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   readonly key: string
   /** The state that refused. */
   readonly state: Rejection["state"]
-  /** Time until it is worth asking again; zero while a probe is in flight, `openFor` while isolated. */
+  /**
+   * Time until it is worth asking again; zero while a probe is in flight; while isolated, `openFor` or, if that is
+   * shorter, `maxOpenFor`.
+   */
   readonly retryAfter: Duration.Duration
 }> {
   override get message(): string {

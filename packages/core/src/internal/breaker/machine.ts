@@ -95,7 +95,7 @@ const admit = (config: Config, state: State, now: number): readonly [Decision, S
   }
   // Isolation is explicit, so `observeOnly` does not override it.
   if (state._tag === "Isolated") {
-    const retryAfter = Duration.toMillis(config.openFor)
+    const retryAfter = Math.min(Duration.toMillis(config.openFor), Duration.toMillis(config.maxOpenFor))
     return [{ permit: undefined, rejection: { state: "Isolated", retryAfter }, changes: none }, state]
   }
   const changes: Array<Change> = []
@@ -109,7 +109,8 @@ const admit = (config: Config, state: State, now: number): readonly [Decision, S
   }
   if (current._tag === "HalfOpen" && hasRoom(config, current)) {
     const id = current.admitted + 1
-    const probe = { id, until: now + Duration.toMillis(config.lease) }
+    // Kept finite, since a store may keep it as JSON, which has no infinity.
+    const probe = { id, until: Math.min(now + Duration.toMillis(config.lease), Number.MAX_VALUE) }
     return [
       { permit: new Issued(current.epoch, id, now), rejection: undefined, changes },
       { ...current, admitted: id, probes: [...current.probes, probe] }

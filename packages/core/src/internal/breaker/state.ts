@@ -221,7 +221,10 @@ export interface Change {
 export interface Rejection {
   /** The state that refuses; half-open refuses while its probes are in flight. */
   readonly state: "Open" | "HalfOpen" | "Isolated"
-  /** Milliseconds until it is worth asking again; 0 while a probe is in flight, `openFor` while isolated. */
+  /**
+   * Milliseconds until it is worth asking again; 0 while a probe is in flight; while isolated, `openFor` or, if that is
+   * shorter, `maxOpenFor`.
+   */
   readonly retryAfter: number
 }
 
