@@ -121,6 +121,19 @@ describe("connections", () => {
     })
   )
 
+  it.scopedLive("the turns of two servers in one tick have no reading between them", () =>
+    Effect.gen(function* () {
+      const { ask, connection } = yield* used
+      const other = Turns.make()
+      const asked = yield* Effect.async<ReturnType<typeof ask>>((resume) => {
+        turns.scheduleTask(() => connection.giveBack(), 0)
+        other.scheduleTask(() => resume(Effect.succeed(ask("/other"))), 0)
+      })
+      assert.isFalse(asked.isSent)
+      assert.strictEqual(yield* asked.answer, "/other")
+    })
+  )
+
   it.scopedLive("one that nobody has read since it is free is read before it is written to", () =>
     Effect.gen(function* () {
       const { ask, connection } = yield* used

@@ -58,8 +58,9 @@ class KeptOpen implements Connection {
   private readonly place: Place
   private readonly client: Client
   private socket: unknown
-  /** The first turn in which it is known what had come while it was free. */
+  /** The first turn in which it is known what had come while it was free, and the count which that is of. */
   private readBefore = 0
+  private turns = Turns.current()
 
   constructor(place: Place) {
     this.place = place
@@ -82,12 +83,12 @@ class KeptOpen implements Connection {
   }
 
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    const turn = Turns.current()
-    if (turn !== undefined && turn >= this.readBefore) hasBeenRead(this.socket)
+    if (Turns.isReached(this.turns, this.readBefore)) hasBeenRead(this.socket)
     this.client.dispatch(options, handler)
   }
 
   giveBack(): void {
+    this.turns = Turns.current()
     this.readBefore = Turns.afterNextRead()
     this.place.free.push(this)
   }

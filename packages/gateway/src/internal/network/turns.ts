@@ -1,5 +1,10 @@
 import { defaultScheduler, type Scheduler, SchedulerRunner } from "effect/Scheduler"
 
+/** How many turns there have been of one scheduler. It has at most one per event loop tick, but others have theirs. */
+interface Count {
+  turns: number
+}
+
 /** The scheduler of all requests. */
 interface Turns extends Scheduler {
   /** A connection was accepted, and others may be waiting. */
@@ -19,6 +24,7 @@ interface Turns extends Scheduler {
  * `mostAccepted` ticks; otherwise each new caller would get a tick of its own.
  */
 export const make = (): Turns => {
+  const own: Count = { turns: 0 }
   let mayCome = false
   let waited = 0
   const begin = (run: (round: number) => void): void => {
@@ -26,7 +32,8 @@ export const make = (): Turns => {
     mayCome = false
     waited = waits ? waited + 1 : 0
     if (waits) return void setImmediate(begin, run)
-    turn++
+    own.turns++
+    latest = own
     isUnderway = true
     try {
       run(1)
@@ -48,14 +55,18 @@ export const make = (): Turns => {
   }
 }
 
-let turn = 0
+let latest: Count = { turns: 0 }
 let isUnderway = false
 
-/** The number of the turn that is under way, if one is. Between two turns every socket is read. */
-export const current = (): number | undefined => (isUnderway ? turn : undefined)
+/** The count of the turn that is under way, or was the last one. */
+export const current = (): Count => latest
 
-/** The first turn before which every socket will have been read after now. */
-export const afterNextRead = (): number => turn + (isUnderway ? 1 : 2)
+/** The first turn of the current count before which every socket will have been read after now. */
+export const afterNextRead = (): number => latest.turns + (isUnderway ? 1 : 2)
+
+/** Whether this turn of this count is under way, or a later one. Between two turns of one count every socket is read. */
+export const isReached = (count: Count, turn: number): boolean =>
+  isUnderway && latest === count && count.turns >= turn
 
 const rounds = 32
 
