@@ -147,6 +147,9 @@ describe("what a breaker counts", () => {
     assert.deepStrictEqual(windows(byTime, [0, "ss"], [3_000, "f"], [11_000, "r"]), [[2, 2]])
     const last = windows(byTime, [0, "s"], [1_000, "s"], [2_000, "fr"], [10_000, "s"])
     assert.deepStrictEqual(last, [[3, 2]])
+    // After the clock went back, the next call still counts where the last one was taken back.
+    const back = windows(byTime, [0, "s"], [9_000, "r"], [5_000, "s"], [16_000, "s"])
+    assert.deepStrictEqual(back, [[2, 0]])
     const slowly = { trip: slow({ after: 0, threshold: 1, size: 2 }) }
     assert.deepStrictEqual(windows(slowly, [0, "sr"]), [[1, 0]])
     assert.deepStrictEqual(windows(slowly, [0, "r"]), [[0, 0]])
