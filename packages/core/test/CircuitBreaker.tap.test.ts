@@ -187,4 +187,28 @@ describe("CircuitBreaker.tapReport", () => {
       assert.deepStrictEqual(heard, ["around: elsewhere TierRefused"])
     })
   )
+
+  it.effect("also where it is tapped twice, and what is reported is a success that is taken back", () =>
+    Effect.gen(function* () {
+      const heard: Array<string> = []
+      const listener = (event: Attempt.Event) => {
+        if (event._tag === "TierRefused") heard.push(event.run)
+      }
+      const tells = (name: string) => (_: unknown, outcome: Outcome.Outcome) =>
+        Effect.map(Attempt.Listener, (listener) =>
+          listener?.({
+            _tag: "TierRefused",
+            run: `${name}: ${outcome._tag}`,
+            refusal: { tier: "q", labels: {}, retryAfter: Duration.zero }
+          })
+        )
+      const inner = CircuitBreaker.tapReport(yield* CircuitBreaker.make(options), tells("inner"))
+      const breaker = CircuitBreaker.tapReport(inner, tells("outer"))
+      const breaks = Stream.concat(Stream.make("Hel"), Stream.fail("reset"))
+      const tier = FallbackStream.tier({ name: "p", stream: breaks, breaker })
+      const served = FallbackStream.served(tier, { listener })
+      yield* Effect.exit(Effect.scoped(Effect.flatMap(served, ({ value }) => Stream.runDrain(value))))
+      assert.deepStrictEqual(heard, ["inner: Success", "outer: Success", "inner: Failure", "outer: Failure"])
+    })
+  )
 })
