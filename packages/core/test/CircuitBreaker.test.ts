@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Clock, Duration, Effect, Exit, Fiber, Random, Scope, Stream, TestClock } from "effect"
 import { CircuitBreaker, Outcome } from "../src/index.ts"
-import { down, options } from "./breakers.ts"
+import { begun, down, due, options, tagOf } from "./breakers.ts"
 
 const { consecutive, execute, rate, slow } = CircuitBreaker
 
@@ -98,6 +98,37 @@ describe("CircuitBreaker", () => {
     })
   )
 
+  it.effect("tripped, it is open from that instant on, for a time that the Random service has a say in", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make({ ...options, jitter: 1 })
+      yield* TestClock.adjust("5 seconds")
+      yield* Effect.withRandom(breaker.trip(), Random.fixed([0.5]))
+      assert.deepInclude(yield* breaker.state, { _tag: "Open", openedAt: 5_000, until: 20_000 })
+    })
+  )
+
+  for (const how of ["admit", "decide"] as const) {
+    it.effect(`${how}, after a probe that was lost: tells both changes, and answers with the last`, () =>
+      Effect.gen(function* () {
+        const breaker = yield* due({ lease: "1 second" })
+        yield* begun(breaker)
+        yield* TestClock.adjust("1 minute")
+        const heard: Array<string> = []
+        const listener = yield* breaker.transitions.pipe(
+          Stream.runForEach(({ reason }) => Effect.sync(() => heard.push(reason))),
+          Effect.fork
+        )
+        yield* Effect.repeatN(Effect.yieldNow(), 10)
+        const last =
+          how === "admit" ? (yield* breaker.admit).transition : (yield* breaker.decide).changes.at(-1)
+        assert.strictEqual(last?.reason, "elapsed")
+        yield* Effect.repeatN(Effect.yieldNow(), 10)
+        yield* Fiber.interrupt(listener)
+        assert.deepStrictEqual(heard, ["lease", "elapsed"])
+      })
+    )
+  }
+
   it.effect("isolate lasts as long as its scope, whatever is due in the meantime", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make(options)
@@ -158,6 +189,47 @@ describe("CircuitBreaker", () => {
       assert.strictEqual((yield* Effect.flip(there.admit))._tag, "CircuitOpen")
       yield* execute(Effect.void, other)
       assert.deepStrictEqual([...states.keys()], ["k", "other"])
+    })
+  )
+
+  it.effect(
+    "who is interrupted while a store has isolated it and has not answered yet leaves nothing isolated",
+    () =>
+      Effect.gen(function* () {
+        let kept: CircuitBreaker.State = CircuitBreaker.initial
+        const store: CircuitBreaker.Store = {
+          modify: (_, f) =>
+            Effect.suspend(() => {
+              const [a, state] = f(kept)
+              kept = state
+              return Effect.delay(Effect.succeed(a), "1 second")
+            })
+        }
+        const breaker = yield* CircuitBreaker.make({ ...options, store })
+        const isolating = yield* Effect.fork(Effect.scoped(breaker.isolate))
+        yield* TestClock.adjust("500 millis")
+        assert.strictEqual(kept._tag, "Isolated")
+        isolating.unsafeInterruptAsFork(isolating.id())
+        yield* TestClock.adjust("2 seconds")
+        assert.isTrue(Exit.isInterrupted(yield* Fiber.await(isolating)))
+        assert.strictEqual(kept._tag, "Closed")
+      })
+  )
+
+  it.effect("a store that answers as soon as it is called is asked each time for the state", () =>
+    Effect.gen(function* () {
+      let kept: CircuitBreaker.State = CircuitBreaker.initial
+      const store: CircuitBreaker.Store = {
+        modify: (_, f) => {
+          const [a, state] = f(kept)
+          kept = state
+          return Effect.succeed(a)
+        }
+      }
+      const breaker = yield* CircuitBreaker.make({ ...options, store })
+      yield* Effect.ignore(execute(down, breaker))
+      assert.strictEqual(yield* tagOf(breaker), "Open")
+      assert.strictEqual(yield* breaker.notBefore, 10_000)
     })
   )
 

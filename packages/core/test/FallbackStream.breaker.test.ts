@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Option, Schedule, Stream, TestClock } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Option, Random, Schedule, Stream, TestClock } from "effect"
 import { CircuitBreaker, Deadline, Fallback, FallbackStream, Outcome, Tier } from "../src/index.ts"
 import { classify, endings, Refused, recorded, timed } from "./scripted.ts"
 
@@ -62,6 +62,22 @@ describe("a stream that breaks off after its first content, and its breaker", ()
       yield* run(breaker, Stream.concat(whole, Stream.fail(new Refused({ outcome }))))
       assert.strictEqual(yield* breaker.notBefore, 120_000)
     })
+  )
+
+  it.effect(
+    "opens it from the instant at which it breaks off, for a time that the Random service has a say in",
+    () =>
+      Effect.gen(function* () {
+        const breaker = yield* CircuitBreaker.make({
+          key: "p",
+          trip: CircuitBreaker.consecutive(1),
+          openFor: "10 seconds",
+          jitter: 1
+        })
+        yield* TestClock.adjust("5 seconds")
+        yield* Effect.withRandom(run(breaker, breaking), Random.fixed([0.5]))
+        assert.deepInclude(yield* breaker.state, { _tag: "Open", openedAt: 5_000, until: 20_000 })
+      })
   )
 
   it.effect("a probe closes it with its first content; that it breaks off counts from then on", () =>
